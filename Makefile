@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The front of the build; meson and ninja do the work.
+CFLAGS_SAN = -fno-sanitize-recover=all -fno-omit-frame-pointer
+NINJA = ninja
+PY = python3
+
+all: deps build/build.ninja
+	@$(NINJA) -C build
+
+help:
+	@echo 'make            build into build/ (checks the packages it needs first)'
+	@echo 'make check      every check and test; ends in "N passed, N failed"'
+	@echo 'make demo       build, then show it at work'
+	@echo 'make bench      the whole evaluation'
+	@echo 'make unit       the unit tests alone, with sanitizers; T=kern/mbuf for some of them'
+	@echo 'make e2e        the end-to-end tests alone; T=name for some of them'
+	@echo 'make static     the static checks alone (layers, style, format, symbols)'
+	@echo 'make format     clang-format every .c and .h'
+	@echo 'make tidy       clang-tidy and cppcheck: advice, not a gate'
+	@echo 'make deps       see to the packages that are needed'
+	@echo 'make clean      remove the build folders'
+
+deps:
+	@packaging/deps.sh
+
+build/build.ninja:
+	@meson setup build
+
+build-clang/build.ninja:
+	@CC=clang meson setup build-clang
+
+build-asan/build.ninja:
+	@meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 \
+	    "-Dc_args=$(CFLAGS_SAN)" "-Dc_link_args=$(CFLAGS_SAN)"
+
+check: deps
+	@tests/run
+
+unit: deps
+	@tests/run --only unit $(T)
+
+e2e: deps
+	@tests/run --only e2e $(T)
+
+static: deps
+	@tests/run --only static $(T)
+
+demo: all
+	@bench/demo
+
+bench: all
+	@bench/run
+
+format:
+	@git ls-files -z -co --exclude-standard '*.c' '*.h' | xargs -0r clang-format -i
+
+tidy: build-clang/build.ninja
+	@$(NINJA) -C build-clang
+	@git ls-files -z '*.c' | xargs -0r -n 8 -P 2 clang-tidy -p build-clang --quiet
+	@cppcheck --project=build-clang/compile_commands.json --quiet --inline-suppr \
+	    --enable=warning,performance,portability --suppress=missingInclude
+
+clean:
+	@rm -rf build build-clang build-asan
+
+.PHONY: all help deps check unit e2e static demo bench format tidy clean
