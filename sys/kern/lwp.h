@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lwps: stackful coroutines in which system calls may sleep.
+ *
+ * Theory of operation: a stack has one thread. The loop calls netstack_run, which switches to each
+ * runnable lwp in turn; an lwp runs until it sleeps on a wait queue or ends, then control is back
+ * in the loop. Nothing preempts it, so there are no locks, but everything may have changed when
+ * tsleep returns. Finished lwps are kept for the next call, up to ns_lwp_cache.
+ */
+#ifndef KERN_LWP_H
+#define KERN_LWP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kern/callout.h"
+#include "kern/queue.h"
+
+struct lwp;
+struct netstack;
+struct proc;
+struct host_context;
+
+TAILQ_HEAD(lwp_list, lwp);
+
+/* A place to sleep. No state but the sleepers. */
+struct waitq {
+	struct lwp_list wq_sleepers;
+};
+
+enum lwp_state { LWP_IDLE, LWP_RUNNABLE, LWP_RUNNING, LWP_SLEEPING, LWP_STATE_COUNT };
+
+#define LWP_STACK_BYTES (64u * 1024)
+
+struct lwp {
+	TAILQ_ENTRY(lwp) l_queue;   /* on the run queue, a wait queue or the idle list */
+	LIST_ENTRY(lwp) l_siblings; /* of the proc */
+	struct netstack *l_ns;
+	struct proc *l_proc;
+	enum lwp_state l_state;
+	struct waitq *l_wchan;
+	const char *l_wmesg;
+	int l_error; /* what tsleep returns */
+	int l_interrupted; /* errno that every later sleep fails with; 0: none */
+	struct callout l_timeout;
+	void (*l_func)(struct lwp *, void *);
+	void *l_arg;
+	struct host_context *l_context;
+};
+
+void waitq_init(struct waitq *wq);
+bool waitq_empty(const struct waitq *wq);
+
+/*
+ * Runs func(l, arg) in an lwp of process p, at the next netstack_run (or at once by lwp_run).
+ * => NULL: no lwp left (limit ns_maxlwps) or no memory for its stack.
+ */
+struct lwp *lwp_start(struct proc *p, void (*func)(struct lwp *, void *), void *arg);
+/* Switches to a runnable lwp now. => called from the loop, not from an lwp. */
+void lwp_run(struct lwp *l);
+/* Runs all runnable lwps until none is. => from the loop. */
+void lwp_run_all(struct netstack *ns);
+/* The lwp that is running, or NULL when the loop is. */
+struct lwp *lwp_current(struct netstack *ns);
+
+/*
+ * Sleeps until wakeup(wq), the timeout (0: none) or an interrupt.
+ * => in an lwp only (KASSERT). Returns 0, EWOULDBLOCK after timeout_ns, or the interrupt's errno.
+ */
+int tsleep(struct netstack *ns, struct waitq *wq, const char *wmesg, uint64_t timeout_ns);
+/* Makes all (or the first) of the sleepers runnable. Does not switch. */
+void wakeup(struct waitq *wq);
+void wakeup_one(struct waitq *wq);
+/*
+ * Makes l's present sleep and all later ones fail with error (EINTR when its client vanished).
+ */
+void lwp_interrupt(struct lwp *l, int error);
+
+/* Set-up and tear-down with the stack; at the end no lwp may be running or asleep (KASSERT). */
+int lwp_init(struct netstack *ns);
+void lwp_fini(struct netstack *ns);
+
+#endif /* KERN_LWP_H */

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sockets: the kernel's half of a descriptor.
+ *
+ * Life cycle: socreate -> (bind, connect | listen) -> data -> soclose. A listening socket keeps
+ * so_q0 (connections being made) and so_q (made, waiting for accept); sonewconn puts a new socket
+ * on so_q0, soisconnected moves it to so_q, soaccept takes it off. soclose with data still to be
+ * sent leaves the protocol to finish: the socket stays without descriptor (SS_NOFDREF) until
+ * the protocol lets go (sofree).
+ *
+ * Calls that "may sleep" do so only in an lwp, and never with MSG_DONTWAIT or SS_NBIO.
+ */
+#ifndef KERN_SOCKETVAR_H
+#define KERN_SOCKETVAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rumpus/abi.h>
+
+#include "kern/protosw.h"
+#include "kern/queue.h"
+#include "kern/select.h"
+#include "kern/sockbuf.h"
+#include "kern/uio.h"
+
+/* so_state */
+#define SS_NOFDREF 0x0001
+#define SS_ISCONNECTED 0x0002
+#define SS_ISCONNECTING 0x0004
+#define SS_ISDISCONNECTING 0x0008
+#define SS_CANTSENDMORE 0x0010
+#define SS_CANTRCVMORE 0x0020
+#define SS_RCVATMARK 0x0040
+#define SS_ISABORTING 0x0080
+#define SS_NBIO 0x0100
+#define SS_ISDISCONNECTED 0x0800
+
+TAILQ_HEAD(socket_list, socket);
+
+struct socket {
+	struct netstack *so_ns;
+	const struct protosw *so_proto;
+	void *so_pcb;
+	uint32_t so_options; /* BSD_SO_* bits */
+	uint32_t so_state;
+	uint16_t so_linger_s;
+	int so_error; /* reported once */
+	uint32_t so_refs; /* held by upcalls and sleeping calls (sohold, sorele) */
+	struct sockbuf so_rcv;
+	struct sockbuf so_snd;
+	uint32_t so_oobmark; /* bytes of so_rcv before the mark */
+	/* listening */
+	struct socket *so_head; /* the listener we are queued on */
+	struct socket_list *so_onq;
+	struct socket_list so_q0;
+	struct socket_list so_q;
+	TAILQ_ENTRY(socket) so_qe;
+	uint32_t so_q0len;
+	uint32_t so_qlen;
+	uint32_t so_qlimit;
+	struct waitq so_timeo; /* connect, accept and linger sleep here */
+	/*
+	 * Told of every change of readiness (from the loop or an lwp, never re-entered). It must not
+	 * sleep or free the socket. NULL: nobody asks.
+	 */
+	void (*so_upcall)(struct socket *so, void *arg);
+	void *so_upcallarg;
+	struct selinfo so_sel;	 /* polls and selects waiting here */
+	TAILQ_ENTRY(socket) so_list;	 /* of ns_sockets */
+};
+
+struct sockopt {
+	bool sopt_set; /* else get */
+	int sopt_level;
+	int sopt_name;
+	size_t sopt_size; /* set: bytes given; get: room, then bytes returned */
+	uint8_t sopt_data[256];
+};
+/* => EINVAL: fewer bytes than an int. */
+int sockopt_getint(const struct sockopt *sopt, int *value);
+/* Fills a get; truncates to the room given. */
+void sockopt_put(struct sockopt *sopt, const void *value, size_t len);
+void sockopt_putint(struct sockopt *sopt, int value);
+
+/* for programs and doors */
+int socreate(struct netstack *ns, int family, int type, int protocol, struct socket **sop);
+int sobind(struct socket *so, const struct bsd_sockaddr *nam);
+int solisten(struct socket *so, int backlog);
+/* Starts; the caller waits (soconnect_wait) or polls. => EISCONN, EALREADY, protocol's errors. */
+int soconnect(struct socket *so, const struct bsd_sockaddr *nam);
+/* Sleeps until connected or failed. => so_error. May sleep. */
+int soconnect_wait(struct socket *so);
+/* Takes the first connection off so_q. => EWOULDBLOCK none and non-blocking, ECONNABORTED. May sleep. */
+int soaccept(struct socket *head, bool nonblock, struct socket **sop, union bsd_sockaddr_any *nam);
+int soshutdown(struct socket *so, int how);
+/* The descriptor is gone. May sleep when SO_LINGER asks for it (in an lwp). Consumes so. */
+int soclose(struct socket *so);
+int sosetopt(struct socket *so, struct sockopt *sopt);
+int sogetopt(struct socket *so, struct sockopt *sopt);
+
+/*
+ * Sends from a uio, or the chain top (consumed; uio NULL). Fills kern.mbuf.mclnum clusters of
+ * kern.mbuf.mclbytes with one copy-in. => nam NULL: connected peer. flags: BSD_MSG_*. May sleep.
+ * => partial sends: error 0 and uio_resid tells the rest; EPIPE, EMSGSIZE, EWOULDBLOCK, ...
+ */
+int sosend(struct socket *so, const struct bsd_sockaddr *nam, struct uio *uio, struct mbuf *top,
+    struct mbuf *control, int flags);
+/*
+ * Receives into a uio, gathering up to kern.soreceive.mclnum mbufs in one copy-out, or, mp not
+ * NULL, hands the mbufs themselves over (zero copy; uio_resid bytes at most, uio->uio_iov unused).
+ * => *nam (if not NULL) gets the sender, sa_len 0 when there is none; *controlp likewise.
+ * => *flagsp in: BSD_MSG_*, out: BSD_MSG_TRUNC, EOR, ... May sleep.
+ */
+int soreceive(struct socket *so, union bsd_sockaddr_any *nam, struct uio *uio, struct mbuf **mp,
+    struct mbuf **controlp, int *flagsp);
+
+/* BSD_POLL* events of `events` that hold now. */
+int sopoll(struct socket *so, int events);
+bool soreadable(const struct socket *so);
+bool sowritable(const struct socket *so);
+
+/* for protocols */
+/*
+ * A socket for a connection that arrived at head. connstate 0: on so_q0 until soisconnected.
+ * => NULL: queue full or no memory (the reason is counted by the caller).
+ */
+struct socket *sonewconn(struct socket *head, uint32_t connstate);
+void soisconnecting(struct socket *so);
+void soisconnected(struct socket *so);
+void soisdisconnecting(struct socket *so);
+void soisdisconnected(struct socket *so);
+void socantsendmore(struct socket *so);
+void socantrcvmore(struct socket *so);
+void sohasoutofband(struct socket *so);
+/* Wake readers / writers, pollers and the upcall. */
+void sorwakeup(struct socket *so);
+void sowwakeup(struct socket *so);
+/* Reserves both buffers. => ENOBUFS. */
+int soreserve(struct socket *so, uint32_t sndcc, uint32_t rcvcc);
+/* Frees the socket if neither descriptor, pcb, queue nor reference holds it. */
+void sofree(struct socket *so);
+void sohold(struct socket *so);
+void sorele(struct socket *so);
+
+#endif /* KERN_SOCKETVAR_H */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sysctl: named settings and counters of a stack, read and written at run time.
+ *
+ * A layer registers const tables of nodes; a node refers to its variable by offset from a base
+ * object (the netstack or a layer's state), so that the tables are shared by all stacks.
+ */
+#ifndef KERN_SYSCTL_H
+#define KERN_SYSCTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kern/queue.h"
+
+struct netstack;
+
+enum sysctl_type { SYSCTL_U32, SYSCTL_U64, SYSCTL_STRING, SYSCTL_TYPE_COUNT };
+
+struct sysctl_node {
+	const char *sn_name; /* "kern.mbuf.mclbytes" */
+	const char *sn_text; /* one line for people, with the unit */
+	enum sysctl_type sn_type;
+	bool sn_writable;
+	size_t sn_offset; /* of the variable in the base object; strings are char arrays */
+	size_t sn_size;
+	/* Range of what may be written. */
+	uint64_t sn_min;
+	uint64_t sn_max;
+	/* May refuse a value (EINVAL) or act on it; called before it is stored. NULL: range only. */
+	int (*sn_check)(struct netstack *ns, const struct sysctl_node *sn, uint64_t value);
+};
+
+/* A registered table. Its memory belongs to the layer, for the stack's life. */
+struct sysctl_table {
+	TAILQ_ENTRY(sysctl_table) st_list;
+	const struct sysctl_node *st_nodes;
+	size_t st_nnodes;
+	void *st_base;
+};
+
+void sysctl_register(struct netstack *ns, struct sysctl_table *st, const struct sysctl_node *nodes,
+    size_t nnodes, void *base);
+void sysctl_unregister(struct netstack *ns, struct sysctl_table *st);
+
+/* => ENOENT unknown, EPERM read-only, EINVAL out of range. */
+int sysctl_set_u64(struct netstack *ns, const char *name, uint64_t value);
+int sysctl_get_u64(struct netstack *ns, const char *name, uint64_t *value);
+/* From text, as in `-o NAME=VALUE`: decimal with optional k, m, g (1024s), or the string itself. */
+int sysctl_set_text(struct netstack *ns, const char *name, const char *value);
+/* The index-th variable of all tables, in a stable order; NULL beyond the last. */
+const struct sysctl_node *sysctl_nth(struct netstack *ns, uint32_t index, void **base);
+/* By name, with its index. */
+const struct sysctl_node *sysctl_find(struct netstack *ns, const char *name, void **base,
+    uint32_t *index);
+
+#endif /* KERN_SYSCTL_H */
