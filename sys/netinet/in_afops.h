@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The only way by which TCP and UDP reach an address family, so that they need not know which.
+ *
+ * An address is four words as they stand on the wire; IPv4 uses the first, the rest are zero, so
+ * that comparing and hashing are blind to the family.
+ */
+#ifndef NETINET_IN_AFOPS_H
+#define NETINET_IN_AFOPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rumpus/abi.h>
+
+struct ifnet;
+struct inpcb;
+struct mbuf;
+struct netstack;
+
+struct in_addrany {
+	uint32_t ia_w[4];
+};
+
+static inline bool
+in_addrany_eq(const struct in_addrany *a, const struct in_addrany *b)
+{
+	return a->ia_w[0] == b->ia_w[0] && a->ia_w[1] == b->ia_w[1] && a->ia_w[2] == b->ia_w[2] &&
+	    a->ia_w[3] == b->ia_w[3];
+}
+
+static inline bool
+in_addrany_isany(const struct in_addrany *a)
+{
+	return (a->ia_w[0] | a->ia_w[1] | a->ia_w[2] | a->ia_w[3]) == 0;
+}
+
+/* An address and a port in host order. */
+struct in_endpoint {
+	struct in_addrany ie_addr;
+	uint16_t ie_port;
+};
+
+/*
+ * What the network layer tells a transport of a packet it hands up. The mbuf still begins with the
+ * network header, rx_hlen bytes of it contiguous; the transport pulls up its own.
+ */
+struct in_rxinfo {
+	const struct in_afops *rx_af;
+	struct ifnet *rx_ifp;
+	struct in_addrany rx_src;
+	struct in_addrany rx_dst;
+	uint16_t rx_hlen; /* bytes of network header (with options) at the front of the mbuf */
+	uint32_t rx_len;  /* bytes behind it, from the validated length field */
+	uint8_t rx_proto;
+	uint8_t rx_ttl;
+	uint8_t rx_tos; /* traffic class with the ECN bits */
+	bool rx_bcast;	/* sent to a broadcast or multicast address, or in such a frame */
+};
+
+/* How a packet is to leave. */
+struct in_txinfo {
+	struct netstack *tx_ns;
+	struct in_addrany tx_src; /* any: chosen by the route */
+	struct in_addrany tx_dst;
+	struct ifnet *tx_ifp;	 /* for multicast and SO_DONTROUTE; NULL: by route */
+	struct inpcb *tx_inp;	 /* its route cache is used; NULL: none */
+	uint8_t tx_proto;
+	uint8_t tx_ttl; /* 0: the stack's default */
+	uint8_t tx_tos;
+	bool tx_df;	   /* do not fragment */
+	bool tx_bcast;	   /* SO_BROADCAST: a broadcast destination is allowed */
+	bool tx_dontroute; /* SO_DONTROUTE: directly attached destinations only */
+	bool tx_mcastloop; /* loop multicast back to ourselves */
+};
+
+struct in_afops {
+	int af_family;
+	uint8_t af_hdrlen; /* bytes of a network header without options */
+	uint8_t af_addrlen;
+	/*
+	 * A sockaddr to an endpoint, and back.
+	 * => EINVAL: sa_len wrong; EAFNOSUPPORT: another family.
+	 */
+	int (*af_parse)(const struct bsd_sockaddr *sa, struct in_endpoint *ep);
+	void (*af_emit)(const struct in_endpoint *ep, union bsd_sockaddr_any *sa);
+	/* Is it an address of an interface of ours / multicast / broadcast anywhere? */
+	bool (*af_islocal)(struct netstack *ns, const struct in_addrany *a);
+	bool (*af_ismulticast)(const struct in_addrany *a);
+	bool (*af_isbroadcast)(struct netstack *ns, const struct in_addrany *a);
+	/*
+	 * The source address for a destination: that of the route's interface.
+	 * => EHOSTUNREACH or ENETUNREACH: no route; EADDRNOTAVAIL: no address there.
+	 */
+	int (*af_selectsrc)(struct netstack *ns, const struct in_addrany *dst, struct ifnet *ifp,
+	    struct in_addrany *src);
+	/*
+	 * The interface by which a destination is reached, the path's MTU (bytes of network
+	 * packet), and whether the destination is on a directly attached network.
+	 * => NULL: no route.
+	 */
+	struct ifnet *(*af_route)(struct netstack *ns, const struct in_addrany *dst, uint32_t *mtu,
+	    bool *direct);
+	/* Folded one's complement sum of the pseudo-header, host order as cksum.h says. */
+	uint32_t (*af_pseudo)(const struct in_addrany *src, const struct in_addrany *dst, uint32_t len,
+	    uint8_t proto);
+	/*
+	 * Prepends the network header and sends. m begins with the transport header, has a pkthdr
+	 * and, when M_CSUM_NEEDED, csum_offset from the transport header; csum_start is set here.
+	 * Consumes m. => EMSGSIZE (with tx_df), ENETUNREACH, EHOSTUNREACH, ENOBUFS, EACCES, ...
+	 */
+	int (*af_output)(struct mbuf *m, const struct in_txinfo *tx);
+	/* ICMP "port unreachable" for the received packet m (borrowed), rate-limited. */
+	void (*af_unreach_port)(struct mbuf *m, const struct in_rxinfo *rx);
+	/* Protocol-level socket options that belong to the network layer (IP_TTL, IP_TOS, ...). */
+	int (*af_ctloutput)(struct inpcb *inp, void *sopt);
+};
+
+extern const struct in_afops in4_afops;
+
+/* Handlers that a transport offers the network layers, by protocol number. */
+enum in_ctl {
+	IN_CTL_PORTUNREACH,
+	IN_CTL_HOSTUNREACH,
+	IN_CTL_NETUNREACH,
+	IN_CTL_PROTOUNREACH,
+	IN_CTL_PROHIB,
+	IN_CTL_MSGSIZE, /* arg: the next hop's MTU, 0 unknown */
+	IN_CTL_TIMXCEED,
+	IN_CTL_PARAMPROB,
+	IN_CTL_COUNT
+};
+
+struct in_ctlinfo {
+	const struct in_afops *ci_af;
+	enum in_ctl ci_ctl;
+	uint32_t ci_arg;
+	struct in_addrany ci_src; /* ours */
+	struct in_addrany ci_dst; /* the peer */
+	const uint8_t *ci_head;	  /* the start of the transport header we sent */
+	size_t ci_headlen;	  /* at least 8 */
+};
+
+struct in_transport {
+	uint8_t it_proto;
+	/* Consumes m. rx is borrowed. */
+	void (*it_input)(struct mbuf *m, const struct in_rxinfo *rx);
+	/* An ICMP error about a packet we sent. ci is borrowed. */
+	void (*it_ctlinput)(struct netstack *ns, const struct in_ctlinfo *ci);
+};
+/* Tables of udp_usrreq.c and tcp_usrreq.c. */
+extern const struct in_transport udp_transport;
+extern const struct in_transport tcp_transport;
+
+#endif /* NETINET_IN_AFOPS_H */

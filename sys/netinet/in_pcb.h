@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Internet protocol control blocks: who owns which pair of endpoints.
+ *
+ * Each transport of a stack has an inpcbtable: one hash over (local, foreign) for connected pcbs and one over the
+ * local port for the rest. Both grow with their load, keyed by a secret of the stack, so that lookup
+ * cost stays flat and a peer cannot aim at a bucket.
+ */
+#ifndef NETINET_IN_PCB_H
+#define NETINET_IN_PCB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kern/pool.h"
+#include "kern/queue.h"
+#include "netinet/in_afops.h"
+
+struct ifnet;
+struct netstack;
+struct socket;
+struct sockopt;
+struct in_mcast;
+
+LIST_HEAD(inpcb_list, inpcb);
+
+struct inpcb {
+	LIST_ENTRY(inpcb) inp_hash;  /* connected: by four-tuple; else by local port */
+	LIST_ENTRY(inpcb) inp_lport_hash; /* every bound pcb, by local port */
+	TAILQ_ENTRY(inpcb) inp_queue; /* all of the table */
+	struct netstack *inp_ns;
+	struct inpcbtable *inp_table;
+	const struct in_afops *inp_af;
+	struct socket *inp_socket; /* NULL: the socket is gone (TIME-WAIT) */
+	void *inp_ppcb;		   /* the transport's: struct tcpcb */
+	struct in_addrany inp_laddr;
+	struct in_addrany inp_faddr;
+	uint16_t inp_lport; /* host order; 0: not bound */
+	uint16_t inp_fport; /* 0: not connected */
+	uint32_t inp_flags;
+	uint8_t inp_ttl;   /* 0: default */
+	uint8_t inp_mttl;  /* multicast */
+	uint8_t inp_tos;
+	uint32_t inp_mcast_ifindex; /* IP_MULTICAST_IF; 0: by route */
+	struct in_mcast *inp_mcast; /* memberships */
+	/* Route cache, valid while ro_gen equals the table's generation (net/route.h). */
+	struct {
+		uint64_t ro_gen;
+		struct in_addrany ro_dst;
+		struct in_addrany ro_nexthop;
+		struct ifnet *ro_ifp;
+		uint32_t ro_mtu;
+	} inp_route;
+};
+
+/* inp_flags */
+#define INP_CONNECTED 0x0001
+#define INP_ANONPORT 0x0002	/* we chose the port */
+#define INP_HDRINCL 0x0004
+#define INP_RECVDSTADDR 0x0008
+#define INP_RECVTTL 0x0010
+#define INP_RECVIF 0x0020
+#define INP_PKTINFO 0x0040
+#define INP_MCASTLOOP 0x0080
+#define INP_BOUNDADDR 0x0100 /* bind named an address */
+
+TAILQ_HEAD(inpcb_queue, inpcb);
+
+struct inpcbtable {
+	struct netstack *it_ns;
+	struct pool it_pool;
+	struct inpcb_queue it_queue;
+	uint32_t it_count;
+	uint32_t it_connhash_size; /* powers of two */
+	uint32_t it_porthash_size;
+	struct inpcb_list *it_connhash;
+	struct inpcb_list *it_porthash;
+	uint8_t it_key[16];
+	uint16_t it_portlo; /* net.inet.ip.portrange.first, last: ephemeral ports */
+	uint16_t it_porthi;
+};
+
+int in_pcbtable_init(struct inpcbtable *table, struct netstack *ns, const char *name,
+    uint32_t limit);
+void in_pcbtable_fini(struct inpcbtable *table);
+
+/* => so->so_pcb and *inpp are set. ENOBUFS. */
+int in_pcballoc(struct inpcbtable *table, struct socket *so, const struct in_afops *af,
+    struct inpcb **inpp);
+/*
+ * BSD's rules for SO_REUSEADDR and SO_REUSEPORT; port 0 takes a random free one (RFC 6056
+ * algorithm 1, random start). => EINVAL bound already, EADDRNOTAVAIL, EADDRINUSE.
+ */
+int in_pcbbind(struct inpcb *inp, const struct bsd_sockaddr *nam);
+/*
+ * Sets the foreign endpoint; chooses the local address and port where none is.
+ * => EINVAL, EAFNOSUPPORT, EADDRNOTAVAIL (port 0, no local address), EADDRINUSE (same pair exists),
+ *    ENETUNREACH, EHOSTUNREACH, EACCES (broadcast without SO_BROADCAST).
+ */
+int in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam);
+/* Enters a pcb whose four endpoints are already known (a connection that arrived). EADDRINUSE. */
+int in_pcbconnect_pair(struct inpcb *inp, const struct in_endpoint *local,
+    const struct in_endpoint *foreign);
+void in_pcbdisconnect(struct inpcb *inp);
+/* Unhashes and frees. The socket's so_pcb is cleared. */
+void in_pcbfree(struct inpcb *inp);
+/* The socket goes, the pcb stays (TIME-WAIT). */
+void in_pcbdetach_socket(struct inpcb *inp);
+
+struct in_lookup {
+	const struct in_afops *il_af;
+	struct in_addrany il_laddr;
+	struct in_addrany il_faddr;
+	uint16_t il_lport;
+	uint16_t il_fport;
+};
+/* The connected pcb of exactly these endpoints, or NULL. */
+struct inpcb *in_pcblookup_connect(struct inpcbtable *table, const struct in_lookup *il);
+/* The best bound, unconnected one: exact local address before any. */
+struct inpcb *in_pcblookup_bind(struct inpcbtable *table, const struct in_lookup *il);
+/* Calls fn for each pcb whose pair matches, for ICMP errors; fn may free it. */
+void in_pcbnotify(struct inpcbtable *table, const struct in_ctlinfo *ci, uint16_t lport,
+    uint16_t fport, void (*fn)(struct inpcb *inp, const struct in_ctlinfo *ci));
+
+void in_pcb_sockaddr(const struct inpcb *inp, union bsd_sockaddr_any *nam);
+void in_pcb_peeraddr(const struct inpcb *inp, union bsd_sockaddr_any *nam);
+/* Fills what every packet of the pcb has in common: addresses, ttl, tos, options of the socket. */
+void in_pcb_txinfo(struct inpcb *inp, uint8_t proto, struct in_txinfo *tx);
+
+/* The BSD errno for an ICMP error, 0 when it is not to be reported. */
+int in_ctl_errno(enum in_ctl ctl);
+
+#endif /* NETINET_IN_PCB_H */
