@@ -125,7 +125,7 @@ class Checker:
             for m in re.finditer(r"\btypedef\s+(struct|union)\b", code):
                 self.say(path, code.count("\n", 0, m.start()) + 1, f"typedef of a {m.group(1)}")
         core = path.startswith("sys/") or re.match(r"dev/\w+/if_", path)
-        if core and not path.endswith("_test.c"):
+        if core and not re.search(r"_test\.c$|testutil", path):
             self.conditionals(path, code)
         for f in functions(code):
             self.function(path, f)
