@@ -12,7 +12,7 @@ help:
 	@echo 'make check      every check and test; ends in "N passed, N failed"'
 	@echo 'make demo       build, then show it at work'
 	@echo 'make bench      the whole evaluation'
-	@echo 'make unit       the unit tests alone, with sanitizers; T=kern/mbuf for some of them'
+	@echo 'make unit       the unit tests alone, with sanitizers; T=sys/kern/mbuf for some of them'
 	@echo 'make e2e        the end-to-end tests alone; T=name for some of them'
 	@echo 'make static     the static checks alone (layers, style, format, symbols)'
 	@echo 'make format     clang-format every .c and .h'
