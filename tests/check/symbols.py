@@ -64,6 +64,8 @@ def main():
         sys.exit(__doc__)
     core = sorted(glob.glob(os.path.join(sys.argv[1], "libsys_*.a")))
     core = [c for c in core if not c.endswith("_testutil.a")]
+    if not core:
+        sys.exit(f"symbols: no library of the core in {sys.argv[1]}")
     known = LIBC | declared("include/rumpus/host.h")
     if "host_panic" not in known:
         sys.exit("symbols: include/rumpus/host.h could not be read")
