@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* TCP's states (RFC 9293 §3.3.2), which edges between them are legal, and the one door. */
+#ifndef NETINET_TCP_FSM_H
+#define NETINET_TCP_FSM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tcpcb;
+
+enum tcp_fsm_state {
+	TCPS_CLOSED,
+	TCPS_LISTEN,
+	TCPS_SYN_SENT,
+	TCPS_SYN_RECEIVED,
+	TCPS_ESTABLISHED,
+	TCPS_CLOSE_WAIT,
+	TCPS_FIN_WAIT_1,
+	TCPS_CLOSING,
+	TCPS_LAST_ACK,
+	TCPS_FIN_WAIT_2,
+	TCPS_TIME_WAIT,
+	TCP_NSTATES
+};
+
+#define TCPS_HAVERCVDSYN(s) ((s) >= TCPS_SYN_RECEIVED)
+#define TCPS_HAVEESTABLISHED(s) ((s) >= TCPS_ESTABLISHED)
+#define TCPS_HAVERCVDFIN(s)                                                                        \
+	((s) == TCPS_CLOSE_WAIT || (s) == TCPS_CLOSING || (s) == TCPS_LAST_ACK ||                  \
+	    (s) == TCPS_TIME_WAIT)
+
+const char *tcp_state_name(enum tcp_fsm_state state);
+bool tcp_state_legal(enum tcp_fsm_state from, enum tcp_fsm_state to);
+/* The flags that an output segment of a state carries. */
+uint8_t tcp_outflags(enum tcp_fsm_state state);
+
+/*
+ * The one door through which t_state changes: asserts that the edge is legal, traces, counts,
+ * arms or stops the timers that belong to the new state, and tells the socket.
+ */
+void tcp_set_state(struct tcpcb *tp, enum tcp_fsm_state state);
+
+#endif /* NETINET_TCP_FSM_H */

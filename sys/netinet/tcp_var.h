@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * TCP's control block and the functions by which its files reach each other.
+ *
+ * The state machine is in tcp_fsm.[ch], input in tcp_input.c (which hands out to tcp_handshake.c,
+ * tcp_steps.c, tcp_ack.c, tcp_reass.c, tcp_timewait.c), output in tcp_output.c, timers in tcp_timer.c, round-trip times in
+ * tcp_rtt.c, congestion control behind tcp_congctl.h, the socket's requests in tcp_usrreq.c.
+ * Sequence variables keep RFC 9293's names (§3.3.1).
+ */
+#ifndef NETINET_TCP_VAR_H
+#define NETINET_TCP_VAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kern/callout.h"
+#include "kern/drop.h"
+#include "kern/pool.h"
+#include "kern/queue.h"
+#include "kern/sysctl.h"
+#include "netinet/in_pcb.h"
+#include "netinet/tcp_fsm.h"
+#include "netinet/tcp_stat.h"
+#include "wire/tcp.h"
+
+struct mbuf;
+struct netstack;
+struct pr_usrreqs;
+struct socket;
+struct sockopt;
+struct tcp_congctl;
+
+typedef uint32_t tcp_seq;
+
+#define TCP_MAXWIN 65535u
+#define TCP_MAX_WINSHIFT 14
+#define TCP_MSS_DEFAULT 536u /* RFC 9293 §3.7.1: when the peer names none */
+#define TCP_MSS_FLOOR 216u   /* smaller offers are raised to this (net.inet.tcp.minmss) */
+#define TCP_MAXBURST_BYTES 65535u
+
+/* One received segment, parsed once. Sequence fields are host order; trimmed as steps go on. */
+struct tcp_segment {
+	const struct in_rxinfo *ts_rx;
+	struct mbuf *ts_m;   /* payload only, once headers are stripped; NULL when consumed */
+	tcp_seq ts_seq;
+	tcp_seq ts_ack;
+	uint32_t ts_len;     /* payload bytes, without SYN and FIN */
+	uint32_t ts_win;     /* as on the wire, not scaled */
+	uint16_t ts_urp;
+	uint16_t ts_sport;
+	uint16_t ts_dport;
+	uint8_t ts_flags;    /* TH_* */
+	struct tcp_opts ts_opts;
+};
+
+/* What becomes of a segment: filled in by the steps, carried out by tcp_verdict_apply alone. */
+enum tcp_disposition {
+	TCP_CONTINUE,	  /* go on with the next step (never reaches tcp_verdict_apply) */
+	TCP_DONE,	  /* taken; output if TV_OUTPUT */
+	TCP_DROP,	  /* dropped for tv_drop */
+	TCP_DROP_ACK,	  /* dropped, answered with an ACK */
+	TCP_DROP_CHALLENGE, /* dropped, answered with a rate-limited challenge ACK (RFC 5961) */
+	TCP_DROP_RST,	  /* dropped, answered with a RST (RFC 9293 §3.5.2) */
+	TCP_RETRY,	  /* TIME-WAIT gave way to a new connection: look the segment up again */
+	TCP_DISPOSITION_COUNT
+};
+
+#define TV_OUTPUT 0x01	/* call tcp_output afterwards */
+#define TV_ACKNOW 0x02	/* with an ACK at once */
+#define TV_CLOSED 0x04	/* the tcpcb was freed in the step: do not touch it */
+
+struct tcp_verdict {
+	enum tcp_disposition tv_what;
+	enum drop_reason tv_drop;
+	uint8_t tv_flags;
+};
+
+/* Out-of-order segments (tcp_reass.c), in order of tq_seq, not overlapping. */
+struct tcp_reass_seg {
+	TAILQ_ENTRY(tcp_reass_seg) tq_list;
+	struct mbuf *tq_m;
+	tcp_seq tq_seq;
+	uint32_t tq_len;
+	bool tq_fin;
+};
+TAILQ_HEAD(tcp_reassq, tcp_reass_seg);
+
+enum tcp_timer {
+	TCPT_REXMT,   /* RFC 6298 */
+	TCPT_PERSIST, /* RFC 9293 §3.8.6.1 */
+	TCPT_KEEP,    /* keepalive, and the limit on the handshake */
+	TCPT_2MSL,    /* TIME-WAIT, and the limit on FIN-WAIT-2 */
+	TCPT_DELACK,  /* RFC 9293 §3.8.6.3 */
+	TCPT_COUNT
+};
+
+struct tcpcb {
+	struct inpcb *t_inpcb;
+	struct netstack *t_ns;
+	enum tcp_fsm_state t_state; /* by tcp_set_state only */
+	uint32_t t_flags;
+	struct callout t_timer[TCPT_COUNT];
+
+	/* send sequence space */
+	tcp_seq iss;
+	tcp_seq snd_una;
+	tcp_seq snd_nxt;
+	tcp_seq snd_max; /* highest ever sent + 1 */
+	tcp_seq snd_up;  /* urgent pointer */
+	tcp_seq snd_wl1;
+	tcp_seq snd_wl2;
+	uint32_t snd_wnd;  /* bytes, scaled */
+	uint32_t max_sndwnd;
+	uint8_t snd_scale; /* the peer's shift */
+	uint8_t rcv_scale; /* ours */
+	uint8_t request_r_scale;
+
+	/* receive sequence space */
+	tcp_seq irs;
+	tcp_seq rcv_nxt;
+	tcp_seq rcv_adv; /* right edge advertised */
+	tcp_seq rcv_up;
+	uint32_t rcv_wnd;
+	tcp_seq last_ack_sent;
+
+	/* segment sizes, bytes of payload */
+	uint32_t t_maxseg;  /* what we send at most, options taken off */
+	uint32_t t_ourmss;  /* what we announced */
+	uint32_t t_peermss; /* what the peer announced, or the default */
+	uint32_t t_usermss; /* TCP_MAXSEG; 0: none */
+	uint32_t t_pmtu;    /* from ICMP; 0: the interface's */
+
+	/* timestamps (RFC 7323) */
+	uint32_t ts_recent;
+	uint64_t ts_recent_age_ns;
+	uint32_t ts_offset; /* added to our clock, random for each connection */
+
+	/* round-trip time (RFC 6298), microseconds */
+	uint32_t t_srtt_us; /* 0: no sample yet */
+	uint32_t t_rttvar_us;
+	uint32_t t_rto_us;
+	uint32_t t_rttmin_us;
+	bool t_rtttiming; /* a segment is being timed (without timestamps) */
+	tcp_seq t_rtseq;
+	uint64_t t_rtstart_ns;
+	uint8_t t_rxtshift; /* log2 backoff of REXMT or PERSIST */
+	uint64_t t_rxtstart_ns; /* when the present run of retransmissions began */
+
+	/* congestion control (RFC 5681, 6582), bytes */
+	const struct tcp_congctl *t_congctl;
+	uint32_t snd_cwnd;
+	uint32_t snd_ssthresh;
+	uint32_t t_bytes_acked;
+	tcp_seq snd_recover;
+	uint32_t t_dupacks;
+	uint32_t t_partialacks;
+	uint32_t t_cc[8]; /* the algorithm's own */
+	uint64_t t_lastsend_ns;
+
+	/* reassembly */
+	struct tcp_reassq t_reassq;
+	uint32_t t_reass_bytes;	  /* payload */
+	uint32_t t_reass_storage; /* memory held */
+	uint32_t t_reass_segs;
+
+	/* keepalive and limits */
+	uint32_t t_keepinit_s;
+	uint32_t t_keepidle_s;
+	uint32_t t_keepintvl_s;
+	uint32_t t_keepcnt;
+	uint8_t t_keepprobes;
+	uint64_t t_rcvtime_ns; /* last segment from the peer */
+
+	/* receive buffer autotuning */
+	tcp_seq t_rfbuf_seq;
+	uint64_t t_rfbuf_start_ns;
+
+	/* urgent data */
+	uint8_t t_oobflags;
+	uint8_t t_iobc;
+
+	/* challenge ACKs (RFC 5961 §7), per connection */
+	uint64_t t_challenge_start_ns;
+	uint32_t t_challenge_count;
+	uint32_t t_challenge_limit;
+	uint64_t t_oowack_ns; /* last ACK for an out-of-window segment */
+
+	int t_softerror; /* from ICMP; reported when the connection times out */
+	TAILQ_ENTRY(tcpcb) t_twlist; /* TIME-WAIT, oldest first */
+
+	/* counts for TCP_INFO */
+	uint64_t t_sndbytes;
+	uint64_t t_rcvbytes;
+	uint64_t t_rexmtbytes;
+	uint32_t t_sndrexmitpack;
+	uint32_t t_rcvoopack;
+};
+
+/* t_flags */
+#define TF_ACKNOW 0x0001     /* ACK at once */
+#define TF_DELACK 0x0002     /* ACK owed */
+#define TF_NODELAY 0x0004    /* no Nagle */
+#define TF_SENTFIN 0x0008
+#define TF_REQ_SCALE 0x0010
+#define TF_RCVD_SCALE 0x0020
+#define TF_REQ_TSTMP 0x0040
+#define TF_RCVD_TSTMP 0x0080
+#define TF_SACK_PERMIT 0x0100
+#define TF_MORETOCOME 0x0200 /* the socket layer has more in hand */
+#define TF_FASTRECOVERY 0x0400
+#define TF_FORCE 0x0800	     /* persist: send one byte into a closed window */
+#define TF_NEEDOUTPUT 0x1000
+#define TF_SYN_REXMT 0x2000
+#define TF_LASTIDLE 0x4000
+#define TF_TIMEWAITQ 0x8000  /* on the stack's TIME-WAIT list */
+#define TF_RCVDFIN 0x10000
+
+#define TCPOOB_HAVEDATA 0x01
+#define TCPOOB_HADDATA 0x02
+
+struct tcp_state {
+	struct netstack *tcps_ns;
+	struct inpcbtable tcps_table;
+	struct pool tcps_tcpcbpool;
+	struct pool tcps_reasspool;
+	uint8_t tcps_isskey[16]; /* RFC 6528 */
+	uint8_t tcps_tskey[16];
+	TAILQ_HEAD(, tcpcb) tcps_timewait; /* oldest first */
+	uint32_t tcps_ntimewait;
+	uint64_t tcps_stat[TCPSTAT_COUNT];
+	struct sysctl_table tcps_stat_sysctls;
+	struct sysctl_table tcps_sysctls;
+	/* net.inet.tcp.*: FreeBSD's names and meanings */
+	struct {
+		uint32_t sendspace;
+		uint32_t recvspace;
+		uint32_t sendbuf_auto;
+		uint32_t sendbuf_max;
+		uint32_t sendbuf_inc;
+		uint32_t recvbuf_auto;
+		uint32_t recvbuf_max;
+		uint32_t mssdflt;
+		uint32_t minmss;
+		uint32_t rfc1323; /* window scaling and timestamps offered */
+		uint32_t delayed_ack;
+		uint32_t delacktime_ms;
+		uint32_t msl_ms;
+		uint32_t rexmit_min_ms;
+		uint32_t rexmit_initial_ms;
+		uint32_t keepinit_ms;
+		uint32_t keepidle_ms;
+		uint32_t keepintvl_ms;
+		uint32_t keepcnt;
+		uint32_t always_keepalive;
+		uint32_t finwait2_timeout_ms;
+		uint32_t persmin_ms;
+		uint32_t persmax_ms;
+		uint32_t maxtcptw; /* most connections in TIME-WAIT */
+		uint32_t reass_maxqueuelen; /* segments a connection */
+		uint32_t blackhole;
+		uint32_t initcwnd_segments;
+		uint32_t insecure_rst;
+		uint32_t ack_war_timewindow_ms; /* challenge ACKs are counted over this */
+		uint32_t ack_war_cnt;
+		uint32_t synlimit; /* most half-open connections of a listener */
+		uint32_t tso;
+	} tcps_sysctl;
+};
+
+static inline struct tcpcb *
+intotcpcb(struct inpcb *inp)
+{
+	return inp->inp_ppcb;
+}
+
+/* tcp_usrreq.c, tcp_subr.c */
+extern const struct pr_usrreqs tcp_usrreqs;
+int tcp_ctloutput(struct socket *so, struct sockopt *sopt);
+int tcp_init(struct netstack *ns);
+void tcp_fini(struct netstack *ns);
+/* => NULL: no memory. The tcpcb is CLOSED. */
+struct tcpcb *tcp_newtcpcb(struct inpcb *inp);
+/* Ends the connection: error to the socket, RST to the peer if synchronised. Frees; => NULL. */
+struct tcpcb *tcp_drop(struct tcpcb *tp, int error);
+/* To CLOSED: stops timers, frees queues and the pcb, tells the socket. Frees; => NULL. */
+struct tcpcb *tcp_close(struct tcpcb *tp);
+/* The user closes: next state on the way down. => NULL: freed (LISTEN, SYN-SENT, CLOSED). */
+struct tcpcb *tcp_usrclosed(struct tcpcb *tp);
+/* RFC 6528: 4 microsecond clock + keyed hash of the endpoints. */
+tcp_seq tcp_new_iss(struct tcpcb *tp);
+/* Our timestamp clock (1 ms) with the connection's offset. */
+uint32_t tcp_ts_now(const struct tcpcb *tp);
+/* MSS: what we announce, by the interface; what we use, after options and the path's MTU. */
+uint32_t tcp_mss_offer(struct tcpcb *tp);
+void tcp_mss_update(struct tcpcb *tp);
+/* Buffers and window scale for a connection about to start. */
+void tcp_window_setup(struct tcpcb *tp);
+/*
+ * A segment without data from no connection or for one: RST or ACK. m (borrowed, or NULL) gave the
+ * addresses in rx; tp may be NULL.
+ */
+struct tcp_response {
+	tcp_seq seq;
+	tcp_seq ack;
+	uint8_t flags;
+};
+void tcp_respond(struct netstack *ns, struct tcpcb *tp, const struct tcp_segment *seg,
+    const struct tcp_response *resp);
+void tcp_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci);
+
+/* tcp_input.c */
+void tcp_input(struct mbuf *m, const struct in_rxinfo *rx);
+struct tcp_verdict tcp_segment_arrives(struct tcpcb *tp, struct tcp_segment *seg);
+void tcp_verdict_apply(struct netstack *ns, struct tcpcb *tp, struct tcp_segment *seg,
+    struct tcp_verdict tv);
+
+/* tcp_handshake.c: RFC 9293 §3.10.7.1-4 for the states before ESTABLISHED */
+struct tcp_verdict tcp_in_closed(struct tcpcb *tp, struct tcp_segment *seg);
+struct tcp_verdict tcp_in_listen(struct tcpcb *tp, struct tcp_segment *seg);
+struct tcp_verdict tcp_in_syn_sent(struct tcpcb *tp, struct tcp_segment *seg);
+
+/* tcp_steps.c: RFC 9293 §3.10.7.4, in its order */
+struct tcp_verdict tcp_step_seq(struct tcpcb *tp, struct tcp_segment *seg);
+struct tcp_verdict tcp_step_rst(struct tcpcb *tp, struct tcp_segment *seg);
+struct tcp_verdict tcp_step_syn(struct tcpcb *tp, struct tcp_segment *seg);
+struct tcp_verdict tcp_step_ack(struct tcpcb *tp, struct tcp_segment *seg); /* tcp_ack.c */
+struct tcp_verdict tcp_step_urg(struct tcpcb *tp, struct tcp_segment *seg);
+struct tcp_verdict tcp_step_text(struct tcpcb *tp, struct tcp_segment *seg);
+struct tcp_verdict tcp_step_fin(struct tcpcb *tp, struct tcp_segment *seg);
+
+/* tcp_reass.c */
+/*
+ * Queues or delivers the payload of seg. => true: a FIN in sequence was reached. Takes seg->ts_m.
+ */
+bool tcp_reass(struct tcpcb *tp, struct tcp_segment *seg);
+void tcp_reass_flush(struct tcpcb *tp);
+
+/* tcp_timewait.c */
+void tcp_timewait_enter(struct tcpcb *tp);
+struct tcp_verdict tcp_in_timewait(struct tcpcb *tp, struct tcp_segment *seg);
+void tcp_timewait_leave(struct tcpcb *tp);
+
+/* tcp_output.c */
+/* Sends what the state, windows and RFC 9293 §3.8 allow. => errno of the network layer. */
+int tcp_output(struct tcpcb *tp);
+/* The window to announce, in bytes, before scaling (silly window avoidance on the receiver's side). */
+uint32_t tcp_receive_window(const struct tcpcb *tp);
+void tcp_setpersist(struct tcpcb *tp);
+
+/* tcp_timer.c */
+void tcp_timers_init(struct tcpcb *tp);
+void tcp_timers_stop(struct tcpcb *tp);
+void tcp_timer_arm(struct tcpcb *tp, enum tcp_timer which, uint64_t delay_ns);
+void tcp_timer_disarm(struct tcpcb *tp, enum tcp_timer which);
+bool tcp_timer_isarmed(const struct tcpcb *tp, enum tcp_timer which);
+/* A segment came: the keepalive starts over. */
+void tcp_keepalive_restart(struct tcpcb *tp);
+
+/* tcp_rtt.c: RFC 6298 */
+void tcp_rtt_init(struct tcpcb *tp);
+void tcp_rtt_sample(struct tcpcb *tp, uint32_t rtt_us);
+/* The retransmission time-out with backoff applied, in ns. */
+uint64_t tcp_rto_ns(const struct tcpcb *tp);
+
+/* tcp_sockbuf.c: autotuning of both buffers */
+void tcp_sndbuf_autotune(struct tcpcb *tp);
+void tcp_rcvbuf_autotune(struct tcpcb *tp, uint32_t newbytes);
+
+#endif /* NETINET_TCP_VAR_H */
