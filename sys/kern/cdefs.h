@@ -12,9 +12,10 @@
 /* A programmer's error ends the process; no packet and no client may ever trigger one. */
 #define KASSERT(cond) ((cond) ? (void)0 : host_panic(__FILE__, __LINE__, "KASSERT(" #cond ")"))
 
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) \
+	((type *)(void *)&((char *)(ptr))[-(ptrdiff_t)offsetof(type, member)])
 #define nitems(array) (sizeof(array) / sizeof((array)[0]))
-#define howmany(n, unit) (((n) + (unit) - 1) / (unit))
+#define howmany(n, unit) (((n) + ((unit)-1)) / (unit))
 
 #define KERN_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define KERN_MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -32,7 +32,7 @@ enum file_type { DTYPE_SOCKET, DTYPE_COUNT };
 
 struct file {
 	enum file_type f_type;
-	uint32_t f_flag; /* BSD_O_* */
+	uint32_t f_flag;  /* BSD_O_* */
 	uint32_t f_count; /* descriptors and calls in progress that hold it */
 	const struct fileops *f_ops;
 	void *f_data;

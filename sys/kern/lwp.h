@@ -40,7 +40,7 @@ struct lwp {
 	enum lwp_state l_state;
 	struct waitq *l_wchan;
 	const char *l_wmesg;
-	int l_error; /* what tsleep returns */
+	int l_error;       /* what tsleep returns */
 	int l_interrupted; /* errno that every later sleep fails with; 0: none */
 	struct callout l_timeout;
 	void (*l_func)(struct lwp *, void *);

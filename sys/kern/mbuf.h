@@ -30,9 +30,9 @@ struct ifnet;
 #define MSIZE 512
 #define MCLBYTES_MIN 2048
 #define MCLBYTES_MAX 4096
-#define MINCLSIZE 456		 /* payload of this many bytes or more goes to a cluster */
+#define MINCLSIZE 456              /* payload of this many bytes or more goes to a cluster */
 #define MJUMBO_BYTES (65536 + 256) /* a 64 KiB frame and headroom */
-#define M_LINKHDR 64		 /* room to leave in front of a packet for link headers */
+#define M_LINKHDR 64               /* room to leave in front of a packet for link headers */
 
 enum mbuf_type { MT_FREE, MT_DATA, MT_HEADER, MT_SONAME, MT_CONTROL, MT_OOBDATA, MT_COUNT };
 
@@ -41,7 +41,7 @@ enum mbuf_type { MT_FREE, MT_DATA, MT_HEADER, MT_SONAME, MT_CONTROL, MT_OOBDATA,
 #define M_EOR 0x0004   /* end of record */
 #define M_BCAST 0x0010 /* came in, or goes out, as link-level broadcast */
 #define M_MCAST 0x0020
-#define M_LOOP 0x0040	/* has gone through the loopback interface */
+#define M_LOOP 0x0040 /* has gone through the loopback interface */
 #define M_COPYFLAGS (M_PKTHDR | M_EOR | M_BCAST | M_MCAST | M_LOOP)
 
 /*

@@ -58,8 +58,8 @@ struct netstack {
 	struct pool ns_mcl4pool;
 	struct pool ns_mjpool;
 	struct pool ns_extpool; /* spare mext_refs */
-	uint32_t ns_mclbytes; /* kern.mbuf.mclbytes: 2048 | 4096 */
-	uint32_t ns_mclnum;   /* kern.mbuf.mclnum: clusters filled by one copy-in */
+	uint32_t ns_mclbytes;   /* kern.mbuf.mclbytes: 2048 | 4096 */
+	uint32_t ns_mclnum;     /* kern.mbuf.mclnum: clusters filled by one copy-in */
 	struct waitq ns_mbwait; /* sosend sleeps here for clusters */
 
 	/* lwps (lwp.c) */
@@ -77,7 +77,7 @@ struct netstack {
 	struct socket_list ns_sockets;
 	TAILQ_HEAD(, proc) ns_procs;
 	int32_t ns_nextpid;
-	uint32_t ns_sb_max;	      /* kern.ipc.maxsockbuf, bytes */
+	uint32_t ns_sb_max;           /* kern.ipc.maxsockbuf, bytes */
 	uint32_t ns_soreceive_mclnum; /* kern.soreceive.mclnum: mbufs gathered in one copy-out */
 	struct copy_stat ns_copystat;
 	/* The reboot call: the owner is asked to end. NULL: refused with EPERM. */
@@ -87,8 +87,8 @@ struct netstack {
 	/* what the layers above keep */
 	const struct domain *ns_domains[NS_MAXDOMAINS];
 	uint32_t ns_ndomains;
-	struct net_state *ns_net;     /* sys/net: interfaces, routes, netisr queue */
-	struct inet_state *ns_inet;   /* sys/netinet: addresses, ip, icmp, arp */
+	struct net_state *ns_net;   /* sys/net: interfaces, routes, netisr queue */
+	struct inet_state *ns_inet; /* sys/netinet: addresses, ip, icmp, arp */
 	struct tcp_state *ns_tcp;
 	struct udp_state *ns_udp;
 	/* Run by netstack_run for queued input (loopback); set by sys/net. */

@@ -17,11 +17,11 @@ struct netstack;
 struct socket;
 struct sockopt;
 
-#define PR_ATOMIC 0x01	     /* one send is one record */
-#define PR_ADDR 0x02	     /* records carry the sender's address */
+#define PR_ATOMIC 0x01       /* one send is one record */
+#define PR_ADDR 0x02         /* records carry the sender's address */
 #define PR_CONNREQUIRED 0x04 /* must be connected before data moves */
 #define PR_WANTRCVD 0x08     /* tell pr_rcvd when data was read */
-#define PR_LISTEN 0x10	     /* listen and accept make sense */
+#define PR_LISTEN 0x10       /* listen and accept make sense */
 
 /*
  * What a socket may ask of its protocol. All run to completion and never sleep; connect only

@@ -15,7 +15,7 @@
 struct selrec {
 	TAILQ_ENTRY(selrec) sr_list;
 	struct selinfo *sr_info; /* NULL: not recorded */
-	struct waitq *sr_waitq;	 /* of the call */
+	struct waitq *sr_waitq;  /* of the call */
 };
 
 struct selinfo {

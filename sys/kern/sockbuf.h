@@ -21,18 +21,18 @@
 struct mbuf;
 struct socket;
 
-#define SB_MIN 2048u		/* least that SO_SNDBUF, SO_RCVBUF may set */
-#define SB_MBMAX_FACTOR 4u	/* sb_mbmax = hiwat * factor: bound on storage held */
+#define SB_MIN 2048u       /* least that SO_SNDBUF, SO_RCVBUF may set */
+#define SB_MBMAX_FACTOR 4u /* sb_mbmax = hiwat * factor: bound on storage held */
 
 #define SB_LOCKED 0x0001
 #define SB_AUTOSIZE 0x0002 /* may grow by itself; cleared by SO_SNDBUF, SO_RCVBUF */
 
 struct sockbuf {
-	uint32_t sb_cc;	    /* bytes of data */
-	uint32_t sb_mbcnt;  /* bytes of storage */
-	uint32_t sb_hiwat;  /* most data */
-	uint32_t sb_mbmax;  /* most storage */
-	uint32_t sb_lowat;  /* least that makes it readable or writable */
+	uint32_t sb_cc;    /* bytes of data */
+	uint32_t sb_mbcnt; /* bytes of storage */
+	uint32_t sb_hiwat; /* most data */
+	uint32_t sb_mbmax; /* most storage */
+	uint32_t sb_lowat; /* least that makes it readable or writable */
 	uint32_t sb_flags;
 	uint64_t sb_timeo_ns; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
 	struct mbuf *sb_mb;

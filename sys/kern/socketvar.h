@@ -46,7 +46,7 @@ struct socket {
 	uint32_t so_options; /* BSD_SO_* bits */
 	uint32_t so_state;
 	uint16_t so_linger_s;
-	int so_error; /* reported once */
+	int so_error;     /* reported once */
 	uint32_t so_refs; /* held by upcalls and sleeping calls (sohold, sorele) */
 	struct sockbuf so_rcv;
 	struct sockbuf so_snd;
@@ -67,8 +67,8 @@ struct socket {
 	 */
 	void (*so_upcall)(struct socket *so, void *arg);
 	void *so_upcallarg;
-	struct selinfo so_sel;	 /* polls and selects waiting here */
-	TAILQ_ENTRY(socket) so_list;	 /* of ns_sockets */
+	struct selinfo so_sel;       /* polls and selects waiting here */
+	TAILQ_ENTRY(socket) so_list; /* of ns_sockets */
 };
 
 struct sockopt {

@@ -32,7 +32,6 @@ const struct sysent *sysent_find(int number);
  * => args: SYSCALL_MAXARGS slots, missing ones zero. retval is zeroed first. => errno, 0 is ok;
  * ERESTART is turned to EINTR.
  */
-int syscall_invoke(struct lwp *l, const struct sysent *sy, const uint64_t *args,
-    int64_t retval[2]);
+int syscall_invoke(struct lwp *l, const struct sysent *sy, const uint64_t *args, int64_t retval[2]);
 
 #endif /* KERN_SYSCALL_H */

@@ -78,13 +78,13 @@ int copyinstr(struct vmspace *vm, uint64_t uaddr, char *buf, size_t size);
 
 /* How often and how much was copied; the study's measure. */
 struct copy_stat {
-	uint64_t cs_copyins;	   /* engine calls */
+	uint64_t cs_copyins; /* engine calls */
 	uint64_t cs_copyin_bytes;
 	uint64_t cs_copyouts;
 	uint64_t cs_copyout_bytes;
-	uint64_t cs_sosend_copyins;	  /* of these, payload in sosend */
+	uint64_t cs_sosend_copyins; /* of these, payload in sosend */
 	uint64_t cs_sosend_copyin_bytes;
-	uint64_t cs_soreceive_copyouts;	  /* payload in soreceive */
+	uint64_t cs_soreceive_copyouts; /* payload in soreceive */
 	uint64_t cs_soreceive_copyout_bytes;
 };
 

@@ -76,14 +76,14 @@ struct ifnet {
 	struct netstack *if_ns;
 	char if_xname[IFNAMSIZ]; /* (d) "tap0" */
 	uint32_t if_index;
-	uint8_t if_type;     /* (d) IFT_* */
-	uint8_t if_addrlen;  /* bytes of a link address; 6 for ethernet */
-	uint8_t if_hdrlen;   /* bytes of link header */
-	uint8_t if_lladdr[6]; /* (d) ours */
-	uint32_t if_flags;   /* (d) */
-	uint32_t if_mtu;     /* (d) bytes of network packet */
+	uint8_t if_type;       /* (d) IFT_* */
+	uint8_t if_addrlen;    /* bytes of a link address; 6 for ethernet */
+	uint8_t if_hdrlen;     /* bytes of link header */
+	uint8_t if_lladdr[6];  /* (d) ours */
+	uint32_t if_flags;     /* (d) */
+	uint32_t if_mtu;       /* (d) bytes of network packet */
 	uint32_t if_capenable; /* (d) IFCAP_* */
-	uint32_t if_tsomax;  /* (d) most bytes of a TSO packet, headers included; 0: 65535 */
+	uint32_t if_tsomax;    /* (d) most bytes of a TSO packet, headers included; 0: 65535 */
 	struct ifaddr_list if_addrs;
 	struct lltable *if_lltable; /* IPv4 neighbours; NULL: none needed */
 	struct if_data if_data;

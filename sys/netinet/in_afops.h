@@ -56,7 +56,7 @@ struct in_rxinfo {
 	uint8_t rx_proto;
 	uint8_t rx_ttl;
 	uint8_t rx_tos; /* traffic class with the ECN bits */
-	bool rx_bcast;	/* sent to a broadcast or multicast address, or in such a frame */
+	bool rx_bcast;  /* sent to a broadcast or multicast address, or in such a frame */
 };
 
 /* How a packet is to leave. */
@@ -64,13 +64,13 @@ struct in_txinfo {
 	struct netstack *tx_ns;
 	struct in_addrany tx_src; /* any: chosen by the route */
 	struct in_addrany tx_dst;
-	struct ifnet *tx_ifp;	 /* for multicast and SO_DONTROUTE; NULL: by route */
-	struct inpcb *tx_inp;	 /* its route cache is used; NULL: none */
+	struct ifnet *tx_ifp; /* for multicast and SO_DONTROUTE; NULL: by route */
+	struct inpcb *tx_inp; /* its route cache is used; NULL: none */
 	uint8_t tx_proto;
 	uint8_t tx_ttl; /* 0: the stack's default */
 	uint8_t tx_tos;
-	bool tx_df;	   /* do not fragment */
-	bool tx_bcast;	   /* SO_BROADCAST: a broadcast destination is allowed */
+	bool tx_df;        /* do not fragment */
+	bool tx_bcast;     /* SO_BROADCAST: a broadcast destination is allowed */
 	bool tx_dontroute; /* SO_DONTROUTE: directly attached destinations only */
 	bool tx_mcastloop; /* loop multicast back to ourselves */
 };
@@ -103,8 +103,8 @@ struct in_afops {
 	struct ifnet *(*af_route)(struct netstack *ns, const struct in_addrany *dst, uint32_t *mtu,
 	    bool *direct);
 	/* Folded one's complement sum of the pseudo-header, host order as cksum.h says. */
-	uint32_t (*af_pseudo)(const struct in_addrany *src, const struct in_addrany *dst, uint32_t len,
-	    uint8_t proto);
+	uint32_t (*af_pseudo)(const struct in_addrany *src, const struct in_addrany *dst,
+	    uint32_t len, uint8_t proto);
 	/*
 	 * Prepends the network header and sends. m begins with the transport header, has a pkthdr
 	 * and, when M_CSUM_NEEDED, csum_offset from the transport header; csum_start is set here.
@@ -138,8 +138,8 @@ struct in_ctlinfo {
 	uint32_t ci_arg;
 	struct in_addrany ci_src; /* ours */
 	struct in_addrany ci_dst; /* the peer */
-	const uint8_t *ci_head;	  /* the start of the transport header we sent */
-	size_t ci_headlen;	  /* at least 8 */
+	const uint8_t *ci_head;   /* the start of the transport header we sent */
+	size_t ci_headlen;        /* at least 8 */
 };
 
 struct in_transport {

@@ -25,21 +25,21 @@ struct in_mcast;
 LIST_HEAD(inpcb_list, inpcb);
 
 struct inpcb {
-	LIST_ENTRY(inpcb) inp_hash;  /* connected: by four-tuple; else by local port */
+	LIST_ENTRY(inpcb) inp_hash;       /* connected: by four-tuple; else by local port */
 	LIST_ENTRY(inpcb) inp_lport_hash; /* every bound pcb, by local port */
-	TAILQ_ENTRY(inpcb) inp_queue; /* all of the table */
+	TAILQ_ENTRY(inpcb) inp_queue;     /* all of the table */
 	struct netstack *inp_ns;
 	struct inpcbtable *inp_table;
 	const struct in_afops *inp_af;
 	struct socket *inp_socket; /* NULL: the socket is gone (TIME-WAIT) */
-	void *inp_ppcb;		   /* the transport's: struct tcpcb */
+	void *inp_ppcb;            /* the transport's: struct tcpcb */
 	struct in_addrany inp_laddr;
 	struct in_addrany inp_faddr;
 	uint16_t inp_lport; /* host order; 0: not bound */
 	uint16_t inp_fport; /* 0: not connected */
 	uint32_t inp_flags;
-	uint8_t inp_ttl;   /* 0: default */
-	uint8_t inp_mttl;  /* multicast */
+	uint8_t inp_ttl;  /* 0: default */
+	uint8_t inp_mttl; /* multicast */
 	uint8_t inp_tos;
 	uint32_t inp_mcast_ifindex; /* IP_MULTICAST_IF; 0: by route */
 	struct in_mcast *inp_mcast; /* memberships */
@@ -55,7 +55,7 @@ struct inpcb {
 
 /* inp_flags */
 #define INP_CONNECTED 0x0001
-#define INP_ANONPORT 0x0002	/* we chose the port */
+#define INP_ANONPORT 0x0002 /* we chose the port */
 #define INP_HDRINCL 0x0004
 #define INP_RECVDSTADDR 0x0008
 #define INP_RECVTTL 0x0010

@@ -25,8 +25,8 @@ enum tcp_fsm_state {
 
 #define TCPS_HAVERCVDSYN(s) ((s) >= TCPS_SYN_RECEIVED)
 #define TCPS_HAVEESTABLISHED(s) ((s) >= TCPS_ESTABLISHED)
-#define TCPS_HAVERCVDFIN(s)                                                                        \
-	((s) == TCPS_CLOSE_WAIT || (s) == TCPS_CLOSING || (s) == TCPS_LAST_ACK ||                  \
+#define TCPS_HAVERCVDFIN(s)                                                       \
+	((s) == TCPS_CLOSE_WAIT || (s) == TCPS_CLOSING || (s) == TCPS_LAST_ACK || \
 	    (s) == TCPS_TIME_WAIT)
 
 const char *tcp_state_name(enum tcp_fsm_state state);
