@@ -3,8 +3,10 @@
 #ifndef KERN_DROP_H
 #define KERN_DROP_H
 
+struct netstack;
+
 enum drop_reason {
-#define DROP(name, text) DROP_##name,
+#define DROP(constant, name, text) DROP_##constant,
 #include "kern/drop.def"
 #undef DROP
 	DROP_COUNT
@@ -14,5 +16,7 @@ enum drop_reason {
 const char *drop_name(enum drop_reason why);
 /* One phrase for people. */
 const char *drop_text(enum drop_reason why);
+/* Registers the counters of ns as net.drop.*. => once, by netstack_create. */
+void drop_sysctl_init(struct netstack *ns);
 
 #endif /* KERN_DROP_H */
