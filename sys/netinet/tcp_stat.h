@@ -4,14 +4,14 @@
 #define NETINET_TCP_STAT_H
 
 enum tcp_stat {
-#define TCPSTAT(suffix, name, text, mib) TCPSTAT_##suffix,
+#define STAT(name, text) TCPSTAT_##name,
 #include "netinet/tcp_stat.def"
-#undef TCPSTAT
+#undef STAT
 	TCPSTAT_COUNT
 };
 
-/* Count, on struct netstack *ns; needs kern/netstack.h and netinet/tcp_var.h. */
-#define TCPSTAT_INC(ns, stat) ((void)((ns)->ns_tcp->tcps_stat[(stat)]++))
-#define TCPSTAT_ADD(ns, stat, n) ((void)((ns)->ns_tcp->tcps_stat[(stat)] += (n)))
+/* Count, as in TCPSTAT_INC(ns, sndpack); need kern/netstack.h and netinet/tcp_var.h. */
+#define TCPSTAT_INC(ns, name) ((void)((ns)->ns_tcp->tcps_stat[TCPSTAT_##name]++))
+#define TCPSTAT_ADD(ns, name, n) ((void)((ns)->ns_tcp->tcps_stat[TCPSTAT_##name] += (n)))
 
 #endif /* NETINET_TCP_STAT_H */
