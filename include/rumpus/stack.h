@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The assembled stack, for programs that link it in: IPv4, UDP and TCP over whatever interfaces
+ * they give it. One handle is one instance; several in one process never meet. An instance belongs
+ * to one thread, which repeats: enter(now), hand in packets and calls, run, sleep until an event or
+ * the deadline. Results are BSD errnos (rumpus/abi.h), 0 is ok.
+ */
+#ifndef RUMPUS_STACK_H
+#define RUMPUS_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct netstack;
+struct ifnet;
+
+struct rumpus_config {
+	uint8_t rc_seed[32]; /* all randomness of the instance comes from it */
+	uint64_t rc_now_ns;  /* a clock that never goes back */
+	/* Limits; 0 takes the default. */
+	uint32_t rc_nmbufs;
+	uint32_t rc_nclusters;
+	uint32_t rc_njumbos;
+	uint32_t rc_maxsockets;
+	uint32_t rc_maxlwps;
+	uint32_t rc_maxprocs;
+};
+
+/* => NULL: no memory. lo0 is up with 127.0.0.1/8. */
+struct netstack *rumpus_create(const struct rumpus_config *rc);
+/* => all sockets and processes are gone; the interfaces are let go of. */
+void rumpus_destroy(struct netstack *ns);
+
+/* Sets the time; an earlier one than before is taken as the present. */
+void rumpus_enter(struct netstack *ns, uint64_t now_ns);
+/* Does all that is due. */
+void rumpus_run(struct netstack *ns);
+/* When rumpus_run must be called next at the latest, in ns; UINT64_MAX: only after an event. */
+uint64_t rumpus_deadline(const struct netstack *ns);
+
+/*
+ * "10.0.0.2/24" on an interface by name; and away again.
+ * => EINVAL: no such text; ENXIO: no such interface; EEXIST, EADDRNOTAVAIL, ENOBUFS
+ */
+int rumpus_addr_add(struct netstack *ns, const char *ifname, const char *cidr);
+int rumpus_addr_del(struct netstack *ns, const char *ifname, const char *cidr);
+/*
+ * A static route: dst is "10.1.0.0/16" or "default", via a gateway on a connected network.
+ * => EINVAL, ENETUNREACH, EEXIST, ESRCH, ENOBUFS
+ */
+int rumpus_route_add(struct netstack *ns, const char *dst, const char *gateway);
+int rumpus_route_del(struct netstack *ns, const char *dst);
+/* => ENXIO; or the driver's errno */
+int rumpus_if_up(struct netstack *ns, const char *ifname, bool up);
+
+/* => ENOENT unknown, EPERM read-only, EINVAL */
+int rumpus_sysctl_set(struct netstack *ns, const char *name, const char *value);
+int rumpus_sysctl_get(struct netstack *ns, const char *name, uint64_t *value);
+
+/*
+ * A point-to-point interface of IP packets without link header. Received packets go in by
+ * rumpus_ptp_input (copied); those to send come out by the callback, whole and contiguous, borrowed
+ * for the call. The callback must not call the stack.
+ * => rumpus_ptp_attach: EEXIST: the name is taken; ENOMEM; EINVAL: mtu not in 576..65535
+ */
+typedef void rumpus_ptp_output_fn(void *arg, const uint8_t *packet, size_t len);
+int rumpus_ptp_attach(struct netstack *ns, const char *ifname, uint32_t mtu,
+    rumpus_ptp_output_fn *output, void *arg);
+/* => ENXIO, ENOBUFS, EMSGSIZE: longer than the MTU */
+int rumpus_ptp_input(struct netstack *ns, const char *ifname, const uint8_t *packet, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* RUMPUS_STACK_H */
