@@ -20,11 +20,11 @@ static const char *const drop_texts[] = {
 _Static_assert(nitems(drop_texts) == DROP_COUNT, "a phrase for each reason");
 
 static const struct sysctl_node drop_nodes[] = {
-#define DROP(constant, name, text)                                                                 \
-	{.sn_name = "net.drop." name,                                                              \
-	    .sn_text = (text),                                                                     \
-	    .sn_type = SYSCTL_U64,                                                                 \
-	    .sn_offset = (size_t)DROP_##constant * sizeof(uint64_t),                               \
+#define DROP(constant, name, text)                                   \
+	{.sn_name = "net.drop." name,                                \
+	    .sn_text = (text),                                       \
+	    .sn_type = SYSCTL_U64,                                   \
+	    .sn_offset = (size_t)DROP_##constant * sizeof(uint64_t), \
 	    .sn_size = sizeof(uint64_t)},
 #include "kern/drop.def"
 #undef DROP

@@ -48,7 +48,9 @@ enum mbuf_type { MT_FREE, MT_DATA, MT_HEADER, MT_SONAME, MT_CONTROL, MT_OOBDATA,
  * Checksums and segmentation, out: csum_start is the offset of the transport header from the start
  * of the packet, csum_offset the offset of the 16-bit checksum from there; the field holds the
  * folded pseudo-header sum. M_CSUM_NEEDED asks for it to be filled in; M_CSUM_TSO asks for
- * segmentation into csum_segsz bytes of TCP payload each. In: M_CSUM_OK means somebody checked.
+ * segmentation into segsz bytes of TCP payload each. In: M_CSUM_OK means somebody checked.
+ * m_prepend and m_adj keep csum_start right while a request is set, and trimming into what is to be
+ * summed takes the request off.
  */
 #define M_CSUM_NEEDED 0x0001
 #define M_CSUM_TSO 0x0002
@@ -123,6 +125,10 @@ struct mbuf {
 _Static_assert(sizeof(struct m_hdr) == 40, "mbuf header");
 _Static_assert(sizeof(struct mbuf) == MSIZE, "an mbuf is MSIZE bytes");
 
+/* The pools, with limits: nclusters of 2048 bytes, half as many of 4096. => ENOMEM: nothing left. */
+int mbuf_init(struct netstack *ns, uint32_t nmbufs, uint32_t nclusters, uint32_t njumbos);
+void mbuf_fini(struct netstack *ns);
+
 /* One mbuf, empty (m_len 0, data at the start). => NULL at the limit. */
 struct mbuf *m_get(struct netstack *ns, enum mbuf_type type);
 /* The same with a zeroed pkthdr. */
@@ -138,7 +144,10 @@ struct mbuf *m_getjumbo(struct netstack *ns, enum mbuf_type type, bool pkthdr);
 struct mbuf *m_getcl_chain(struct netstack *ns, enum mbuf_type type, unsigned n);
 /* Space for len bytes: small ones in one mbuf, larger in clusters or a jumbo; pkthdr; m_len 0. */
 struct mbuf *m_getm(struct netstack *ns, size_t len);
-/* Attaches foreign memory. => ref has one reference, which the mbuf takes over. NULL: not taken. */
+/*
+ * Attaches foreign memory: pkthdr; m_len 0. => ref has a reference, which the mbuf takes over; an
+ * owner who wants the memory left unchanged keeps one of its own. NULL: not taken.
+ */
 struct mbuf *m_extget(struct netstack *ns, uint8_t *buf, uint32_t len, struct mext_ref *ref);
 
 /* Frees one mbuf and returns its m_next. */
@@ -183,7 +192,10 @@ void m_copydata(const struct mbuf *m, size_t off, size_t len, void *out);
 void m_copyback(struct mbuf *m, size_t off, size_t len, const void *in);
 /* Appends bytes, growing the chain. => ENOBUFS: m is unchanged. */
 int m_append(struct mbuf *m, size_t len, const void *in);
-/* Trims req bytes from the head (req > 0) or -req from the tail; pkthdr.len follows. */
+/*
+ * Trims req bytes from the head (req > 0) or -req from the tail; pkthdr.len follows. mbufs that
+ * become empty are freed, but for the first.
+ */
 void m_adj(struct mbuf *m, int req);
 /* Splits off the bytes from off on, as a chain of its own. => NULL: no memory, m unchanged. */
 struct mbuf *m_split(struct mbuf *m, size_t off);

@@ -57,7 +57,6 @@ struct netstack {
 	struct pool ns_mcl2pool;
 	struct pool ns_mcl4pool;
 	struct pool ns_mjpool;
-	struct pool ns_extpool; /* spare mext_refs */
 	uint32_t ns_mclbytes;   /* kern.mbuf.mclbytes: 2048 | 4096 */
 	uint32_t ns_mclnum;     /* kern.mbuf.mclnum: clusters filled by one copy-in */
 	struct waitq ns_mbwait; /* sosend sleeps here for clusters */

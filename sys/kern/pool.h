@@ -23,9 +23,23 @@ struct alloc_fault {
 	uint64_t af_count; /* allocations seen */
 };
 
+/* Counts an allocation. => true: this one shall fail. fault may be NULL. */
+static inline bool
+alloc_fault_hit(struct alloc_fault *fault)
+{
+	if (fault == NULL)
+		return false;
+	fault->af_count++;
+	return fault->af_fail_at != 0 && --fault->af_fail_at == 0;
+}
+
+/* Tables of varying size: host_alloc, counted as one allocation of fault. => zeroed, or NULL. */
+void *kmem_alloc(struct alloc_fault *fault, size_t len_bytes);
+void kmem_free(void *p, size_t len_bytes);
+
 struct pool {
 	const char *pl_name;
-	size_t pl_item_bytes;
+	size_t pl_item_bytes; /* rounded up to the alignment */
 	uint32_t pl_limit; /* most items out at once */
 	uint32_t pl_nout;  /* items out now */
 	uint32_t pl_hiwat; /* most items ever out at once */
