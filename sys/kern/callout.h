@@ -19,7 +19,7 @@ struct callout {
 	void (*c_func)(void *);
 	void *c_arg;
 	uint64_t c_deadline_ns;
-	uint16_t c_slot; /* level * CALLOUT_SLOTS + slot, valid while pending */
+	uint16_t c_slot; /* level * CALLOUT_SLOTS + slot, or CALLOUT_SLOT_DUE */
 	bool c_pending;
 };
 
@@ -27,6 +27,7 @@ struct callout {
 #define CALLOUT_SLOT_BITS 6
 #define CALLOUT_SLOTS (1u << CALLOUT_SLOT_BITS)
 #define CALLOUT_LEVELS 7
+#define CALLOUT_SLOT_DUE (CALLOUT_LEVELS * CALLOUT_SLOTS)
 #define CALLOUT_NEVER UINT64_MAX
 
 TAILQ_HEAD(callout_list, callout);
@@ -35,10 +36,14 @@ struct callout_wheel {
 	uint64_t cw_now_ns; /* everything before this has fired */
 	uint32_t cw_npending;
 	uint64_t cw_bitmap[CALLOUT_LEVELS];
+	struct callout_list cw_due; /* picked by callout_run, not yet fired */
 	struct callout_list cw_slots[CALLOUT_LEVELS][CALLOUT_SLOTS];
 };
 
-/* => c is not pending. fn(arg) runs from netstack_run, not in an lwp: it must not sleep. */
+/*
+ * => c is not pending. fn(arg) runs from netstack_run, not in an lwp: it must not sleep. It may arm
+ * and stop any callout, itself too, and free the memory of its own.
+ */
 void callout_init(struct callout *c, struct netstack *ns, void (*fn)(void *), void *arg);
 /* (Re)arms: fires delay_ns after ns_now. A delay of 0 fires at the next netstack_run. */
 void callout_reset(struct callout *c, uint64_t delay_ns);
@@ -54,7 +59,10 @@ callout_pending(const struct callout *c)
 }
 
 void callout_wheel_init(struct callout_wheel *cw, uint64_t now_ns);
-/* Fires, in order of deadline, everything due at ns_now. */
+/*
+ * Fires everything due at ns_now, in order of deadline, then of arming. What is armed meanwhile
+ * waits for the next callout_run even if it is due.
+ */
 void callout_run(struct netstack *ns);
 /* The time of the next one, or CALLOUT_NEVER. May be early (a cascade), never late. */
 uint64_t callout_next(const struct callout_wheel *cw);

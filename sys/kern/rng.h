@@ -13,8 +13,12 @@
 struct rng {
 	uint32_t rng_key[8];
 	uint8_t rng_buf[64];
-	uint32_t rng_left;
+	uint32_t rng_left; /* bytes at the end of rng_buf not yet given out; the rest is erased */
 };
+
+/* One block of ChaCha20's key stream, RFC 8439 §2.3. */
+void chacha20_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3],
+    uint8_t out[64]);
 
 void rng_init(struct rng *rng, const uint8_t seed[32]);
 void rng_bytes(struct rng *rng, void *buf, size_t len);
