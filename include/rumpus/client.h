@@ -70,8 +70,8 @@ RUMPUS_CLIENT_API const char *rumpus_client_error_text(void);
 
 /* Policies for a server that went away; any value >= 0 means to try for that many seconds. */
 #define RUMPUS_RETRY_INFINITE (-1) /* try each second, for ever */
-#define RUMPUS_RETRY_ONCE (-2)	   /* try once a call: the default */
-#define RUMPUS_RETRY_DIE (-3)	   /* print what happened and exit(1) */
+#define RUMPUS_RETRY_ONCE (-2)     /* try once a call: the default */
+#define RUMPUS_RETRY_DIE (-3)      /* print what happened and exit(1) */
 
 /*
  * Sets what a call does that finds the server gone.
@@ -82,8 +82,8 @@ RUMPUS_CLIENT_API int rumpus_client_setconnretry(long policy);
 /*
  * fork() whose child has a session of its own, sharing the descriptors as after any fork.
  * => Returns as fork(). -1 with errno also if the server refuses.
- * => A child that cannot reach the server gets 0 all the same; its calls fail with ENETDOWN.
- * => The child of a plain fork() has no session: its calls fail as if the server were lost.
+ * => A child that cannot reach the server gets 0 all the same, and finds the session lost.
+ * => The child of a plain fork() finds it lost too: the connection stays the parent's alone.
  */
 RUMPUS_CLIENT_API pid_t rumpus_client_fork(void);
 
@@ -123,8 +123,7 @@ RUMPUS_CLIENT_API int rumpus_sys_bind(int fd, const struct sockaddr *addr, sockl
 RUMPUS_CLIENT_API int rumpus_sys_setsockopt(int fd, int level, int name, const void *val,
     socklen_t len);
 RUMPUS_CLIENT_API int rumpus_sys_listen(int fd, int backlog);
-RUMPUS_CLIENT_API int rumpus_sys_getsockopt(int fd, int level, int name, void *val,
-    socklen_t *len);
+RUMPUS_CLIENT_API int rumpus_sys_getsockopt(int fd, int level, int name, void *val, socklen_t *len);
 RUMPUS_CLIENT_API ssize_t rumpus_sys_readv(int fd, const struct iovec *iov, int iovcnt);
 RUMPUS_CLIENT_API ssize_t rumpus_sys_writev(int fd, const struct iovec *iov, int iovcnt);
 RUMPUS_CLIENT_API ssize_t rumpus_sys_sendto(int fd, const void *buf, size_t n, int flags,
@@ -150,8 +149,8 @@ RUMPUS_CLIENT_API int rumpus_sys_accept4(int fd, struct sockaddr *addr, socklen_
     int flags);
 RUMPUS_CLIENT_API ssize_t rumpus_sys_send(int fd, const void *buf, size_t n, int flags);
 RUMPUS_CLIENT_API ssize_t rumpus_sys_recv(int fd, void *buf, size_t n, int flags);
-RUMPUS_CLIENT_API int rumpus_sys_ppoll(struct pollfd *fds, nfds_t n,
-    const struct timespec *timeout, const sigset_t *mask);
+RUMPUS_CLIENT_API int rumpus_sys_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
+    const sigset_t *mask);
 
 #ifdef __cplusplus
 }

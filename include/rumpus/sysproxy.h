@@ -22,8 +22,8 @@ enum rumpsp_type {
 	RUMPSP_HANDSHAKE = 0,
 	RUMPSP_SYSCALL = 1,
 	RUMPSP_COPYIN = 2,
-	RUMPSP_COPYINSTR = 3, /* its response carries RUMPSP_COPYIN */
-	RUMPSP_COPYOUT = 4,   /* no response */
+	RUMPSP_COPYINSTR = 3,  /* its response carries RUMPSP_COPYIN */
+	RUMPSP_COPYOUT = 4,    /* no response */
 	RUMPSP_COPYOUTSTR = 5, /* no response */
 	RUMPSP_ANONMMAP = 6,
 	RUMPSP_PREFORK = 7,
@@ -39,7 +39,10 @@ enum rumpsp_handshake {
 	RUMPSP_HS_EXEC = 3   /* payload: new program name with its NUL */
 };
 
-/* rsp_arg of an error frame */
+/*
+ * rsp_arg of an error frame. A client answers a copyin or copyinstr that it cannot read with an
+ * error frame of that request's number and type and RUMPSP_E_MALFORMED: the call ends in EFAULT.
+ */
 enum rumpsp_error {
 	RUMPSP_E_NONE = 0,
 	RUMPSP_E_TRYAGAIN = 1,
@@ -97,7 +100,7 @@ struct rumpsp_fork {
 /* Environment of a client. */
 #define RUMPSP_ENV_SERVER "RUMP_SERVER"
 #define RUMPSP_ENV_PARSEDSERVER "RUMP__PARSEDSERVER" /* location told across exec */
-#define RUMPSP_ENV_EXECFD "RUMPCLIENT__EXECFD"	     /* "connection,signal descriptor" */
+#define RUMPSP_ENV_EXECFD "RUMPCLIENT__EXECFD"       /* "connection,signal descriptor" */
 
 _Static_assert(sizeof(struct rumpsp_hdr) == RUMPSP_HDRLEN, "the frame header is 24 bytes");
 _Static_assert(__builtin_offsetof(struct rumpsp_hdr, rsp_class) == 16, "class is at byte 16");

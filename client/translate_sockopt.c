@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Socket options, Linux to BSD and back: one table of levels, names and layouts.
+ *
+ * An option that is not here is refused. Left out on purpose: those that ask for ancillary data
+ * (SO_TIMESTAMP, IP_PKTINFO, IP_RECVTTL), which this library does not carry, and TCP_INFO, whose
+ * layout differs.
+ */
+#include "translate.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/time.h>
+
+/* NetBSD's names of the IPv6 level. */
+enum {
+	BSD6_UNICAST_HOPS = 4,
+	BSD6_MULTICAST_IF = 9,
+	BSD6_MULTICAST_HOPS = 10,
+	BSD6_MULTICAST_LOOP = 11,
+	BSD6_JOIN_GROUP = 12,
+	BSD6_LEAVE_GROUP = 13,
+	BSD6_V6ONLY = 27,
+	BSD6_TCLASS = 61
+};
+
+static const struct sockopt_map options[] = {
+    {SOL_SOCKET, SO_DEBUG, BSD_SOL_SOCKET, BSD_SO_DEBUG, OPT_INT},
+    {SOL_SOCKET, SO_ACCEPTCONN, BSD_SOL_SOCKET, BSD_SO_ACCEPTCONN, OPT_INT},
+    {SOL_SOCKET, SO_REUSEADDR, BSD_SOL_SOCKET, BSD_SO_REUSEADDR, OPT_INT},
+    {SOL_SOCKET, SO_KEEPALIVE, BSD_SOL_SOCKET, BSD_SO_KEEPALIVE, OPT_INT},
+    {SOL_SOCKET, SO_DONTROUTE, BSD_SOL_SOCKET, BSD_SO_DONTROUTE, OPT_INT},
+    {SOL_SOCKET, SO_BROADCAST, BSD_SOL_SOCKET, BSD_SO_BROADCAST, OPT_INT},
+    {SOL_SOCKET, SO_LINGER, BSD_SOL_SOCKET, BSD_SO_LINGER, OPT_LINGER},
+    {SOL_SOCKET, SO_OOBINLINE, BSD_SOL_SOCKET, BSD_SO_OOBINLINE, OPT_INT},
+    {SOL_SOCKET, SO_REUSEPORT, BSD_SOL_SOCKET, BSD_SO_REUSEPORT, OPT_INT},
+    {SOL_SOCKET, SO_SNDBUF, BSD_SOL_SOCKET, BSD_SO_SNDBUF, OPT_INT},
+    {SOL_SOCKET, SO_RCVBUF, BSD_SOL_SOCKET, BSD_SO_RCVBUF, OPT_INT},
+    {SOL_SOCKET, SO_SNDLOWAT, BSD_SOL_SOCKET, BSD_SO_SNDLOWAT, OPT_INT},
+    {SOL_SOCKET, SO_RCVLOWAT, BSD_SOL_SOCKET, BSD_SO_RCVLOWAT, OPT_INT},
+    {SOL_SOCKET, SO_ERROR, BSD_SOL_SOCKET, BSD_SO_ERROR, OPT_ERRNO},
+    {SOL_SOCKET, SO_TYPE, BSD_SOL_SOCKET, BSD_SO_TYPE, OPT_INT},
+    {SOL_SOCKET, SO_SNDTIMEO, BSD_SOL_SOCKET, BSD_SO_SNDTIMEO, OPT_TIMEVAL},
+    {SOL_SOCKET, SO_RCVTIMEO, BSD_SOL_SOCKET, BSD_SO_RCVTIMEO, OPT_TIMEVAL},
+    {IPPROTO_TCP, TCP_NODELAY, BSD_IPPROTO_TCP, BSD_TCP_NODELAY, OPT_INT},
+    {IPPROTO_TCP, TCP_MAXSEG, BSD_IPPROTO_TCP, BSD_TCP_MAXSEG, OPT_INT},
+    {IPPROTO_TCP, TCP_KEEPIDLE, BSD_IPPROTO_TCP, BSD_TCP_KEEPIDLE, OPT_INT},
+    {IPPROTO_TCP, TCP_KEEPINTVL, BSD_IPPROTO_TCP, BSD_TCP_KEEPINTVL, OPT_INT},
+    {IPPROTO_TCP, TCP_KEEPCNT, BSD_IPPROTO_TCP, BSD_TCP_KEEPCNT, OPT_INT},
+    {IPPROTO_TCP, TCP_CONGESTION, BSD_IPPROTO_TCP, BSD_TCP_CONGCTL, OPT_STRING},
+    {IPPROTO_IP, IP_OPTIONS, BSD_IPPROTO_IP, BSD_IP_OPTIONS, OPT_BYTES},
+    {IPPROTO_IP, IP_HDRINCL, BSD_IPPROTO_IP, BSD_IP_HDRINCL, OPT_INT},
+    {IPPROTO_IP, IP_TOS, BSD_IPPROTO_IP, BSD_IP_TOS, OPT_BYTE},
+    {IPPROTO_IP, IP_TTL, BSD_IPPROTO_IP, BSD_IP_TTL, OPT_BYTE},
+    {IPPROTO_IP, IP_MULTICAST_IF, BSD_IPPROTO_IP, BSD_IP_MULTICAST_IF, OPT_MCASTIF},
+    {IPPROTO_IP, IP_MULTICAST_TTL, BSD_IPPROTO_IP, BSD_IP_MULTICAST_TTL, OPT_BYTE},
+    {IPPROTO_IP, IP_MULTICAST_LOOP, BSD_IPPROTO_IP, BSD_IP_MULTICAST_LOOP, OPT_BYTE},
+    {IPPROTO_IP, IP_ADD_MEMBERSHIP, BSD_IPPROTO_IP, BSD_IP_ADD_MEMBERSHIP, OPT_MREQ},
+    {IPPROTO_IP, IP_DROP_MEMBERSHIP, BSD_IPPROTO_IP, BSD_IP_DROP_MEMBERSHIP, OPT_MREQ},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, BSD_IPPROTO_IPV6, BSD6_UNICAST_HOPS, OPT_INT},
+    {IPPROTO_IPV6, IPV6_MULTICAST_IF, BSD_IPPROTO_IPV6, BSD6_MULTICAST_IF, OPT_INT},
+    {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, BSD_IPPROTO_IPV6, BSD6_MULTICAST_HOPS, OPT_INT},
+    {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, BSD_IPPROTO_IPV6, BSD6_MULTICAST_LOOP, OPT_INT},
+    {IPPROTO_IPV6, IPV6_JOIN_GROUP, BSD_IPPROTO_IPV6, BSD6_JOIN_GROUP, OPT_MREQ6},
+    {IPPROTO_IPV6, IPV6_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD6_LEAVE_GROUP, OPT_MREQ6},
+    {IPPROTO_IPV6, IPV6_V6ONLY, BSD_IPPROTO_IPV6, BSD6_V6ONLY, OPT_INT},
+    {IPPROTO_IPV6, IPV6_TCLASS, BSD_IPPROTO_IPV6, BSD6_TCLASS, OPT_INT},
+};
+
+_Static_assert(sizeof(struct linger) == sizeof(struct bsd_linger), "linger is the same in both");
+_Static_assert(sizeof(struct ip_mreq) == 8, "ip_mreq is two addresses");
+_Static_assert(sizeof(struct ipv6_mreq) == 20, "ipv6_mreq is an address and an index");
+
+const struct sockopt_map *
+sockopt_table(size_t *count)
+{
+	*count = sizeof(options) / sizeof(options[0]);
+	return options;
+}
+
+const struct sockopt_map *
+sockopt_lookup(int level, int name)
+{
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (options[i].so_linux_level == level && options[i].so_linux_name == name)
+			return &options[i];
+	}
+	return NULL;
+}
+
+static int
+put_bytes(const void *val, size_t len, union bsd_option *out, uint32_t *blen)
+{
+	memcpy(out->bo_bytes, val, len);
+	*blen = (uint32_t)len;
+	return 0;
+}
+
+static int
+put_timeval(const void *val, socklen_t len, union bsd_option *out, uint32_t *blen)
+{
+	struct timeval tv;
+
+	if (len < sizeof(tv))
+		return EINVAL;
+	memcpy(&tv, val, sizeof(tv));
+	if (tv.tv_sec < 0 || tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return EDOM;
+	out->bo_timeval = (struct bsd_timeval){.tv_sec = tv.tv_sec, .tv_usec = (int32_t)tv.tv_usec};
+	*blen = sizeof(out->bo_timeval);
+	return 0;
+}
+
+/* A Linux ip_mreqn may name its interface by index, which BSD's ip_mreq cannot. */
+static int
+put_mreq(const void *val, socklen_t len, union bsd_option *out, uint32_t *blen)
+{
+	struct ip_mreqn mreqn = {0};
+
+	if (len < sizeof(struct ip_mreq))
+		return EINVAL;
+	memcpy(&mreqn, val, len < sizeof(mreqn) ? sizeof(struct ip_mreq) : sizeof(mreqn));
+	if (mreqn.imr_ifindex != 0)
+		return ENODEV;
+	return put_bytes(&mreqn, sizeof(struct ip_mreq), out, blen);
+}
+
+static int
+put_mcastif(const void *val, socklen_t len, union bsd_option *out, uint32_t *blen)
+{
+	struct ip_mreqn mreqn = {0};
+
+	if (len < sizeof(struct in_addr))
+		return EINVAL;
+	if (len < sizeof(struct ip_mreq))
+		memcpy(&mreqn.imr_address, val, sizeof(mreqn.imr_address));
+	else
+		memcpy(&mreqn, val, len < sizeof(mreqn) ? sizeof(struct ip_mreq) : sizeof(mreqn));
+	if (mreqn.imr_ifindex != 0)
+		return EADDRNOTAVAIL;
+	return put_bytes(&mreqn.imr_address, sizeof(mreqn.imr_address), out, blen);
+}
+
+static int
+put_int(enum option_kind kind, const void *val, socklen_t len, union bsd_option *out)
+{
+	uint8_t byte;
+
+	if (len >= sizeof(int32_t)) {
+		memcpy(&out->bo_int, val, sizeof(int32_t));
+		return 0;
+	}
+	if (kind != OPT_BYTE || len == 0)
+		return EINVAL;
+	memcpy(&byte, val, 1);
+	out->bo_int = byte;
+	return 0;
+}
+
+int
+linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_t len,
+    union bsd_option *out, uint32_t *blen)
+{
+	memset(out, 0, sizeof(*out));
+	switch (map->so_kind) {
+	case OPT_INT:
+	case OPT_BYTE:
+		*blen = sizeof(int32_t);
+		return put_int(map->so_kind, val, len, out);
+	case OPT_LINGER:
+		if (len < sizeof(struct linger))
+			return EINVAL;
+		return put_bytes(val, sizeof(struct linger), out, blen);
+	case OPT_TIMEVAL:
+		return put_timeval(val, len, out, blen);
+	case OPT_STRING:
+		if (len == 0 || len >= sizeof(out->bo_bytes))
+			return EINVAL;
+		put_bytes(val, len, out, blen);
+		*blen = (uint32_t)strlen((const char *)out->bo_bytes) + 1;
+		return 0;
+	case OPT_BYTES:
+		return len > sizeof(out->bo_bytes) ? EINVAL : put_bytes(val, len, out, blen);
+	case OPT_MCASTIF:
+		return put_mcastif(val, len, out, blen);
+	case OPT_MREQ:
+		return put_mreq(val, len, out, blen);
+	case OPT_MREQ6:
+		if (len < sizeof(struct ipv6_mreq))
+			return EINVAL;
+		return put_bytes(val, sizeof(struct ipv6_mreq), out, blen);
+	case OPT_ERRNO: /* cannot be set */
+	case OPT_NKIND:
+		break;
+	}
+	return ENOPROTOOPT;
+}
+
+void
+bsd_to_linux_option(const struct sockopt_map *map, const union bsd_option *in, uint32_t blen,
+    void *val, socklen_t *len)
+{
+	union {
+		int32_t i;
+		struct timeval tv;
+		uint8_t bytes[sizeof(union bsd_option)];
+	} out = {0};
+	socklen_t whole = blen < sizeof(*in) ? blen : (socklen_t)sizeof(*in);
+
+	memcpy(out.bytes, in->bo_bytes, whole);
+	switch (map->so_kind) {
+	case OPT_ERRNO:
+		out.i = bsd_errno_to_linux(in->bo_int);
+		break;
+	case OPT_BYTE:
+		out.i = blen < sizeof(int32_t) ? in->bo_bytes[0] : in->bo_int;
+		whole = sizeof(int32_t);
+		if (*len > 0 && *len < sizeof(int32_t))
+			*len = 1; /* as Linux: a short buffer takes a char */
+		break;
+	case OPT_TIMEVAL:
+		out.tv.tv_sec = in->bo_timeval.tv_sec;
+		out.tv.tv_usec = in->bo_timeval.tv_usec;
+		whole = sizeof(out.tv);
+		break;
+	default:
+		break;
+	}
+	if (*len > whole)
+		*len = whole;
+	memcpy(val, out.bytes, *len);
+}
