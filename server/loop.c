@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The event loop, on epoll. See loop.h for how a turn goes. */
+#include "server/loop.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kern/cdefs.h"
+#include "kern/netstack.h"
+
+#define LOOP_SPIN_MAX 64u   /* score of a loop for which polling always pays */
+#define LOOP_SPIN_RETRY 32u /* with score 0, poll again once in so many sleeps */
+#define LOOP_SPIN_DEFAULT_NS 40000u
+
+static uint64_t
+loop_now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int
+loop_init(struct loop *lp, struct netstack *ns)
+{
+	*lp = (struct loop){.lp_ns = ns, .lp_spin_ns = LOOP_SPIN_DEFAULT_NS};
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		lp->lp_spin_ns = 0;
+	lp->lp_epfd = epoll_create1(EPOLL_CLOEXEC);
+	return lp->lp_epfd < 0 ? -1 : 0;
+}
+
+void
+loop_fini(struct loop *lp)
+{
+	if (lp->lp_epfd >= 0)
+		(void)close(lp->lp_epfd);
+	lp->lp_epfd = -1;
+}
+
+int
+loop_add(struct loop *lp, struct loop_source *ls, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = ls};
+
+	ls->ls_events = events;
+	return epoll_ctl(lp->lp_epfd, EPOLL_CTL_ADD, ls->ls_fd, &ev);
+}
+
+void
+loop_events(struct loop *lp, struct loop_source *ls, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = ls};
+
+	if (ls->ls_events == events || ls->ls_fd < 0)
+		return;
+	ls->ls_events = events;
+	(void)epoll_ctl(lp->lp_epfd, EPOLL_CTL_MOD, ls->ls_fd, &ev);
+}
+
+void
+loop_del(struct loop *lp, struct loop_source *ls)
+{
+	if (ls->ls_fd >= 0)
+		(void)epoll_ctl(lp->lp_epfd, EPOLL_CTL_DEL, ls->ls_fd, NULL);
+	for (int i = lp->lp_at; i < lp->lp_nbatch; i++) {
+		if (lp->lp_batch[i].data.ptr == ls)
+			lp->lp_batch[i].data.ptr = NULL;
+	}
+}
+
+void
+loop_stop(struct loop *lp)
+{
+	lp->lp_stop = true;
+}
+
+static int
+loop_poll(struct loop *lp, int64_t timeout_ns)
+{
+	struct timespec ts = {.tv_sec = timeout_ns / 1000000000,
+	    .tv_nsec = timeout_ns % 1000000000};
+
+	return epoll_pwait2(lp->lp_epfd, lp->lp_batch, LOOP_MAXEVENTS, timeout_ns < 0 ? NULL : &ts,
+	    NULL);
+}
+
+/* Is it worth polling for a while before sleeping? */
+static bool
+loop_should_spin(struct loop *lp)
+{
+	if (lp->lp_spin_ns == 0)
+		return false;
+	if (lp->lp_spin_score > 0)
+		return true;
+	if (++lp->lp_spin_skipped < LOOP_SPIN_RETRY)
+		return false;
+	lp->lp_spin_skipped = 0;
+	return true;
+}
+
+/* Polls until something is ready or until_ns. => events, 0, or -1. */
+static int
+loop_spin(struct loop *lp, uint64_t until_ns)
+{
+	uint64_t start_ns = loop_now_ns();
+	uint64_t now_ns = start_ns;
+	int n = 0;
+
+	while (n == 0 && now_ns - start_ns < lp->lp_spin_ns && now_ns < until_ns) {
+		n = loop_poll(lp, 0);
+		now_ns = loop_now_ns();
+	}
+	if (n > 0)
+		lp->lp_spin_score = KERN_MIN(lp->lp_spin_score + 4, LOOP_SPIN_MAX);
+	else if (lp->lp_spin_score > 0)
+		lp->lp_spin_score--;
+	return n;
+}
+
+/* Waits for events or the stack's deadline. => events, 0 at the deadline, or -1. */
+static int
+loop_wait(struct loop *lp, bool busy)
+{
+	uint64_t deadline_ns = netstack_deadline(lp->lp_ns);
+	uint64_t now_ns;
+	int n;
+
+	if (deadline_ns <= lp->lp_ns->ns_now)
+		return loop_poll(lp, 0);
+	if (busy && loop_should_spin(lp)) {
+		n = loop_spin(lp, deadline_ns);
+		if (n != 0)
+			return n;
+	}
+	if (deadline_ns == CALLOUT_NEVER)
+		return loop_poll(lp, -1);
+	now_ns = loop_now_ns();
+	return loop_poll(lp, deadline_ns > now_ns ? (int64_t)(deadline_ns - now_ns) : 0);
+}
+
+static void
+loop_dispatch(struct loop *lp, int nevents)
+{
+	lp->lp_nbatch = nevents;
+	for (lp->lp_at = 0; lp->lp_at < lp->lp_nbatch; lp->lp_at++) {
+		struct epoll_event *ev = &lp->lp_batch[lp->lp_at];
+		struct loop_source *ls = ev->data.ptr;
+
+		if (ls != NULL)
+			ls->ls_ready(ls, ev->events);
+	}
+	lp->lp_nbatch = 0;
+}
+
+int
+loop_run(struct loop *lp)
+{
+	int n = 0;
+
+	while (!lp->lp_stop) {
+		netstack_enter(lp->lp_ns, loop_now_ns());
+		netstack_run(lp->lp_ns);
+		if (lp->lp_stop)
+			break;
+		n = loop_wait(lp, n > 0);
+		if (n < 0 && errno != EINTR)
+			return -1;
+		netstack_enter(lp->lp_ns, loop_now_ns());
+		loop_dispatch(lp, n > 0 ? n : 0);
+	}
+	return 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The event loop: one thread that runs one stack and everything that touches it.
+ *
+ * Theory of operation: each turn lets the stack run until nothing is left to do, then waits for a
+ * descriptor or the stack's next deadline, sets the stack's time and calls the sources that are
+ * ready. After a turn that did work the loop polls for a short while (spin) before it sleeps,
+ * because a round trip to a client is shorter than a wake-up; when polling has not paid off it
+ * stops doing so, and an idle server sleeps.
+ */
+#ifndef SERVER_LOOP_H
+#define SERVER_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+struct netstack;
+
+#define LOOP_MAXEVENTS 64
+
+struct loop_source {
+	int ls_fd; /* -1: not in the loop */
+	uint32_t ls_events;
+	void (*ls_ready)(struct loop_source *ls, uint32_t events);
+	void *ls_arg;
+};
+
+struct loop {
+	struct netstack *lp_ns;
+	int lp_epfd;
+	bool lp_stop;
+	/* the batch being handed out, so that a source that goes is not called any more */
+	struct epoll_event lp_batch[LOOP_MAXEVENTS];
+	int lp_nbatch;
+	int lp_at;
+	uint64_t lp_spin_ns;    /* longest poll before sleeping; 0: never */
+	uint32_t lp_spin_score; /* 0 ... LOOP_SPIN_MAX: how well polling has paid off */
+	uint32_t lp_spin_skipped;
+};
+
+/* => -1: errno says why. ns is borrowed for the loop's life. */
+int loop_init(struct loop *lp, struct netstack *ns);
+void loop_fini(struct loop *lp);
+
+/* Adds ls for EPOLL* events (level-triggered). => -1 and errno. */
+int loop_add(struct loop *lp, struct loop_source *ls, uint32_t events);
+/* Changes what ls waits for; no system call when nothing changes. */
+void loop_events(struct loop *lp, struct loop_source *ls, uint32_t events);
+/* Takes ls out; it will not be called again. Does not close the descriptor. */
+void loop_del(struct loop *lp, struct loop_source *ls);
+
+/* Runs until loop_stop. => -1 when waiting failed (errno). */
+int loop_run(struct loop *lp);
+void loop_stop(struct loop *lp);
+
+#endif /* SERVER_LOOP_H */
