@@ -19,7 +19,7 @@
 #define OFF_THA 18
 #define OFF_TPA 24
 
-/* Can no host have this pair of addresses? A group address would poison the cache (RFC 1812 §3.3.2). */
+/* Can no host have this pair of addresses? (RFC 1812 §3.3.2 on group addresses) */
 static bool
 arp_sender_is_bogus(const struct arp_pkt *ap)
 {
