@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tests of the translation between Linux and BSD: every errno, every option's row, both ways.
+ */
+#include "translate.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+#include <linux/sockios.h>
+
+static void
+every_errno(void **state)
+{
+	static const struct {
+		int bsd, host;
+	} all[] = {
+#define RUMPUS_ERRNO(name, value, text) {value, name},
+#include <rumpus/errno.def>
+#undef RUMPUS_ERRNO
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		assert_int_equal(bsd_errno_to_linux(all[i].bsd), all[i].host);
+	assert_int_equal(bsd_errno_to_linux(0), 0);
+	assert_int_equal(bsd_errno_to_linux(35), EAGAIN);
+	assert_int_equal(bsd_errno_to_linux(61), ECONNREFUSED);
+	assert_int_equal(bsd_errno_to_linux(78), ENOSYS);
+	assert_int_equal(bsd_errno_to_linux(BSD_ERESTART), EIO);
+	assert_int_equal(bsd_errno_to_linux(BSD_ELAST + 1), EIO);
+	assert_int_equal(bsd_errno_to_linux(INT32_MIN), EIO);
+	assert_int_equal(bsd_errno_to_linux(79), EIO);
+}
+
+static void
+signals(void **state)
+{
+	(void)state;
+	assert_int_equal(bsd_signal_to_linux(13), SIGPIPE);
+	assert_int_equal(bsd_signal_to_linux(12), SIGSYS);
+	assert_int_equal(bsd_signal_to_linux(16), SIGURG);
+	assert_int_equal(bsd_signal_to_linux(9), 0);
+	assert_int_equal(bsd_signal_to_linux(UINT32_MAX), 0);
+}
+
+static void
+sockaddr_inet(void **state)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(7777)}, back;
+	static const uint8_t wire[16] = {16, 2, 0x1e, 0x61, 10, 0, 0, 2};
+	union bsd_sockaddr_any any;
+	socklen_t len = sizeof(back);
+	uint32_t blen;
+
+	(void)state;
+	sin.sin_addr.s_addr = htonl(0x0a000002);
+	assert_int_equal(linux_to_bsd_sockaddr((void *)&sin, sizeof(sin), &any, &blen), 0);
+	assert_int_equal(blen, 16);
+	assert_memory_equal(&any, wire, 16);
+	bsd_to_linux_sockaddr(&any, blen, (void *)&back, &len);
+	assert_int_equal(len, sizeof(sin));
+	assert_memory_equal(&back, &sin, sizeof(sin));
+}
+
+static void
+sockaddr_inet6(void **state)
+{
+	struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6,
+	    .sin6_port = htons(1),
+	    .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+	    .sin6_scope_id = 7};
+	struct sockaddr_in6 back;
+	union bsd_sockaddr_any any;
+	socklen_t len = sizeof(back);
+	uint32_t blen;
+
+	(void)state;
+	assert_int_equal(linux_to_bsd_sockaddr((void *)&sin6, sizeof(sin6), &any, &blen), 0);
+	assert_int_equal(any.sin6.sin6_len, 28);
+	assert_int_equal(any.sin6.sin6_family, 24);
+	assert_int_equal(any.sin6.sin6_scope_id, 7);
+	bsd_to_linux_sockaddr(&any, blen, (void *)&back, &len);
+	assert_memory_equal(&back, &sin6, sizeof(sin6));
+	assert_int_equal(linux_to_bsd_sockaddr((void *)&sin6, 24, &any, &blen), 0);
+	assert_int_equal(any.sin6.sin6_scope_id, 0);
+	assert_int_equal(blen, 28);
+}
+
+static void
+sockaddr_refused(void **state)
+{
+	struct sockaddr_storage ss = {.ss_family = AF_INET};
+	union bsd_sockaddr_any any;
+	uint32_t blen;
+
+	(void)state;
+	assert_int_equal(linux_to_bsd_sockaddr((void *)&ss, 15, &any, &blen), EINVAL);
+	assert_int_equal(linux_to_bsd_sockaddr((void *)&ss, 1, &any, &blen), EINVAL);
+	assert_int_equal(linux_to_bsd_sockaddr((void *)&ss, 129, &any, &blen), EINVAL);
+	assert_int_equal(linux_to_bsd_sockaddr(NULL, 16, &any, &blen), EFAULT);
+	ss.ss_family = AF_INET6;
+	assert_int_equal(linux_to_bsd_sockaddr((void *)&ss, 23, &any, &blen), EINVAL);
+	ss.ss_family = AF_UNIX;
+	assert_int_equal(linux_to_bsd_sockaddr((void *)&ss, 16, &any, &blen), EAFNOSUPPORT);
+	ss.ss_family = 24; /* BSD's number is no family of Linux's programs */
+	assert_int_equal(linux_to_bsd_sockaddr((void *)&ss, 28, &any, &blen), EAFNOSUPPORT);
+}
+
+static void
+sockaddr_cut(void **state)
+{
+	union bsd_sockaddr_any any = {.sin = {.sin_len = 16, .sin_family = 2, .sin_port = 0x5555}};
+	uint8_t out[16];
+	socklen_t len = 3;
+
+	(void)state;
+	memset(out, 0xee, sizeof(out));
+	bsd_to_linux_sockaddr(&any, 16, (void *)out, &len);
+	assert_int_equal(len, 16);
+	assert_int_equal(out[2], 0x55);
+	assert_int_equal(out[3], 0xee);
+	len = 16;
+	bsd_to_linux_sockaddr(&any, 0, (void *)out, &len);
+	assert_int_equal(len, 0);
+}
+
+static void
+socket_args(void **state)
+{
+	int out;
+
+	(void)state;
+	assert_int_equal(linux_to_bsd_domain(AF_INET6, &out), 0);
+	assert_int_equal(out, 24);
+	assert_int_equal(linux_to_bsd_domain(AF_UNSPEC, &out), EAFNOSUPPORT);
+	assert_int_equal(linux_to_bsd_domain(AF_UNIX, &out), EAFNOSUPPORT);
+	assert_int_equal(linux_to_bsd_socktype(SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, &out),
+	    0);
+	assert_int_equal(out, 0x30000001);
+	assert_int_equal(linux_to_bsd_socktype(SOCK_DGRAM, &out), 0);
+	assert_int_equal(out, 2);
+	assert_int_equal(linux_to_bsd_socktype(SOCK_SEQPACKET, &out), ESOCKTNOSUPPORT);
+	assert_int_equal(linux_to_bsd_socktype(0, &out), EINVAL);
+	assert_int_equal(linux_to_bsd_socktype(SOCK_STREAM | 0x20000000, &out), EINVAL);
+	assert_int_equal(linux_to_bsd_protocol(IPPROTO_TCP, &out), 0);
+	assert_int_equal(out, 6);
+	assert_int_equal(linux_to_bsd_protocol(262, &out), EPROTONOSUPPORT);
+	assert_int_equal(linux_to_bsd_protocol(-1, &out), EINVAL);
+}
+
+static void
+message_flags(void **state)
+{
+	static const int both[] = {MSG_OOB, MSG_PEEK, MSG_DONTROUTE, MSG_CTRUNC, MSG_DONTWAIT,
+	    MSG_EOR, MSG_WAITALL, MSG_NOSIGNAL};
+	static const int bsd[] = {1, 2, 4, 0x20, 0x80, 8, 0x40, 0x400};
+	bool more;
+	int out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+		assert_int_equal(linux_to_bsd_msgflags(both[i], &more, &out), 0);
+		assert_int_equal(out, bsd[i]);
+		assert_int_equal(bsd_to_linux_msgflags(out), both[i]);
+		assert_false(more);
+	}
+	assert_int_equal(bsd_to_linux_msgflags(BSD_MSG_TRUNC), MSG_TRUNC);
+	assert_int_equal(linux_to_bsd_msgflags(MSG_MORE | MSG_CONFIRM, &more, &out), 0);
+	assert_true(more);
+	assert_int_equal(out, 0);
+	assert_int_equal(linux_to_bsd_msgflags(MSG_ERRQUEUE, &more, &out), EAGAIN);
+	assert_int_equal(linux_to_bsd_msgflags(MSG_TRUNC, &more, &out), EOPNOTSUPP);
+	assert_int_equal(linux_to_bsd_msgflags(MSG_ZEROCOPY, &more, &out), EOPNOTSUPP);
+	assert_int_equal(linux_to_bsd_msgflags(MSG_FASTOPEN, &more, &out), EOPNOTSUPP);
+}
+
+static void
+file_commands(void **state)
+{
+	int64_t barg;
+	int bcmd;
+
+	(void)state;
+	assert_int_equal(linux_to_bsd_fcntl(F_SETFL, O_RDWR | O_NONBLOCK, &bcmd, &barg), 0);
+	assert_int_equal(bcmd, 4);
+	assert_int_equal(barg, 4);
+	assert_int_equal(linux_to_bsd_fcntl(F_SETFL, O_APPEND, &bcmd, &barg), EINVAL);
+	assert_int_equal(linux_to_bsd_fcntl(F_DUPFD_CLOEXEC, 10, &bcmd, &barg), 0);
+	assert_int_equal(bcmd, 12);
+	assert_int_equal(barg, 10);
+	assert_int_equal(linux_to_bsd_fcntl(F_DUPFD, -1, &bcmd, &barg), EINVAL);
+	assert_int_equal(linux_to_bsd_fcntl(F_SETLK, 0, &bcmd, &barg), EINVAL);
+	assert_int_equal(bsd_to_linux_fcntl(F_GETFL, 2 | 4 | 0x40), O_RDWR | O_NONBLOCK | O_ASYNC);
+	assert_int_equal(bsd_to_linux_fcntl(F_DUPFD, 7), 7);
+	assert_int_equal(linux_to_bsd_dup3flags(O_CLOEXEC, &bcmd), 0);
+	assert_int_equal(bcmd, BSD_O_CLOEXEC);
+	assert_int_equal(linux_to_bsd_dup3flags(O_NONBLOCK, &bcmd), EINVAL);
+	assert_int_equal(linux_to_bsd_shutdown(SHUT_RDWR), 0);
+	assert_int_equal(linux_to_bsd_shutdown(3), EINVAL);
+}
+
+static void
+ioctl_commands(void **state)
+{
+	uint32_t cmd;
+
+	(void)state;
+	assert_int_equal(linux_to_bsd_ioctl(FIONBIO, &cmd), 0);
+	assert_int_equal(cmd, 0x8004667e);
+	assert_int_equal(linux_to_bsd_ioctl(FIONREAD, &cmd), 0);
+	assert_int_equal(cmd, 0x4004667f);
+	assert_int_equal(linux_to_bsd_ioctl(SIOCOUTQ, &cmd), 0);
+	assert_int_equal(cmd, 0x40046679);
+	assert_int_equal(linux_to_bsd_ioctl(BSD_FIONBIO, &cmd), ENOTTY);
+	assert_int_equal(linux_to_bsd_ioctl(0x8915 /* SIOCGIFADDR */, &cmd), ENOTTY);
+}
+
+static void
+poll_events(void **state)
+{
+	struct pollfd in = {.fd = 3, .events = POLLIN | POLLWRNORM | POLLWRBAND};
+	struct bsd_pollfd out;
+
+	(void)state;
+	assert_int_equal(linux_to_bsd_pollfd(&in, &out), 0);
+	assert_int_equal(out.events, 1 | 4 | 0x100);
+	assert_int_equal(bsd_to_linux_revents(4, POLLOUT), POLLOUT);
+	assert_int_equal(bsd_to_linux_revents(4, POLLWRNORM), POLLWRNORM);
+	assert_int_equal(bsd_to_linux_revents(0x18, 0), POLLERR | POLLHUP);
+	in.events = POLLRDHUP;
+	assert_int_equal(linux_to_bsd_pollfd(&in, &out), EINVAL);
+	in.events = POLLRDHUP | POLLIN;
+	assert_int_equal(linux_to_bsd_pollfd(&in, &out), 0);
+	in = (struct pollfd){.fd = -1, .events = POLLRDHUP};
+	assert_int_equal(linux_to_bsd_pollfd(&in, &out), 0);
+}
+
+/* Each row is found by its Linux names, is the only one for them, and its values go both ways. */
+static void
+every_option(void **state)
+{
+	size_t n;
+	const struct sockopt_map *table = sockopt_table(&n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		const struct sockopt_map *map = &table[i];
+		struct timeval tv = {.tv_sec = 5, .tv_usec = 250000};
+		uint8_t value[64] = {1}, back[64] = {0};
+		socklen_t len = sizeof(back);
+		union bsd_option opt;
+		uint32_t blen;
+
+		assert_ptr_equal(sockopt_lookup(map->so_linux_level, map->so_linux_name), map);
+		memcpy(value, &tv, map->so_kind == OPT_TIMEVAL ? sizeof(tv) : 0);
+		if (map->so_kind == OPT_ERRNO) {
+			assert_int_equal(linux_to_bsd_option(map, value, 4, &opt, &blen),
+			    ENOPROTOOPT);
+			continue;
+		}
+		if (map->so_kind == OPT_MREQ || map->so_kind == OPT_MCASTIF)
+			value[0] = 0, value[4] = 9;
+		assert_int_equal(linux_to_bsd_option(map, value, 20, &opt, &blen), 0);
+		assert_true(blen > 0 && blen <= sizeof(opt));
+		bsd_to_linux_option(map, &opt, blen, back, &len);
+		if (map->so_kind == OPT_MCASTIF)
+			assert_memory_equal(back, value + 4, len);
+		else
+			assert_memory_equal(back, value, len);
+	}
+	assert_null(sockopt_lookup(SOL_SOCKET, SO_TIMESTAMP));
+	assert_null(sockopt_lookup(BSD_SOL_SOCKET, BSD_SO_REUSEADDR));
+	assert_null(sockopt_lookup(IPPROTO_TCP, TCP_CORK));
+	assert_null(sockopt_lookup(IPPROTO_TCP, TCP_INFO));
+}
+
+static void
+option_values(void **state)
+{
+	const struct sockopt_map *timeo = sockopt_lookup(SOL_SOCKET, SO_RCVTIMEO);
+	const struct sockopt_map *err = sockopt_lookup(SOL_SOCKET, SO_ERROR);
+	const struct sockopt_map *ttl = sockopt_lookup(IPPROTO_IP, IP_TTL);
+	struct timeval tv = {.tv_sec = 1, .tv_usec = 1000000};
+	struct ip_mreqn mreqn = {.imr_ifindex = 1};
+	union bsd_option opt;
+	uint32_t blen;
+	socklen_t len = 4;
+	int value = 0;
+
+	(void)state;
+	assert_int_equal(linux_to_bsd_option(timeo, &tv, sizeof(tv), &opt, &blen), EDOM);
+	assert_int_equal(linux_to_bsd_option(timeo, &tv, 8, &opt, &blen), EINVAL);
+	opt.bo_int = BSD_ECONNREFUSED;
+	bsd_to_linux_option(err, &opt, 4, &value, &len);
+	assert_int_equal(value, ECONNREFUSED);
+	opt.bo_int = 0;
+	opt.bo_bytes[0] = 64; /* a char from the stack is an int for Linux */
+	value = -1;
+	bsd_to_linux_option(ttl, &opt, 1, &value, &len);
+	assert_int_equal(value, 64);
+	assert_int_equal(len, 4);
+	assert_int_equal(linux_to_bsd_option(ttl, "\x05", 1, &opt, &blen), 0);
+	assert_int_equal(opt.bo_int, 5);
+	assert_int_equal(blen, 4);
+	assert_int_equal(linux_to_bsd_option(ttl, "", 0, &opt, &blen), EINVAL);
+	assert_int_equal(linux_to_bsd_option(sockopt_lookup(SOL_SOCKET, SO_KEEPALIVE), "\1\0\0", 3,
+			     &opt, &blen),
+	    EINVAL);
+	assert_int_equal(linux_to_bsd_option(sockopt_lookup(IPPROTO_IP, IP_ADD_MEMBERSHIP), &mreqn,
+			     sizeof(mreqn), &opt, &blen),
+	    ENODEV);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_errno),
+	    cmocka_unit_test(signals),
+	    cmocka_unit_test(sockaddr_inet),
+	    cmocka_unit_test(sockaddr_inet6),
+	    cmocka_unit_test(sockaddr_refused),
+	    cmocka_unit_test(sockaddr_cut),
+	    cmocka_unit_test(socket_args),
+	    cmocka_unit_test(message_flags),
+	    cmocka_unit_test(file_commands),
+	    cmocka_unit_test(ioctl_commands),
+	    cmocka_unit_test(poll_events),
+	    cmocka_unit_test(every_option),
+	    cmocka_unit_test(option_values),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
