@@ -100,8 +100,13 @@ struct netstack {
 	struct sysctl_table ns_drop_sysctls;
 };
 
-/* => NULL: no memory for the reserves. */
+/*
+ * Makes all pools, with the limits of nc, then the stack's own parts, then each domain. => NULL: no
+ * memory for the reserves, or a dom_init failed; nothing is left.
+ */
 struct netstack *netstack_create(const struct netstack_config *nc);
+/* The variables of kern.*. => once, by netstack_create. */
+void kern_sysctl_init(struct netstack *ns);
 /* => no proc, socket, lwp is left; interfaces are detached by the layers' dom_fini. */
 void netstack_destroy(struct netstack *ns);
 
@@ -113,7 +118,10 @@ netstack_enter(struct netstack *ns, uint64_t now_ns)
 		ns->ns_now = now_ns;
 }
 
-/* Runs due callouts, queued input and runnable lwps until none is left. => not from an lwp. */
+/*
+ * Fires the callouts that are due, then carries out queued input and runnable lwps until none is
+ * left. Callouts that become due by this wait for the next call. => not from an lwp.
+ */
 void netstack_run(struct netstack *ns);
 /* When netstack_run must be called next at the latest, CALLOUT_NEVER, or ns_now: at once. */
 uint64_t netstack_deadline(const struct netstack *ns);

@@ -40,10 +40,10 @@ void kmem_free(void *p, size_t len_bytes);
 struct pool {
 	const char *pl_name;
 	size_t pl_item_bytes; /* rounded up to the alignment */
-	uint32_t pl_limit; /* most items out at once */
-	uint32_t pl_nout;  /* items out now */
-	uint32_t pl_hiwat; /* most items ever out at once */
-	uint32_t pl_nfree; /* items on the free list */
+	uint32_t pl_limit;    /* most items out at once */
+	uint32_t pl_nout;     /* items out now */
+	uint32_t pl_hiwat;    /* most items ever out at once */
+	uint32_t pl_nfree;    /* items on the free list */
 	uint64_t pl_ngets;
 	uint64_t pl_nputs;
 	uint64_t pl_nfails; /* gets refused: limit, or the host had no memory */

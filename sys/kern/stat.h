@@ -27,14 +27,14 @@
 #include "kern/sysctl.h"
 
 /* A read-only variable PREFIX + name for element ENUM##name of an array of uint64_t. */
-#define STAT_NODE(prefix, enum_prefix, name, text)                                                 \
-	{.sn_name = prefix #name,                                                                  \
-	    .sn_text = (text),                                                                     \
-	    .sn_type = SYSCTL_U64,                                                                 \
-	    .sn_offset = (size_t)enum_prefix##name * sizeof(uint64_t),                             \
+#define STAT_NODE(prefix, enum_prefix, name, text)                     \
+	{.sn_name = prefix #name,                                      \
+	    .sn_text = (text),                                         \
+	    .sn_type = SYSCTL_U64,                                     \
+	    .sn_offset = (size_t)enum_prefix##name * sizeof(uint64_t), \
 	    .sn_size = sizeof(uint64_t)},
 
-#define STAT_TABLE_CHECK(nodes, count)                                                             \
+#define STAT_TABLE_CHECK(nodes, count) \
 	_Static_assert(sizeof(nodes) / sizeof((nodes)[0]) == (count), "a node for each counter")
 
 /* => counters: an array of count, in the order of the nodes, that lives as long as the table. */
