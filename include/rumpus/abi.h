@@ -123,6 +123,7 @@ enum {
 	BSD_POLLHUP = 0x0010,
 	BSD_POLLNVAL = 0x0020,
 	BSD_POLLRDNORM = 0x0040,
+	BSD_POLLWRNORM = 0x0004,
 	BSD_POLLRDBAND = 0x0080,
 	BSD_POLLWRBAND = 0x0100
 };
@@ -179,7 +180,7 @@ struct bsd_sockaddr_in {
 };
 
 struct bsd_in6_addr {
-	uint8_t s6_addr[16];
+	uint8_t s6_bytes[16];
 };
 
 struct bsd_sockaddr_in6 {
@@ -248,6 +249,19 @@ enum bsd_syscall {
 };
 
 #define BSD_IOV_MAX 1024
+
+/* Signals that a door is asked to raise in its client. */
+enum { BSD_SIGSYS = 12, BSD_SIGPIPE = 13 };
+
+/*
+ * Names of __sysctl. Variables have numbers that hold for the life of a stack:
+ * {RUMPUS_CTL_META, RUMPUS_CTL_META_FIND}: new is a name, old gets {RUMPUS_CTL_VALUE, number};
+ * {RUMPUS_CTL_META, RUMPUS_CTL_META_NAME, number}: old gets the name, ENOENT beyond the last;
+ * {RUMPUS_CTL_VALUE, number}: the value itself: u32, u64 or a string with its NUL.
+ */
+enum { RUMPUS_CTL_META = 0, RUMPUS_CTL_VALUE = 1 };
+enum { RUMPUS_CTL_META_NAME = 1, RUMPUS_CTL_META_FIND = 3 };
+#define BSD_CTL_MAXNAME 12
 
 _Static_assert(sizeof(struct bsd_sockaddr_in) == 16, "sockaddr_in is 16 bytes");
 _Static_assert(sizeof(struct bsd_sockaddr_in6) == 28, "sockaddr_in6 is 28 bytes");

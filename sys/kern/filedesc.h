@@ -18,7 +18,7 @@ struct netstack;
 struct proc;
 struct uio;
 
-/* Each may sleep where the object does. flags: BSD_MSG_DONTWAIT is implied by FNONBLOCK. */
+/* Each may sleep where the object does, but not when f_flag has BSD_O_NONBLOCK. */
 struct fileops {
 	int (*fo_read)(struct file *fp, struct uio *uio);
 	int (*fo_write)(struct file *fp, struct uio *uio);
@@ -30,10 +30,15 @@ struct fileops {
 
 enum file_type { DTYPE_SOCKET, DTYPE_COUNT };
 
+/*
+ * fo_close is called once, when neither descriptors nor calls hold the file. When the last
+ * descriptor goes while calls sleep in it, they are interrupted with EBADF, so it follows soon.
+ */
 struct file {
 	enum file_type f_type;
 	uint32_t f_flag;  /* BSD_O_* */
 	uint32_t f_count; /* descriptors and calls in progress that hold it */
+	uint32_t f_ndesc; /* descriptors only */
 	const struct fileops *f_ops;
 	void *f_data;
 	struct netstack *f_ns;
@@ -51,6 +56,7 @@ struct filedesc {
 	struct fdslot *fd_slots;
 	uint32_t fd_nslots;
 	uint32_t fd_nopen;
+	uint32_t fd_hint;  /* no slot below is free, except below FD_FIRST */
 	uint32_t fd_limit; /* EMFILE beyond */
 };
 
@@ -66,12 +72,21 @@ int file_alloc(struct netstack *ns, enum file_type type, const struct fileops *o
     struct file **fpp);
 /* Enters fp at the lowest free number >= min; the table takes over the reference. => EMFILE */
 int fd_install(struct filedesc *fdp, struct file *fp, int min, bool cloexec, int *fdp_out);
-/* Enters fp at exactly fd, closing what was there. => EBADF, EMFILE */
+/* => false: fd_install with this min would give EMFILE now. */
+bool fd_available(struct filedesc *fdp, int min);
+/* Enters fp at exactly fd, closing what was there (may sleep). => EBADF, EMFILE */
 int fd_install_at(struct filedesc *fdp, struct file *fp, int fd, bool cloexec);
-/* The file, with a reference for the caller (fd_release), or EBADF. */
+/*
+ * The file, with a reference for the caller (fd_release), or EBADF. => a call may sleep only in
+ * the file that it held last.
+ */
 int fd_hold(struct filedesc *fdp, int fd, struct file **fpp);
 void fd_release(struct file *fp);
+/* => EBADF, or what fo_close says when this was the last reference. */
 int fd_close(struct filedesc *fdp, int fd);
+/* The close-on-exec flag. => EBADF. */
+int fd_getcloexec(const struct filedesc *fdp, int fd, bool *cloexecp);
+int fd_setcloexec(struct filedesc *fdp, int fd, bool cloexec);
 
 /* socket files (sys_socket.c) */
 extern const struct fileops socketops;

@@ -5,7 +5,7 @@
  * Theory of operation: a stack has one thread. The loop calls netstack_run, which switches to each
  * runnable lwp in turn; an lwp runs until it sleeps on a wait queue or ends, then control is back
  * in the loop. Nothing preempts it, so there are no locks, but everything may have changed when
- * tsleep returns. Finished lwps are kept for the next call, up to ns_lwp_cache.
+ * tsleep returns. Finished lwps are kept for the next call, up to LWP_CACHE_MAX.
  */
 #ifndef KERN_LWP_H
 #define KERN_LWP_H
@@ -16,6 +16,7 @@
 #include "kern/callout.h"
 #include "kern/queue.h"
 
+struct file;
 struct lwp;
 struct netstack;
 struct proc;
@@ -31,6 +32,7 @@ struct waitq {
 enum lwp_state { LWP_IDLE, LWP_RUNNABLE, LWP_RUNNING, LWP_SLEEPING, LWP_STATE_COUNT };
 
 #define LWP_STACK_BYTES (64u * 1024)
+#define LWP_CACHE_MAX 64u
 
 struct lwp {
 	TAILQ_ENTRY(lwp) l_queue;   /* on the run queue, a wait queue or the idle list */
@@ -43,6 +45,7 @@ struct lwp {
 	int l_error;       /* what tsleep returns */
 	int l_interrupted; /* errno that every later sleep fails with; 0: none */
 	struct callout l_timeout;
+	struct file *l_file; /* held by the present call (fd_hold); its last close wakes us */
 	void (*l_func)(struct lwp *, void *);
 	void *l_arg;
 	struct host_context *l_context;
@@ -53,7 +56,7 @@ bool waitq_empty(const struct waitq *wq);
 
 /*
  * Runs func(l, arg) in an lwp of process p, at the next netstack_run (or at once by lwp_run).
- * => NULL: no lwp left (limit ns_maxlwps) or no memory for its stack.
+ * => NULL: no lwp left (pool limit, p_lwplimit), p is exiting, or no memory for its stack.
  */
 struct lwp *lwp_start(struct proc *p, void (*func)(struct lwp *, void *), void *arg);
 /* Switches to a runnable lwp now. => called from the loop, not from an lwp. */
@@ -72,7 +75,8 @@ int tsleep(struct netstack *ns, struct waitq *wq, const char *wmesg, uint64_t ti
 void wakeup(struct waitq *wq);
 void wakeup_one(struct waitq *wq);
 /*
- * Makes l's present sleep and all later ones fail with error (EINTR when its client vanished).
+ * Makes l's present sleep and all later ones, until func returns, fail with error: EINTR when its
+ * client vanished, EBADF when another lwp closed the file it sleeps in.
  */
 void lwp_interrupt(struct lwp *l, int error);
 

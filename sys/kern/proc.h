@@ -35,12 +35,14 @@ struct proc {
 	void *p_door; /* the door's session */
 	/* Called once, from the loop, when an exiting proc's last lwp is gone and it is freed. */
 	void (*p_exited)(void *door);
+	/* Asks the door to raise a signal (BSD_SIG*) in its client; must not sleep. NULL: nobody. */
+	void (*p_raise)(void *door, int signo);
 };
 
-/* => ENOMEM, EAGAIN (ns_maxprocs). vm_ctx is the door's. */
+/* => ENOMEM, EAGAIN (pool limit). vm_ctx is the door's; so are p_door, p_exited and p_raise. */
 int proc_create(struct netstack *ns, const char *comm, const struct copy_engine *engine,
     void *vm_ctx, struct proc **pp);
-/* A copy with shared open files. The new one has the same engine; the door sets p_vm.vm_ctx. */
+/* A copy with shared open files and the same engine. The door sets p_vm.vm_ctx and its own. */
 int proc_fork(struct proc *parent, struct proc **pp);
 /* exec: new name, close-on-exec descriptors closed. */
 void proc_exec(struct proc *p, const char *comm);
@@ -49,5 +51,9 @@ void proc_exec(struct proc *p, const char *comm);
  * then frees p. => from the loop. p may be freed on return.
  */
 void proc_exit(struct proc *p);
+/* Asks p's door to raise a signal. */
+void proc_raise(struct proc *p, int signo);
+/* For lwp.c, from the loop: the last lwp of an exiting process ended. Frees p. */
+void proc_reap(struct proc *p);
 
 #endif /* KERN_PROC_H */
