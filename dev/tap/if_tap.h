@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ifnet half of the tap driver: an ethernet station on a tap interface of the host. */
+#ifndef DEV_TAP_IF_TAP_H
+#define DEV_TAP_IF_TAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ifnet;
+struct netstack;
+struct tap_host;
+
+struct tap_config {
+	const char *tc_name;      /* of the interface in the stack, fewer than 16 letters */
+	const uint8_t *tc_lladdr; /* station address; NULL: a random, locally administered one */
+	uint32_t tc_mtu;          /* bytes of network packet, 68 ... 65535 */
+};
+
+/*
+ * Makes the interface, up and running, on an opened tap, which it borrows.
+ * => EINVAL: MTU or address out of range; EEXIST: the name is taken; ENOMEM.
+ */
+int tap_attach(struct netstack *ns, const struct tap_config *tc, struct tap_host *th,
+    struct ifnet **ifpp);
+void tap_detach(struct ifnet *ifp);
+
+/*
+ * Takes in at most `budget` frames.
+ * => how many there were (fewer than the budget: no more for now), or -1: the tap is gone.
+ */
+int tap_rx(struct ifnet *ifp, unsigned budget);
+
+/* The tap takes frames again: sends what is queued. => true: all of it. */
+bool tap_tx_resume(struct ifnet *ifp);
+/* Are frames waiting for the tap to take them? */
+bool tap_tx_pending(const struct ifnet *ifp);
+
+#endif /* DEV_TAP_IF_TAP_H */

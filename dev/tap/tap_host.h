@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What if_tap.c asks of the host: a tap interface, opened by name, that gives and takes whole
+ * ethernet frames without waiting.
+ */
+#ifndef DEV_TAP_TAP_HOST_H
+#define DEV_TAP_TAP_HOST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tap_host;
+
+/* A piece of a frame. */
+struct tap_buf {
+	void *tb_base;
+	size_t tb_len;
+};
+
+#define TAP_MAXBUFS 64 /* most pieces of a frame */
+#define TAP_NAMSIZ 16
+
+/*
+ * Opens the tap interface `name`, makes it when it is not there, and brings it up.
+ * => NULL: why holds "what: why; try: ..." for people.
+ * => *mtup: the host's MTU of it, bytes of network packet.
+ */
+struct tap_host *tap_host_open(const char *name, uint32_t *mtup, char *why, size_t whylen);
+void tap_host_close(struct tap_host *th);
+
+/* The descriptor to wait on: readable when a frame is there. */
+int tap_host_fd(const struct tap_host *th);
+
+/*
+ * The next frame. => its length; 0: none there now; -1: the interface is gone. A frame longer than
+ * the pieces is cut off: give room for the longest.
+ */
+long tap_host_read(struct tap_host *th, const struct tap_buf *tb, unsigned ntb);
+
+enum tap_sent { TAP_SENT, TAP_FULL, TAP_REFUSED };
+
+/* Sends a frame. => TAP_FULL: try again when writable; TAP_REFUSED: dropped (interface down). */
+enum tap_sent tap_host_write(struct tap_host *th, const struct tap_buf *tb, unsigned ntb);
+
+#endif /* DEV_TAP_TAP_HOST_H */

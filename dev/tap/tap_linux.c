@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The host half of the tap driver on Linux: /dev/net/tun. */
+#include "tap_host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct tap_host {
+	int th_fd;
+};
+
+_Static_assert(TAP_NAMSIZ == IFNAMSIZ, "interface names are as long as the host's");
+
+static const char *
+tap_advice(int error)
+{
+	switch (error) {
+	case EPERM:
+	case EACCES:
+		return "run as root or inside `unshare -Urn`, or have root make it for you: "
+		       "ip tuntap add dev NAME mode tap user USER";
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return "load the tun module (modprobe tun) so that /dev/net/tun works";
+	case EBUSY:
+		return "another name, or end the program that holds it";
+	case EINVAL:
+		return "another name: this one belongs to an interface that is not a tap of ours";
+	default:
+		return "ip -d link show, to see the interfaces";
+	}
+}
+
+static int
+tap_fail(int fd, const char *name, int error, char *why, size_t whylen)
+{
+	(void)snprintf(why, whylen, "tap %s: %s; try: %s", name, strerror(error),
+	    tap_advice(error));
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
+}
+
+static int
+tap_open_fd(const char *name, char *why, size_t whylen)
+{
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+	int fd;
+
+	if (strlen(name) == 0 || strlen(name) >= sizeof(ifr.ifr_name)) {
+		(void)snprintf(why, whylen,
+		    "tap %s: the name is empty or longer than %zu letters; try: tap0", name,
+		    sizeof(ifr.ifr_name) - 1);
+		return -1;
+	}
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return tap_fail(fd, name, errno, why, whylen);
+	memcpy(ifr.ifr_name, name, strlen(name) + 1);
+	if (ioctl(fd, TUNSETIFF, &ifr) != 0)
+		return tap_fail(fd, name, errno, why, whylen);
+	return fd;
+}
+
+/* Brings the interface up if it is not. => errno */
+static int
+tap_bring_up(int sock, struct ifreq *ifr)
+{
+	if (ioctl(sock, SIOCGIFFLAGS, ifr) != 0)
+		return errno;
+	if ((ifr->ifr_flags & IFF_UP) != 0)
+		return 0;
+	ifr->ifr_flags |= IFF_UP;
+	return ioctl(sock, SIOCSIFFLAGS, ifr) == 0 ? 0 : errno;
+}
+
+static int
+tap_configure(const char *name, uint32_t *mtup, char *why, size_t whylen)
+{
+	struct ifreq ifr = {0};
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (sock < 0)
+		return tap_fail(-1, name, errno, why, whylen);
+	memcpy(ifr.ifr_name, name, strlen(name) + 1);
+	error = tap_bring_up(sock, &ifr);
+	if (error != 0) {
+		(void)snprintf(why, whylen,
+		    "tap %s: it is down and bringing it up failed: %s; try: ip link set %s up",
+		    name, strerror(error), name);
+		(void)close(sock);
+		return -1;
+	}
+	if (ioctl(sock, SIOCGIFMTU, &ifr) != 0)
+		return tap_fail(sock, name, errno, why, whylen);
+	*mtup = (uint32_t)ifr.ifr_mtu;
+	(void)close(sock);
+	return 0;
+}
+
+struct tap_host *
+tap_host_open(const char *name, uint32_t *mtup, char *why, size_t whylen)
+{
+	struct tap_host *th = malloc(sizeof(*th));
+
+	if (th == NULL) {
+		(void)tap_fail(-1, name, ENOMEM, why, whylen);
+		return NULL;
+	}
+	th->th_fd = tap_open_fd(name, why, whylen);
+	if (th->th_fd < 0 || tap_configure(name, mtup, why, whylen) != 0) {
+		tap_host_close(th);
+		return NULL;
+	}
+	return th;
+}
+
+void
+tap_host_close(struct tap_host *th)
+{
+	if (th->th_fd >= 0)
+		(void)close(th->th_fd);
+	free(th);
+}
+
+int
+tap_host_fd(const struct tap_host *th)
+{
+	return th->th_fd;
+}
+
+static void
+tap_iov(struct iovec *iov, const struct tap_buf *tb, unsigned ntb)
+{
+	for (unsigned i = 0; i < ntb; i++)
+		iov[i] = (struct iovec){.iov_base = tb[i].tb_base, .iov_len = tb[i].tb_len};
+}
+
+long
+tap_host_read(struct tap_host *th, const struct tap_buf *tb, unsigned ntb)
+{
+	struct iovec iov[TAP_MAXBUFS];
+	ssize_t n;
+
+	tap_iov(iov, tb, ntb);
+	n = readv(th->th_fd, iov, (int)ntb);
+	if (n > 0)
+		return n;
+	return n == 0 || errno == EAGAIN || errno == EINTR ? 0 : -1;
+}
+
+enum tap_sent
+tap_host_write(struct tap_host *th, const struct tap_buf *tb, unsigned ntb)
+{
+	struct iovec iov[TAP_MAXBUFS];
+
+	tap_iov(iov, tb, ntb);
+	if (writev(th->th_fd, iov, (int)ntb) >= 0)
+		return TAP_SENT;
+	return errno == EAGAIN ? TAP_FULL : TAP_REFUSED;
+}
