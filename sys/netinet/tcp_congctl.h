@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Congestion control: one table an algorithm. They keep their state in tp->t_cc and set snd_cwnd
- * and snd_ssthresh; when to retransmit is decided elsewhere.
+ * and snd_ssthresh; when to retransmit is decided elsewhere. Whoever calls sets and clears
+ * TF_FASTRECOVERY and snd_recover, before the call; snd_una has moved already.
  */
 #ifndef NETINET_TCP_CONGCTL_H
 #define NETINET_TCP_CONGCTL_H

@@ -36,7 +36,15 @@ uint8_t tcp_outflags(enum tcp_fsm_state state);
 
 /*
  * The one door through which t_state changes: asserts that the edge is legal, traces, counts,
- * arms or stops the timers that belong to the new state, and tells the socket.
+ * arms or stops the timers that belong to the new state, and tells the socket:
+ *   SYN-SENT      connattempt; TCPT_KEEP for t_keepinit_s; soisconnecting
+ *   SYN-RECEIVED  TCPT_KEEP for t_keepinit_s
+ *   ESTABLISHED   connects; tcp_keepalive_restart; soisconnected
+ *   CLOSE-WAIT, CLOSING   socantrcvmore
+ *   FIN-WAIT-2    if nobody can receive any more: soisdisconnected, TCPT_2MSL for finwait2_timeout
+ *   TIME-WAIT     only TCPT_2MSL runs, for 2 MSL; soisdisconnected (use tcp_timewait_enter)
+ *   CLOSED        closed; all timers stop; leaves the TIME-WAIT list
+ * => the same state again is allowed and does nothing
  */
 void tcp_set_state(struct tcpcb *tp, enum tcp_fsm_state state);
 

@@ -73,12 +73,14 @@ struct tcp_verdict {
 	enum tcp_disposition tv_what;
 	enum drop_reason tv_drop;
 	uint8_t tv_flags;
+	struct tcpcb *tv_tp; /* a LISTEN's new connection, which answers in its stead; else NULL */
 };
 
 /* Out-of-order segments (tcp_reass.c), in order of tq_seq, not overlapping. */
 struct tcp_reass_seg {
 	TAILQ_ENTRY(tcp_reass_seg) tq_list;
 	struct mbuf *tq_m;
+	struct mbuf *tq_mtail; /* its last mbuf */
 	tcp_seq tq_seq;
 	uint32_t tq_len;
 	bool tq_fin;
@@ -213,10 +215,14 @@ struct tcpcb {
 #define TF_SYN_REXMT 0x2000
 #define TF_LASTIDLE 0x4000
 #define TF_TIMEWAITQ 0x8000  /* on the stack's TIME-WAIT list */
-#define TF_RCVDFIN 0x10000
+#define TF_RCVDFIN 0x10000   /* the peer's FIN is in sequence */
+#define TF_NEEDFIN 0x20000   /* closed in SYN-RECEIVED: FIN-WAIT-1 once established */
+#define TF_RWAKEUP 0x40000   /* input: sorwakeup is owed at the end of the segment */
+#define TF_WWAKEUP 0x80000   /* input: sowwakeup likewise */
 
 #define TCPOOB_HAVEDATA 0x01
 #define TCPOOB_HADDATA 0x02
+#define TCPOOB_PENDING 0x04 /* the byte before rcv_up has not arrived yet */
 
 struct tcp_state {
 	struct netstack *tcps_ns;
