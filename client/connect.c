@@ -230,7 +230,7 @@ handshake(struct client *cl, enum rumpsp_handshake kind, struct iovec payload, c
 	int error;
 
 	if ((error = wire_send(cl, iov, 2, mask)) != 0)
-		return error;
+		return error == EPIPE ? ECONNRESET : error;
 	return read_handshake(cl, reqno, mask, end_ns);
 }
 

@@ -128,12 +128,15 @@ copyout_read(struct client *cl, uint64_t addr, uint64_t left, const sigset_t *ma
 	struct iovec iov[2] = {{(void *)(uintptr_t)addr, left}, {rx->rx_data, CLIENT_RXBUF}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 	ssize_t got = recvmsg(cl->cl_fd, &msg, MSG_DONTWAIT);
+	int error;
 
 	*n = 0;
 	if (got == 0)
 		return ECONNRESET;
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return wire_poll(cl->cl_fd, POLLIN, mask, 0);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+		error = wire_poll(cl->cl_fd, POLLIN, mask, 0);
+		return error == EINTR ? 0 : error;
+	}
 	if (got < 0)
 		return errno;
 	*n = (uint64_t)got < left ? (uint64_t)got : left;

@@ -136,7 +136,8 @@ int wire_fill(struct client *cl, size_t most, const sigset_t *mask);
 
 /*
  * Sleeps until the connection is ready for events, with the caller's signals let in.
- * => deadline_ns of CLOCK_MONOTONIC, 0 for none. 0, or ETIMEDOUT.
+ * => deadline_ns of CLOCK_MONOTONIC, 0 for none. 0, ETIMEDOUT, or without a deadline EINTR: a
+ *    handler has run.
  */
 int wire_poll(int fd, short events, const sigset_t *mask, int64_t deadline_ns);
 

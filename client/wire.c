@@ -37,8 +37,10 @@ wire_poll(int fd, short events, const sigset_t *mask, int64_t deadline_ns)
 			return ETIMEDOUT;
 		ts = (struct timespec){.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
 		n = ppoll(&pfd, 1, deadline_ns == 0 ? NULL : &ts, mask);
-		if (n > 0 || (n < 0 && errno == EINTR && deadline_ns == 0))
-			return 0; /* a handler may have read what was awaited: look again */
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno == EINTR && deadline_ns == 0)
+			return EINTR;
 		if (n < 0 && errno != EINTR)
 			return errno;
 	}
@@ -196,8 +198,10 @@ wire_fill(struct client *cl, size_t most, const sigset_t *mask)
 	}
 	if ((error = rx_spin(cl, most)) != EAGAIN)
 		return error;
-	if ((error = wire_poll(cl->cl_fd, POLLIN, mask, 0)) != 0)
-		return error;
-	error = rx_read(cl, most);
+	error = wire_poll(cl->cl_fd, POLLIN, mask, 0);
+	if (error == EINTR) /* a handler may have read what was awaited: look again */
+		return 0;
+	if (error == 0)
+		error = rx_read(cl, most);
 	return error == EAGAIN ? 0 : error;
 }
