@@ -657,6 +657,83 @@ refused_here(void **state)
 	fake_finish(&fk);
 }
 
+/* Structures that are translated back: pollfd, msghdr with a name, an option that is an errno. */
+static void
+script_structures(struct fake *fk)
+{
+	static const int32_t refused = 61;
+	static const union bsd_sockaddr_any from = {
+	    .sin6 = {.sin6_len = 28, .sin6_family = 24, .sin6_port = 0x0100}};
+	struct bsd_pollfd pfd[40];
+	struct bsd_msghdr msg;
+	uint64_t reqno, addr;
+
+	fake_guest(fk);
+	FAKE_EXPECT(fk, fake_recv_syscall(fk, 209, 3) == 0);
+	FAKE_EXPECT(fk, fake_arg(fk, 1) == 40 && fake_arg(fk, 2) == UINT64_MAX);
+	reqno = fk->fk_hdr.rsp_reqno;
+	addr = fake_arg(fk, 0);
+	FAKE_EXPECT(fk, fake_copyin(fk, addr, sizeof(pfd)) == 0);
+	memcpy(pfd, fk->fk_payload, sizeof(pfd));
+	FAKE_EXPECT(fk, pfd[39].fd == 39 && pfd[39].events == (BSD_POLLIN | BSD_POLLOUT));
+	pfd[39].revents = BSD_POLLOUT | BSD_POLLHUP;
+	fake_copyout(fk, addr, pfd, sizeof(pfd));
+	fake_answer(fk, reqno, 0, 1);
+
+	FAKE_EXPECT(fk, fake_recv_syscall(fk, 27, 3) == 0 && fake_arg(fk, 2) == BSD_MSG_PEEK);
+	reqno = fk->fk_hdr.rsp_reqno;
+	addr = fake_arg(fk, 1);
+	FAKE_EXPECT(fk, fake_copyin(fk, addr, sizeof(msg)) == 0);
+	memcpy(&msg, fk->fk_payload, sizeof(msg));
+	FAKE_EXPECT(fk, msg.msg_iovlen == 1 && msg.msg_controllen == 0);
+	fake_copyout(fk, msg.msg_name, &from, 28);
+	msg.msg_namelen = 28;
+	msg.msg_flags = BSD_MSG_TRUNC;
+	fake_copyout(fk, addr, &msg, sizeof(msg));
+	fake_answer(fk, reqno, 0, 0);
+
+	FAKE_EXPECT(fk, fake_recv_syscall(fk, 118, 5) == 0 && fake_arg(fk, 2) == 0x1007);
+	fake_copyout(fk, fake_arg(fk, 3), &refused, sizeof(refused));
+	fake_copyout(fk, fake_arg(fk, 4), &(int32_t){4}, 4);
+	fake_answer(fk, fk->fk_hdr.rsp_reqno, 0, 0);
+}
+
+static void
+structures_come_back(void **state)
+{
+	char data[8], control[32];
+	struct iovec iov = {data, sizeof(data)};
+	struct sockaddr_in6 from;
+	struct msghdr msg = {.msg_name = &from,
+	    .msg_namelen = sizeof(from),
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	struct pollfd pfd[40];
+	socklen_t len = sizeof(int);
+	int error = 0;
+	struct fake fk;
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		pfd[i] = (struct pollfd){.fd = i, .events = POLLIN | POLLWRNORM, .revents = -1};
+	start(&fk, script_structures, NULL);
+	assert_int_equal(rumpus_sys_poll(pfd, 40, -5), 1);
+	assert_int_equal(pfd[0].revents, 0);
+	assert_int_equal(pfd[39].revents, POLLWRNORM | POLLHUP);
+	assert_int_equal(rumpus_sys_recvmsg(3, &msg, MSG_PEEK), 0);
+	assert_int_equal(msg.msg_namelen, 28);
+	assert_int_equal(from.sin6_family, AF_INET6);
+	assert_int_equal(ntohs(from.sin6_port), 1);
+	assert_int_equal(msg.msg_flags, MSG_TRUNC);
+	assert_int_equal(msg.msg_controllen, 0);
+	assert_int_equal(rumpus_sys_getsockopt(3, SOL_SOCKET, SO_ERROR, &error, &len), 0);
+	assert_int_equal(error, ECONNREFUSED);
+	assert_int_equal(len, 4);
+	fake_finish(&fk);
+}
+
 static void
 every_call_exists(void **state)
 {
@@ -685,6 +762,7 @@ main(void)
 	    T(sysctl_by_name),
 	    T(more_by_type),
 	    T(refused_here),
+	    T(structures_come_back),
 	    T(every_call_exists),
 	};
 

@@ -66,9 +66,9 @@ script_guest_bytes(struct fake *fk)
 
 	fake_accept(fk);
 	FAKE_EXPECT(fk, fake_recv(fk) == 0);
-	FAKE_EXPECT(fk, fk->fk_hdr.rsp_len == 24 + sizeof("client_session_test"));
+	FAKE_EXPECT(fk, fk->fk_hdr.rsp_len == 24 + strlen(program_invocation_short_name) + 1);
 	FAKE_EXPECT(fk, memcmp(&fk->fk_hdr.rsp_class, zeros, 8) == 0);
-	FAKE_EXPECT(fk, strcmp((char *)fk->fk_payload, "client_session_test") == 0);
+	FAKE_EXPECT(fk, strcmp((char *)fk->fk_payload, program_invocation_short_name) == 0);
 	answer_ok(fk);
 	FAKE_EXPECT(fk, fake_recv_syscall(fk, 20, 0) == 0 && fk->fk_hdr.rsp_len == 24);
 	fake_answer(fk, fk->fk_hdr.rsp_reqno, 0, 2);

@@ -17,7 +17,8 @@
  *  - a signal mask (paccept, pselect, pollts, ppoll): EOPNOTSUPP unless it is NULL.
  *
  * Signals: handlers run while a call waits, and may make calls themselves; the wire knows no
- * abort, so the interrupted call goes on afterwards and never fails with EINTR. The server may
+ * abort, so the interrupted call goes on afterwards and never fails with EINTR. A signal
+ * sent to one thread waits while another thread reads for it, until its call ends. The server may
  * raise SIGPIPE, SIGURG, SIGIO and SIGSYS only.
  *
  * Memory: a data buffer that cannot be read or written gives EFAULT. The structures that are
