@@ -55,6 +55,17 @@ loop_start(struct ifnet *ifp, struct mbuf *m)
 	return ENOBUFS;
 }
 
+void
+loop_simloop(struct ifnet *ifp, struct mbuf *m)
+{
+	if ((m->m_pkthdr.csum_flags & M_CSUM_NEEDED) != 0)
+		m->m_pkthdr.csum_flags = M_CSUM_OK;
+	m->m_flags |= M_LOOP;
+	m->m_pkthdr.rcvif = ifp;
+	if (!mbufq_enqueue(&ifp->if_ns->ns_net->nst_loopq, m))
+		m_drop(m, DROP_IF_QUEUEFULL);
+}
+
 static void
 loop_input(struct ifnet *ifp, struct mbuf *m)
 {
@@ -67,11 +78,17 @@ bool
 loop_netisr(struct netstack *ns)
 {
 	struct net_state *nst = ns->ns_net;
+	struct ifnet *ifp;
 	struct mbuf *m;
 	unsigned n;
 
-	for (n = 0; n < LOOP_BURST && (m = mbufq_dequeue(&nst->nst_loopq)) != NULL; n++)
-		m->m_pkthdr.rcvif->if_input(m->m_pkthdr.rcvif, m);
+	for (n = 0; n < LOOP_BURST && (m = mbufq_dequeue(&nst->nst_loopq)) != NULL; n++) {
+		ifp = m->m_pkthdr.rcvif;
+		if (ifp == &nst->nst_loop)
+			loop_input(ifp, m);
+		else
+			net_input_ip(ifp, m);
+	}
 	if (n == 0)
 		if_flush_all(ns);
 	return n > 0;

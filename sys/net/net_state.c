@@ -90,6 +90,17 @@ net_proto_register(struct netstack *ns, const struct netproto *np)
 	return 0;
 }
 
+void
+net_proto_unregister(struct netstack *ns, const struct netproto *np)
+{
+	struct net_state *nst = ns->ns_net;
+	uint32_t i;
+
+	for (i = 0; i < nst->nst_nprotos; i++)
+		if (nst->nst_protos[i] == np)
+			nst->nst_protos[i--] = nst->nst_protos[--nst->nst_nprotos];
+}
+
 const struct netproto *
 net_proto_byether(const struct netstack *ns, uint16_t ethertype)
 {

@@ -54,6 +54,8 @@ void net_fini(struct netstack *ns);
 
 /* => ENOBUFS: too many. np is borrowed for the stack's life. */
 int net_proto_register(struct netstack *ns, const struct netproto *np);
+/* => np may not be registered. */
+void net_proto_unregister(struct netstack *ns, const struct netproto *np);
 const struct netproto *net_proto_byether(const struct netstack *ns, uint16_t ethertype);
 const struct netproto *net_proto_byfamily(const struct netstack *ns, int family);
 /* A packet of IP, told by its version, that came without link header. Consumes m. */
@@ -63,6 +65,8 @@ void net_input_ip(struct ifnet *ifp, struct mbuf *m);
 int loop_attach(struct netstack *ns);
 /* Hands queued packets up. => true: there was one. */
 bool loop_netisr(struct netstack *ns);
+/* A copy of what goes out by ifp comes back in by it (broadcasts to ourselves). Consumes m. */
+void loop_simloop(struct ifnet *ifp, struct mbuf *m);
 void loop_purge(struct netstack *ns, const struct ifnet *ifp);
 
 #endif /* NET_NET_STATE_H */

@@ -89,6 +89,8 @@ struct in_afops {
 	bool (*af_islocal)(struct netstack *ns, const struct in_addrany *a);
 	bool (*af_ismulticast)(const struct in_addrany *a);
 	bool (*af_isbroadcast)(struct netstack *ns, const struct in_addrany *a);
+	/* What connecting or sending to the unspecified address means: ourselves. */
+	struct in_addrany (*af_loopback)(void);
 	/*
 	 * The source address for a destination: that of the route's interface.
 	 * => EHOSTUNREACH or ENETUNREACH: no route; EADDRNOTAVAIL: no address there.

@@ -118,6 +118,12 @@ struct in_lookup {
 struct inpcb *in_pcblookup_connect(struct inpcbtable *table, const struct in_lookup *il);
 /* The best bound, unconnected one: exact local address before any. */
 struct inpcb *in_pcblookup_bind(struct inpcbtable *table, const struct in_lookup *il);
+/*
+ * All pcbs that are bound to a port, one after the other: NULL begins. => the next, or NULL; the
+ * one given must still be bound.
+ */
+struct inpcb *in_pcbnext_port(const struct inpcbtable *table, uint16_t lport,
+    const struct inpcb *prev);
 /* Calls fn for each pcb whose pair matches, for ICMP errors; fn may free it. */
 void in_pcbnotify(struct inpcbtable *table, const struct in_ctlinfo *ci, uint16_t lport,
     uint16_t fport, void (*fn)(struct inpcb *inp, const struct in_ctlinfo *ci));

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kern/callout.h"
 #include "net/if.h"
 #include "net/route.h"
 
@@ -23,8 +24,10 @@ struct in_ifaddr {
 	uint32_t ia_mask_be;
 	uint32_t ia_bcast_be; /* 0: none */
 	/* RFC 5227: what the address was seen defended against */
-	uint64_t ia_lastdefend_ns;
+	uint64_t ia_lastdefend_ns; /* 0: never */
 	uint32_t ia_nconflicts;
+	uint32_t ia_nannounce; /* announcements still to be made */
+	struct callout ia_announce;
 };
 
 /*

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What IPv4, ICMP and ARP keep for a stack, and the functions by which their files reach each other. */
+#ifndef NETINET_IP_VAR_H
+#define NETINET_IP_VAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kern/callout.h"
+#include "kern/pool.h"
+#include "kern/queue.h"
+#include "kern/sysctl.h"
+#include "netinet/in_afops.h"
+#include "wire/ipv4.h"
+
+struct ifnet;
+struct in_ifaddr;
+struct mbuf;
+struct netstack;
+struct sockopt;
+
+enum ip_stat {
+#define STAT(name, text) IPSTAT_##name,
+#include "netinet/ip_stat.def"
+#undef STAT
+	IPSTAT_COUNT
+};
+
+enum icmp_stat {
+#define STAT(name, text) ICMPSTAT_##name,
+#include "netinet/icmp_stat.def"
+#undef STAT
+	ICMPSTAT_COUNT
+};
+
+enum arp_stat {
+#define STAT(name, text) ARPSTAT_##name,
+#include "netinet/arp_stat.def"
+#undef STAT
+	ARPSTAT_COUNT
+};
+
+#define IPSTAT_INC(ns, name) ((void)((ns)->ns_inet->is_ipstat[IPSTAT_##name]++))
+#define ICMPSTAT_INC(ns, name) ((void)((ns)->ns_inet->is_icmpstat[ICMPSTAT_##name]++))
+#define ARPSTAT_INC(ns, name) ((void)((ns)->ns_inet->is_arpstat[ARPSTAT_##name]++))
+
+#define IP_NTRANSPORTS 8
+#define IP_NIDS 1024 /* counters of identifications, by keyed hash of the destination */
+
+/* Reassembly (ip_reass.c) */
+#define IPQ_HASHSIZE 64u
+LIST_HEAD(ipq_list, ipq);
+TAILQ_HEAD(ipq_queue, ipq);
+
+struct ip_reass {
+	struct pool ipr_pool;
+	struct ipq_list ipr_hash[IPQ_HASHSIZE];
+	struct ipq_queue ipr_queue; /* oldest first */
+	uint32_t ipr_count;         /* datagrams */
+	uint32_t ipr_bytes;         /* storage held */
+	/* net.inet.ip.* */
+	uint32_t ipr_maxdatagrams;
+	uint32_t ipr_maxpersource;
+	uint32_t ipr_maxfrags;
+	uint32_t ipr_maxbytes;
+	uint32_t ipr_timeout_ms;
+};
+
+/* A limit on ICMP errors to one destination: a bucket by keyed hash (ip_icmp.c). */
+#define ICMP_NBUCKETS 256u
+struct icmp_bucket {
+	uint64_t ib_since_ns;
+	uint32_t ib_left; /* errors that may still be sent in this period */
+};
+
+struct inet_state {
+	struct netstack *is_ns;
+	uint64_t is_ipstat[IPSTAT_COUNT];
+	uint64_t is_icmpstat[ICMPSTAT_COUNT];
+	uint64_t is_arpstat[ARPSTAT_COUNT];
+	struct sysctl_table is_ipstat_sysctls;
+	struct sysctl_table is_icmpstat_sysctls;
+	struct sysctl_table is_arpstat_sysctls;
+	struct sysctl_table is_sysctls;
+	const struct in_transport *is_transports[IP_NTRANSPORTS];
+	uint32_t is_ntransports;
+	struct pool is_ifapool;
+	struct ip_reass is_reass;
+	uint8_t is_key[16]; /* of all hashes here */
+	uint16_t is_ids[IP_NIDS];
+	struct icmp_bucket is_icmpbuckets[ICMP_NBUCKETS];
+	/* settings */
+	uint32_t is_ttl;          /* net.inet.ip.ttl */
+	uint32_t is_icmplim;      /* net.inet.icmp.errppslimit: to one destination, a second */
+	uint32_t is_arp_reach_s;  /* net.inet.arp.reachable */
+	uint32_t is_arp_stale_s;  /* net.inet.arp.keep */
+	uint32_t is_arp_down_s;   /* net.inet.arp.down */
+	uint32_t is_arp_maxtries; /* net.inet.arp.maxtries */
+};
+
+/* in.c: IPv4, ICMP and ARP as a whole; before the transports, after net_init. => ENOMEM, ENOBUFS */
+int in_init(struct netstack *ns);
+void in_fini(struct netstack *ns);
+/* A transport takes part. => ENOBUFS: too many */
+int in_transport_register(struct netstack *ns, const struct in_transport *it);
+const struct in_transport *in_transport_find(const struct netstack *ns, uint8_t proto);
+
+/* ip_input.c */
+void ip_input(struct ifnet *ifp, struct mbuf *m);
+
+/* ip_reass.c */
+int ip_reass_init(struct netstack *ns);
+void ip_reass_fini(struct netstack *ns);
+/*
+ * Takes a fragment (ip: its parsed header, ip_hl bytes of it contiguous). => the whole datagram
+ * with one header, when it is complete; else NULL: m was kept or dropped
+ */
+struct mbuf *ip_reass(struct netstack *ns, struct mbuf *m, const struct ipv4_hdr *ip);
+/* Forgets the fragments that came in by ifp. */
+void ip_reass_ifdetach(struct ifnet *ifp);
+
+/* ip_output.c */
+int ip_output(struct mbuf *m, const struct in_txinfo *tx);
+/* The next hop of a destination. */
+struct ip_route {
+	struct ifnet *ir_ifp;    /* to send by; lo0 for ourselves */
+	struct in_ifaddr *ir_ia; /* whose address is the source; NULL: of the destination itself */
+	uint32_t ir_nexthop_be;
+	uint32_t ir_mtu;
+	bool ir_direct; /* no gateway */
+	bool ir_local;
+	bool ir_bcast;
+};
+/* => ENETUNREACH, EHOSTUNREACH. ifp: for multicast and broadcast to 255.255.255.255, or NULL. */
+int ip_route(struct netstack *ns, uint32_t dst_be, struct ifnet *ifp, struct ip_route *ir);
+/* => EADDRNOTAVAIL: the interface has no address */
+int ip_selectsrc(const struct ip_route *ir, uint32_t dst_be, uint32_t *src_be);
+
+/* ip_icmp.c */
+/* Consumes m, which begins with its IP header (rx_hlen bytes). */
+void icmp_input(struct mbuf *m, const struct in_rxinfo *rx);
+/*
+ * An ICMP error about m (borrowed), which begins with its IP header, if RFC 1122 §3.2.2 and the
+ * rate limit allow one. info is the second word of the message.
+ */
+void icmp_error(struct netstack *ns, const struct mbuf *m, uint8_t type, uint8_t code,
+    uint32_t info);
+
+/* arp.c */
+void arp_input(struct ifnet *ifp, struct mbuf *m);
+/* net_state.h: np_resolve */
+int arp_resolve(struct ifnet *ifp, struct mbuf *m, const struct bsd_sockaddr *dst,
+    uint8_t lladdr[6]);
+/* Begins to announce an address that was just set (RFC 5227 §2.3). */
+void arp_announce(struct in_ifaddr *ia);
+
+/* in_afops4.c */
+int in4_ctloutput(struct inpcb *inp, void *sopt);
+
+static inline struct in_addrany
+in4_any(uint32_t addr_be)
+{
+	return (struct in_addrany){{addr_be, 0, 0, 0}};
+}
+
+#endif /* NETINET_IP_VAR_H */
