@@ -3,24 +3,15 @@
 #include "server/loop.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "host/linux/host_linux.h"
 #include "kern/cdefs.h"
 #include "kern/netstack.h"
 
 #define LOOP_SPIN_MAX 64u   /* score of a loop for which polling always pays */
 #define LOOP_SPIN_RETRY 32u /* with score 0, poll again once in so many sleeps */
 #define LOOP_SPIN_DEFAULT_NS 40000u
-
-static uint64_t
-loop_now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 int
 loop_init(struct loop *lp, struct netstack *ns)
@@ -105,13 +96,13 @@ loop_should_spin(struct loop *lp)
 static int
 loop_spin(struct loop *lp, uint64_t until_ns)
 {
-	uint64_t start_ns = loop_now_ns();
+	uint64_t start_ns = host_linux_now_ns();
 	uint64_t now_ns = start_ns;
 	int n = 0;
 
 	while (n == 0 && now_ns - start_ns < lp->lp_spin_ns && now_ns < until_ns) {
 		n = loop_poll(lp, 0);
-		now_ns = loop_now_ns();
+		now_ns = host_linux_now_ns();
 	}
 	if (n > 0)
 		lp->lp_spin_score = KERN_MIN(lp->lp_spin_score + 4, LOOP_SPIN_MAX);
@@ -137,7 +128,7 @@ loop_wait(struct loop *lp, bool busy)
 	}
 	if (deadline_ns == CALLOUT_NEVER)
 		return loop_poll(lp, -1);
-	now_ns = loop_now_ns();
+	now_ns = host_linux_now_ns();
 	return loop_poll(lp, deadline_ns > now_ns ? (int64_t)(deadline_ns - now_ns) : 0);
 }
 
@@ -161,14 +152,14 @@ loop_run(struct loop *lp)
 	int n = 0;
 
 	while (!lp->lp_stop) {
-		netstack_enter(lp->lp_ns, loop_now_ns());
+		netstack_enter(lp->lp_ns, host_linux_now_ns());
 		netstack_run(lp->lp_ns);
 		if (lp->lp_stop)
 			break;
 		n = loop_wait(lp, n > 0);
 		if (n < 0 && errno != EINTR)
 			return -1;
-		netstack_enter(lp->lp_ns, loop_now_ns());
+		netstack_enter(lp->lp_ns, host_linux_now_ns());
 		loop_dispatch(lp, n > 0 ? n : 0);
 	}
 	return 0;

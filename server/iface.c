@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Interfaces: specs taken apart, the tap opened, and its frames moved between loop and stack. */
+#include "server/iface.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rumpus/abi.h>
+#include <rumpus/host.h>
+#include <rumpus/stack.h>
+
+#include "dev/tap/if_tap.h"
+#include "dev/tap/tap_host.h"
+#include "kern/netstack.h"
+#include "server/errtext.h"
+
+#define IFACE_RX_BUDGET 64 /* frames a turn, so that clients get theirs */
+
+static bool
+iface_parse_mac(const char *text, uint8_t mac[6])
+{
+	unsigned byte[6];
+	char rest;
+
+	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &byte[0], &byte[1], &byte[2], &byte[3],
+		&byte[4], &byte[5], &rest) != 6)
+		return false;
+	for (int i = 0; i < 6; i++)
+		mac[i] = (uint8_t)byte[i];
+	return (mac[0] & 1) == 0;
+}
+
+static bool
+iface_parse_mtu(const char *text, uint32_t *mtu)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	*mtu = (uint32_t)value;
+	return *end == '\0' && end != text && value >= 68 && value <= 65535;
+}
+
+/* One KEY=VALUE. => NULL, or what to try instead. */
+static const char *
+iface_parse_key(struct iface_spec *is, const char *key, const char *value)
+{
+	if (strcmp(key, "addr") == 0) {
+		if (is->is_naddrs == IFACE_MAXADDRS)
+			return "fewer addresses";
+		is->is_addrs[is->is_naddrs++] = value;
+		return NULL;
+	}
+	if (strcmp(key, "gw") == 0) {
+		is->is_gateway = value;
+		return NULL;
+	}
+	if (strcmp(key, "mtu") == 0)
+		return iface_parse_mtu(value, &is->is_mtu) ? NULL : "mtu=1500 (68 to 65535)";
+	if (strcmp(key, "mac") == 0) {
+		is->is_hasmac = iface_parse_mac(value, is->is_mac);
+		return is->is_hasmac ? NULL : "mac=02:00:00:00:00:02 (a unicast address)";
+	}
+	return "one of addr, gw, mtu, mac";
+}
+
+bool
+iface_parse(struct iface_spec *is, const char *text, char *why, size_t whylen)
+{
+	char *word, *rest;
+
+	*is = (struct iface_spec){.is_text = strdup(text)};
+	rest = is->is_text;
+	is->is_driver = rest != NULL ? strsep(&rest, ":") : NULL;
+	is->is_name = rest != NULL ? strsep(&rest, ",") : NULL;
+	if (is->is_name == NULL || *is->is_name == '\0' || strcmp(is->is_driver, "tap") != 0) {
+		(void)snprintf(why, whylen,
+		    "-i %s: not DRIVER:NAME with a known driver; try: "
+		    "-i tap:tap0,addr=10.0.0.2/24",
+		    text);
+		iface_spec_free(is);
+		return false;
+	}
+	while ((word = strsep(&rest, ",")) != NULL) {
+		char *value = word;
+		const char *key = strsep(&value, "=");
+		const char *advice = value != NULL ? iface_parse_key(is, key, value) : "KEY=VALUE";
+
+		if (advice != NULL) {
+			(void)snprintf(why, whylen, "-i %s: %s is not understood; try: %s", text,
+			    key, advice);
+			iface_spec_free(is);
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+iface_spec_free(struct iface_spec *is)
+{
+	free(is->is_text);
+	is->is_text = NULL;
+}
+
+/* The host took the interface away: say so once, and stop listening to it. */
+static void
+iface_lost(struct iface *ifc)
+{
+	host_log(HOST_LOG_ERR, "the host's tap interface is gone; try: restarting rumpusd");
+	loop_del(ifc->if_loop, &ifc->if_src);
+	ifc->if_gone = true;
+}
+
+static void
+iface_ready(struct loop_source *ls, uint32_t events)
+{
+	struct iface *ifc = ls->ls_arg;
+
+	if ((events & EPOLLOUT) != 0)
+		(void)tap_tx_resume(ifc->if_ifp);
+	if (tap_rx(ifc->if_ifp, IFACE_RX_BUDGET) < 0) {
+		iface_lost(ifc);
+		return;
+	}
+	loop_events(ifc->if_loop, ls, EPOLLIN | (tap_tx_pending(ifc->if_ifp) ? EPOLLOUT : 0u));
+}
+
+static bool
+iface_configure(struct iface *ifc, const struct iface_spec *is, char *why, size_t whylen)
+{
+	struct netstack *ns = ifc->if_loop->lp_ns;
+	int error;
+
+	for (unsigned i = 0; i < is->is_naddrs; i++) {
+		error = rumpus_addr_add(ns, is->is_name, is->is_addrs[i]);
+		if (error != 0) {
+			(void)snprintf(why, whylen, "%s: addr=%s: %s; try: addr=10.0.0.2/24",
+			    is->is_name, is->is_addrs[i], bsd_errtext(error));
+			return false;
+		}
+	}
+	if (is->is_gateway == NULL)
+		return true;
+	error = rumpus_route_add(ns, "default", is->is_gateway);
+	if (error != 0)
+		(void)snprintf(why, whylen,
+		    "%s: gw=%s: %s; try: a gateway on the network of an addr= "
+		    "before it",
+		    is->is_name, is->is_gateway, bsd_errtext(error));
+	return error == 0;
+}
+
+/* Attaches the opened tap to the stack and the loop. */
+static bool
+iface_attach(struct iface *ifc, const struct iface_spec *is, uint32_t mtu, char *why, size_t whylen)
+{
+	struct tap_config tc = {
+	    .tc_name = is->is_name,
+	    .tc_lladdr = is->is_hasmac ? is->is_mac : NULL,
+	    .tc_mtu = is->is_mtu != 0 ? is->is_mtu : mtu,
+	};
+	int error = tap_attach(ifc->if_loop->lp_ns, &tc, ifc->if_tap, &ifc->if_ifp);
+
+	if (error != 0) {
+		(void)snprintf(why, whylen, "%s: %s; try: another name or MTU", is->is_name,
+		    bsd_errtext(error));
+		return false;
+	}
+	ifc->if_src = (struct loop_source){
+	    .ls_fd = tap_host_fd(ifc->if_tap),
+	    .ls_ready = iface_ready,
+	    .ls_arg = ifc,
+	};
+	if (loop_add(ifc->if_loop, &ifc->if_src, EPOLLIN) != 0) {
+		(void)snprintf(why, whylen, "%s: %m; try: again", is->is_name);
+		return false;
+	}
+	return iface_configure(ifc, is, why, whylen);
+}
+
+struct iface *
+iface_open(struct loop *lp, const struct iface_spec *is, char *why, size_t whylen)
+{
+	struct iface *ifc = calloc(1, sizeof(*ifc));
+	uint32_t mtu;
+
+	if (ifc == NULL) {
+		(void)snprintf(why, whylen, "%s: out of memory; try: freeing some", is->is_name);
+		return NULL;
+	}
+	ifc->if_loop = lp;
+	ifc->if_src.ls_fd = -1;
+	ifc->if_tap = tap_host_open(is->is_name, &mtu, why, whylen);
+	if (ifc->if_tap == NULL || !iface_attach(ifc, is, mtu, why, whylen)) {
+		iface_close(ifc);
+		return NULL;
+	}
+	return ifc;
+}
+
+void
+iface_close(struct iface *ifc)
+{
+	if (ifc->if_src.ls_fd >= 0)
+		loop_del(ifc->if_loop, &ifc->if_src);
+	if (ifc->if_ifp != NULL)
+		tap_detach(ifc->if_ifp);
+	if (ifc->if_tap != NULL)
+		tap_host_close(ifc->if_tap);
+	free(ifc);
+}

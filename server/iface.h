@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Interfaces as the command line names them: DRIVER:NAME,KEY=VALUE,...
+ * tap:tap0,addr=10.0.0.2/24,gw=10.0.0.1,mtu=1500,mac=02:00:00:00:00:02
+ */
+#ifndef SERVER_IFACE_H
+#define SERVER_IFACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/loop.h"
+
+#define IFACE_MAXADDRS 16
+
+struct ifnet;
+struct tap_host;
+
+/* A spec taken apart; strings point into is_text. */
+struct iface_spec {
+	char *is_text;
+	const char *is_driver;
+	const char *is_name;
+	const char *is_addrs[IFACE_MAXADDRS];
+	unsigned is_naddrs;
+	const char *is_gateway;
+	uint32_t is_mtu; /* 0: the host's */
+	uint8_t is_mac[6];
+	bool is_hasmac;
+};
+
+/* => false: why holds "what: why; try: ..."; nothing to free. */
+bool iface_parse(struct iface_spec *is, const char *text, char *why, size_t whylen);
+void iface_spec_free(struct iface_spec *is);
+
+struct iface {
+	struct loop *if_loop;
+	struct loop_source if_src;
+	struct ifnet *if_ifp;
+	struct tap_host *if_tap;
+	bool if_gone;
+};
+
+/* Opens the host's side, attaches the interface to the loop's stack and gives it its addresses. */
+struct iface *iface_open(struct loop *lp, const struct iface_spec *is, char *why, size_t whylen);
+/* => the stack is still there; the interface leaves it. */
+void iface_close(struct iface *ifc);
+
+#endif /* SERVER_IFACE_H */

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rumpusd: one stack, its interfaces and its doors, in one process and one thread.
+ *
+ * Start: options, stack, sysctls, interfaces, doors; then ready is told and the loop runs until a
+ * signal or a client's reboot call. End: doors, connections, interfaces, stack, in that order.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <rumpus/host.h>
+#include <rumpus/stack.h>
+
+#include "host/linux/host_linux.h"
+#include "kern/netstack.h"
+#include "server/errtext.h"
+#include "server/iface.h"
+#include "server/loop.h"
+#include "server/options.h"
+#include "server/sysproxy/sysproxy.h"
+
+#define EXIT_REFUSED 1
+#define EXIT_USAGE 2
+
+struct server {
+	struct options sv_op;
+	struct netstack *sv_ns;
+	struct loop sv_loop;
+	struct loop_source sv_signals;
+	struct iface *sv_ifaces[OPTIONS_MAXIFACES];
+	struct sp_server *sv_doors[OPTIONS_MAXURLS];
+	char sv_why[512];
+};
+
+static void
+server_reboot(void *arg, int how)
+{
+	struct server *sv = arg;
+
+	(void)how;
+	host_log(HOST_LOG_INFO, "ended by a client's reboot call");
+	loop_stop(&sv->sv_loop);
+}
+
+static void
+server_signal(struct loop_source *ls, uint32_t events)
+{
+	struct server *sv = ls->ls_arg;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(ls->ls_fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		loop_stop(&sv->sv_loop);
+}
+
+static bool
+server_signals_open(struct server *sv)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return false;
+	sv->sv_signals = (struct loop_source){
+	    .ls_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+	    .ls_ready = server_signal,
+	    .ls_arg = sv,
+	};
+	return sv->sv_signals.ls_fd >= 0 && loop_add(&sv->sv_loop, &sv->sv_signals, EPOLLIN) == 0;
+}
+
+static bool
+server_stack(struct server *sv)
+{
+	struct rumpus_config rc = {.rc_now_ns = host_linux_now_ns()};
+
+	if (host_linux_seed(rc.rc_seed) != 0 || (sv->sv_ns = rumpus_create(&rc)) == NULL) {
+		(void)snprintf(sv->sv_why, sizeof(sv->sv_why),
+		    "stack: no memory for its reserves; try: freeing some");
+		return false;
+	}
+	sv->sv_ns->ns_reboot = server_reboot;
+	sv->sv_ns->ns_rebootarg = sv;
+	if (loop_init(&sv->sv_loop, sv->sv_ns) != 0 || !server_signals_open(sv)) {
+		(void)snprintf(sv->sv_why, sizeof(sv->sv_why),
+		    "event loop: %s; try: raising ulimit -n", strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+static bool
+server_sysctls(struct server *sv)
+{
+	for (unsigned i = 0; i < sv->sv_op.op_nsysctls; i++) {
+		char *value = sv->sv_op.op_sysctls[i];
+		const char *name = strsep(&value, "=");
+		int error = rumpus_sysctl_set(sv->sv_ns, name, value);
+
+		if (error != 0) {
+			(void)snprintf(sv->sv_why, sizeof(sv->sv_why),
+			    "-o %s=%s: %s; try: rumpus sysctl, for names and ranges", name, value,
+			    bsd_errtext(error));
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+server_open(struct server *sv)
+{
+	for (unsigned i = 0; i < sv->sv_op.op_nifaces; i++) {
+		sv->sv_ifaces[i] = iface_open(&sv->sv_loop, &sv->sv_op.op_ifaces[i], sv->sv_why,
+		    sizeof(sv->sv_why));
+		if (sv->sv_ifaces[i] == NULL)
+			return false;
+	}
+	for (unsigned i = 0; i < sv->sv_op.op_nurls; i++) {
+		sv->sv_doors[i] = sp_server_open(&sv->sv_loop, sv->sv_op.op_urls[i], sv->sv_why,
+		    sizeof(sv->sv_why));
+		if (sv->sv_doors[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+server_close(struct server *sv)
+{
+	for (unsigned i = 0; i < OPTIONS_MAXURLS; i++) {
+		if (sv->sv_doors[i] != NULL)
+			sp_server_close(sv->sv_doors[i]);
+	}
+	if (sv->sv_ns != NULL) {
+		rumpus_enter(sv->sv_ns, host_linux_now_ns());
+		rumpus_run(sv->sv_ns);
+	}
+	for (unsigned i = 0; i < OPTIONS_MAXURLS; i++) {
+		if (sv->sv_doors[i] != NULL)
+			sp_server_free(sv->sv_doors[i]);
+	}
+	for (unsigned i = 0; i < OPTIONS_MAXIFACES; i++) {
+		if (sv->sv_ifaces[i] != NULL)
+			iface_close(sv->sv_ifaces[i]);
+	}
+	if (sv->sv_ns != NULL) {
+		loop_fini(&sv->sv_loop);
+		rumpus_destroy(sv->sv_ns);
+	}
+}
+
+/* Tells whoever waits that the server can be used now. */
+static void
+server_ready(struct server *sv, int parent)
+{
+	int fds[] = {sv->sv_op.op_readyfd, parent};
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (fds[i] >= 0) {
+			if (write(fds[i], "\n", 1) != 1)
+				host_log(HOST_LOG_WARN, "nobody waits for ready");
+			(void)close(fds[i]);
+		}
+	}
+}
+
+/* Lets go of the terminal; the log ends here. */
+static void
+server_detach(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i < 3; i++)
+		(void)dup2(fd, i);
+}
+
+static int
+server_run(struct server *sv, int parent)
+{
+	bool ok = server_stack(sv) && server_sysctls(sv);
+
+	if (ok && sv->sv_op.op_check)
+		(void)printf("rumpusd: options and configuration are in order\n");
+	else if (ok && server_open(sv)) {
+		server_ready(sv, parent);
+		if (parent >= 0)
+			server_detach();
+		ok = loop_run(&sv->sv_loop) == 0;
+	} else
+		ok = false;
+	if (!ok)
+		(void)fprintf(stderr, "rumpusd: %s\n", sv->sv_why);
+	server_close(sv);
+	return ok ? EXIT_SUCCESS : EXIT_REFUSED;
+}
+
+/* Runs the server in the background; returns when it is ready, or has failed. */
+static int
+server_daemon(struct server *sv)
+{
+	int pipefd[2];
+	int status;
+	char byte;
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
+		(void)fprintf(stderr, "rumpusd: background: %s; try: rumpusd -f\n",
+		    strerror(errno));
+		return EXIT_REFUSED;
+	}
+	if (pid == 0) {
+		(void)close(pipefd[0]);
+		(void)setsid();
+		return server_run(sv, pipefd[1]);
+	}
+	(void)close(pipefd[1]);
+	if (read(pipefd[0], &byte, 1) == 1)
+		return EXIT_SUCCESS;
+	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+		return WEXITSTATUS(status);
+	return EXIT_REFUSED;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct server sv;
+	int status = EXIT_SUCCESS;
+
+	host_log_set_prefix("rumpusd");
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (!options_parse(&sv.sv_op, argc, argv, sv.sv_why, sizeof(sv.sv_why))) {
+		(void)fprintf(stderr, "rumpusd: %s\n", sv.sv_why);
+		status = EXIT_USAGE;
+	} else if (sv.sv_op.op_help)
+		(void)fputs(options_help, stdout);
+	else if (sv.sv_op.op_version)
+		(void)printf("rumpusd %s\n", RUMPUS_VERSION);
+	else if (sv.sv_op.op_foreground || sv.sv_op.op_check)
+		status = server_run(&sv, -1);
+	else
+		status = server_daemon(&sv);
+	options_free(&sv.sv_op);
+	return status;
+}
