@@ -37,6 +37,9 @@ typedef uint32_t tcp_seq;
 #define TCP_MSS_DEFAULT 536u /* RFC 9293 §3.7.1: when the peer names none */
 #define TCP_MSS_FLOOR 216u   /* smaller offers are raised to this (net.inet.tcp.minmss) */
 #define TCP_MAXBURST_BYTES 65535u
+#define TCP_MAXRXTSHIFT 12u    /* retransmissions before giving up (RFC 9293 §3.8.3, R2) */
+#define TCP_MAXRXTSHIFT_SYN 6u /* the same for a SYN */
+#define TCP_MAXRXTSHIFT_SYNACK 5u
 
 /* One received segment, parsed once. Sequence fields are host order; trimmed as steps go on. */
 struct tcp_segment {
@@ -352,6 +355,17 @@ int tcp_output(struct tcpcb *tp);
 /* The window to announce, in bytes, before scaling (silly window avoidance on the receiver's side). */
 uint32_t tcp_receive_window(const struct tcpcb *tp);
 void tcp_setpersist(struct tcpcb *tp);
+/*
+ * The window field for a segment with these flags that announces win bytes. Moves rcv_adv, rcv_wnd.
+ */
+uint16_t tcp_window_announce(struct tcpcb *tp, uint8_t flags, uint32_t win);
+/*
+ * Puts header and options before the payload m (a packet; may be empty) and hands it down; more
+ * than segsz bytes are left to be segmented. Fills in th_off and th_sum. Consumes m.
+ * => ENOBUFS and what af_output says.
+ */
+int tcp_transmit(struct mbuf *m, const struct in_afops *af, const struct in_txinfo *tx,
+    struct tcp_hdr *th, const struct tcp_opts *to, uint16_t segsz);
 
 /* tcp_timer.c */
 void tcp_timers_init(struct tcpcb *tp);

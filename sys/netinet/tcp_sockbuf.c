@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Autotuning of socket buffers: they grow with what the path carries, up to net.inet.tcp.*buf_max
+ * and kern.ipc.maxsockbuf, unless the program has set a size itself.
+ */
+#include "kern/cdefs.h"
+#include "kern/netstack.h"
+#include "kern/socketvar.h"
+#include "netinet/tcp_var.h"
+
+/* Not more than both limits; what is there already is never taken back. */
+static void
+tcp_sockbuf_grow(struct socket *so, struct sockbuf *sb, uint64_t want, uint32_t most)
+{
+	uint64_t size = KERN_MIN(want, KERN_MIN(most, so->so_ns->ns_sb_max));
+
+	if (size > sb->sb_hiwat)
+		(void)sbreserve(so, sb, (uint32_t)size);
+}
+
+/*
+ * The buffer is what holds the sender back: nearly full, while the peer's window and the
+ * congestion window have room for more.
+ */
+void
+tcp_sndbuf_autotune(struct tcpcb *tp)
+{
+	struct socket *so = tp->t_inpcb->inp_socket;
+	struct tcp_state *ts = tp->t_ns->ns_tcp;
+
+	if (ts->tcps_sysctl.sendbuf_auto == 0 || so == NULL ||
+	    (so->so_snd.sb_flags & SB_AUTOSIZE) == 0 || !TCPS_HAVEESTABLISHED(tp->t_state))
+		return;
+	struct sockbuf *sb = &so->so_snd;
+	uint32_t flight = tp->snd_nxt - tp->snd_una;
+	uint32_t unsent = sb->sb_cc > flight ? sb->sb_cc - flight : 0;
+	uint32_t before = sb->sb_hiwat;
+
+	if (tp->snd_wnd / 4 * 5 < sb->sb_hiwat || sb->sb_cc < sb->sb_hiwat / 8 * 7 ||
+	    sb->sb_cc >= ts->tcps_sysctl.sendbuf_max ||
+	    KERN_MIN(tp->snd_wnd, tp->snd_cwnd) < unsent)
+		return;
+	tcp_sockbuf_grow(so, sb, (uint64_t)sb->sb_hiwat + ts->tcps_sysctl.sendbuf_inc,
+	    ts->tcps_sysctl.sendbuf_max);
+	if (sb->sb_hiwat > before)
+		TCPSTAT_INC(tp->t_ns, sndbufauto);
+}
+
+/* Doubles when more than 7/8 of the buffer came in within a round trip. */
+void
+tcp_rcvbuf_autotune(struct tcpcb *tp, uint32_t newbytes)
+{
+	struct socket *so = tp->t_inpcb->inp_socket;
+	struct tcp_state *ts = tp->t_ns->ns_tcp;
+	uint64_t now = tp->t_ns->ns_now;
+
+	if (ts->tcps_sysctl.recvbuf_auto == 0 || so == NULL || newbytes == 0 ||
+	    (so->so_rcv.sb_flags & SB_AUTOSIZE) == 0)
+		return;
+	if (tp->t_rfbuf_start_ns == 0) {
+		tp->t_rfbuf_start_ns = now;
+		tp->t_rfbuf_seq = tp->rcv_nxt;
+		return;
+	}
+	if (tp->t_srtt_us == 0 || now - tp->t_rfbuf_start_ns <= tp->t_srtt_us * NSEC_PER_USEC)
+		return;
+	uint32_t hiwat = so->so_rcv.sb_hiwat;
+	if (tp->rcv_nxt - tp->t_rfbuf_seq > hiwat / 8 * 7) {
+		tcp_sockbuf_grow(so, &so->so_rcv, 2 * (uint64_t)hiwat, ts->tcps_sysctl.recvbuf_max);
+		if (so->so_rcv.sb_hiwat > hiwat)
+			TCPSTAT_INC(tp->t_ns, rcvbufauto);
+	}
+	tp->t_rfbuf_start_ns = now;
+	tp->t_rfbuf_seq = tp->rcv_nxt;
+}

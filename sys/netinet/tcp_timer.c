@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * TCP's timers: what happens when one goes off. When they are armed is said where the reason is:
+ * tcp_output.c (REXMT, PERSIST), tcp_fsm.c (2MSL, KEEP), tcp_steps.c (DELACK).
+ * RFC 6298, RFC 9293 §3.8.3, §3.8.4, §3.8.6, RFC 6429.
+ */
+#include "kern/cdefs.h"
+#include "kern/names.h"
+#include "kern/netstack.h"
+#include "kern/socketvar.h"
+#include "netinet/tcp_congctl.h"
+#include "netinet/tcp_var.h"
+
+/* A closed socket's data wait this many persmax in all for the peer's window (RFC 6429). */
+#define TCP_PERSIST_ORPHAN 4
+
+static void tcp_timer_rexmt(void *arg);
+static void tcp_timer_persist(void *arg);
+static void tcp_timer_keep(void *arg);
+static void tcp_timer_2msl(void *arg);
+static void tcp_timer_delack(void *arg);
+
+static void (*const tcp_timer_funcs[])(void *) = {
+    [TCPT_REXMT] = tcp_timer_rexmt,
+    [TCPT_PERSIST] = tcp_timer_persist,
+    [TCPT_KEEP] = tcp_timer_keep,
+    [TCPT_2MSL] = tcp_timer_2msl,
+    [TCPT_DELACK] = tcp_timer_delack,
+};
+_Static_assert(nitems(tcp_timer_funcs) == TCPT_COUNT, "a function for each timer");
+
+void
+tcp_timers_init(struct tcpcb *tp)
+{
+	for (unsigned i = 0; i < TCPT_COUNT; i++)
+		callout_init(&tp->t_timer[i], tp->t_ns, tcp_timer_funcs[i], tp);
+}
+
+void
+tcp_timers_stop(struct tcpcb *tp)
+{
+	for (unsigned i = 0; i < TCPT_COUNT; i++)
+		(void)callout_stop(&tp->t_timer[i]);
+}
+
+void
+tcp_timer_arm(struct tcpcb *tp, enum tcp_timer which, uint64_t delay_ns)
+{
+	callout_reset(&tp->t_timer[which], delay_ns);
+}
+
+void
+tcp_timer_disarm(struct tcpcb *tp, enum tcp_timer which)
+{
+	(void)callout_stop(&tp->t_timer[which]);
+}
+
+bool
+tcp_timer_isarmed(const struct tcpcb *tp, enum tcp_timer which)
+{
+	return callout_pending(&tp->t_timer[which]);
+}
+
+static void
+tcp_timer_trace(const struct tcpcb *tp, enum tcp_timer which)
+{
+	trace_add(tp->t_ns, TRACE_TCP_TIMER, which,
+	    (uint64_t)tp->t_inpcb->inp_lport << 16 | tp->t_inpcb->inp_fport);
+}
+
+/* Has nobody a descriptor of this connection any more? */
+static bool
+tcp_is_orphan(const struct tcpcb *tp)
+{
+	const struct socket *so = tp->t_inpcb->inp_socket;
+
+	return so == NULL || (so->so_state & SS_NOFDREF) != 0;
+}
+
+/* The errno for a connection that timed out: what ICMP said, if it said anything. */
+static int
+tcp_timeout_errno(const struct tcpcb *tp)
+{
+	return tp->t_softerror != 0 ? tp->t_softerror : ETIMEDOUT;
+}
+
+/* -- retransmission -------------------------------------------------------------------------- */
+
+/*
+ * R2 of RFC 9293 §3.8.3. Deviation: for a SYN it is keepinit (75 s), as in BSD, not 3 minutes;
+ * tcp_e2e_test.c holds it.
+ */
+static uint32_t
+tcp_rexmt_limit(const struct tcpcb *tp)
+{
+	switch (tp->t_state) {
+	case TCPS_SYN_SENT:
+		return TCP_MAXRXTSHIFT_SYN;
+	case TCPS_SYN_RECEIVED:
+		return TCP_MAXRXTSHIFT_SYNACK;
+	default:
+		return TCP_MAXRXTSHIFT;
+	}
+}
+
+/* RFC 6298 (5.4)-(5.6), RFC 5681 §3.1 */
+static void
+tcp_timer_rexmt(void *arg)
+{
+	struct tcpcb *tp = arg;
+
+	tcp_timer_trace(tp, TCPT_REXMT);
+	if (tp->t_rxtshift >= tcp_rexmt_limit(tp)) {
+		TCPSTAT_INC(tp->t_ns, timeoutdrop);
+		(void)tcp_drop(tp, tcp_timeout_errno(tp));
+		return;
+	}
+	TCPSTAT_INC(tp->t_ns, rexmttimeo);
+	tp->t_rxtshift++;
+	if (!TCPS_HAVEESTABLISHED(tp->t_state))
+		tp->t_flags |= TF_SYN_REXMT;
+	if (tp->t_rxtshift > TCP_MAXRXTSHIFT / 4) {
+		tp->t_inpcb->inp_route.ro_gen = 0; /* RFC 9293 §3.8.3: R1, ask for another route */
+		tp->t_srtt_us = 0;                 /* RFC 6298 §5: old samples are worthless */
+		tp->t_rttvar_us = 0;
+	}
+	tp->snd_nxt = tp->snd_una;
+	tp->t_rtttiming = false;
+	tp->t_dupacks = 0;
+	tp->t_partialacks = 0;
+	tp->t_flags |= TF_ACKNOW;
+	tp->t_congctl->cc_timeout(tp);
+	(void)tcp_output(tp);
+}
+
+/* -- persist --------------------------------------------------------------------------------- */
+
+/*
+ * Should the wait for the peer's window end? Yes if the peer is silent for long, and, for a socket
+ * that nobody has any more, even if it answers (RFC 6429).
+ */
+static bool
+tcp_persist_gives_up(const struct tcpcb *tp)
+{
+	uint64_t now = tp->t_ns->ns_now;
+	uint64_t most_ns = tp->t_ns->ns_tcp->tcps_sysctl.persmax_ms * NSEC_PER_MSEC;
+
+	if (tcp_is_orphan(tp) && now - tp->t_rxtstart_ns >= TCP_PERSIST_ORPHAN * most_ns)
+		return true;
+	return tp->t_rxtshift >= TCP_MAXRXTSHIFT &&
+	    now - tp->t_rcvtime_ns >= (TCP_MAXRXTSHIFT / 2) * most_ns;
+}
+
+static void
+tcp_timer_persist(void *arg)
+{
+	struct tcpcb *tp = arg;
+
+	tcp_timer_trace(tp, TCPT_PERSIST);
+	TCPSTAT_INC(tp->t_ns, persisttimeo);
+	if (tcp_persist_gives_up(tp)) {
+		TCPSTAT_INC(tp->t_ns, persistdrop);
+		(void)tcp_drop(tp, tcp_timeout_errno(tp));
+		return;
+	}
+	tcp_setpersist(tp);
+	tp->t_flags |= TF_FORCE;
+	(void)tcp_output(tp);
+	tp->t_flags &= ~(uint32_t)TF_FORCE;
+}
+
+/* -- keepalive ------------------------------------------------------------------------------- */
+
+void
+tcp_keepalive_restart(struct tcpcb *tp)
+{
+	tp->t_rcvtime_ns = tp->t_ns->ns_now;
+	if (tp->t_keepprobes == 0 || !TCPS_HAVEESTABLISHED(tp->t_state))
+		return;
+	tp->t_keepprobes = 0;
+	tcp_timer_arm(tp, TCPT_KEEP, tp->t_keepidle_s * NSEC_PER_SEC);
+}
+
+static bool
+tcp_keepalive_wanted(const struct tcpcb *tp)
+{
+	const struct socket *so = tp->t_inpcb->inp_socket;
+
+	return tp->t_ns->ns_tcp->tcps_sysctl.always_keepalive != 0 ||
+	    (so != NULL && (so->so_options & SO_KEEPALIVE) != 0);
+}
+
+/* RFC 9293 §3.8.4: one that the peer must answer, its sequence number just left of the window. */
+static void
+tcp_keepalive_probe(struct tcpcb *tp)
+{
+	struct tcp_response resp = {
+	    .seq = tp->snd_una - 1,
+	    .ack = tp->rcv_nxt,
+	    .flags = TH_ACK,
+	};
+
+	TCPSTAT_INC(tp->t_ns, keepprobe);
+	tp->t_keepprobes++;
+	tcp_respond(tp->t_ns, tp, NULL, &resp);
+	tcp_timer_arm(tp, TCPT_KEEP, tp->t_keepintvl_s * NSEC_PER_SEC);
+}
+
+/* Before ESTABLISHED: the limit on the handshake. Later: nothing was heard for keepidle. */
+static void
+tcp_timer_keep(void *arg)
+{
+	struct tcpcb *tp = arg;
+	uint64_t idle_ns = tp->t_ns->ns_now - tp->t_rcvtime_ns;
+	uint64_t keepidle_ns = tp->t_keepidle_s * NSEC_PER_SEC;
+
+	tcp_timer_trace(tp, TCPT_KEEP);
+	if (!TCPS_HAVEESTABLISHED(tp->t_state)) {
+		TCPSTAT_INC(tp->t_ns, keepdrops);
+		(void)tcp_drop(tp, tcp_timeout_errno(tp));
+		return;
+	}
+	if (tp->t_state > TCPS_FIN_WAIT_2)
+		return;
+	if (tp->t_keepprobes == 0 && (idle_ns < keepidle_ns || !tcp_keepalive_wanted(tp))) {
+		tcp_timer_arm(tp, TCPT_KEEP,
+		    idle_ns < keepidle_ns ? keepidle_ns - idle_ns : keepidle_ns);
+		return;
+	}
+	TCPSTAT_INC(tp->t_ns, keeptimeo);
+	if (tp->t_keepprobes < tp->t_keepcnt) {
+		tcp_keepalive_probe(tp);
+		return;
+	}
+	TCPSTAT_INC(tp->t_ns, keepdrops);
+	(void)tcp_drop(tp, tcp_timeout_errno(tp));
+}
+
+/* -- the end, and delayed ACKs --------------------------------------------------------------- */
+
+/* TIME-WAIT is over, or FIN-WAIT-2 has lasted too long for a user who is gone. */
+static void
+tcp_timer_2msl(void *arg)
+{
+	struct tcpcb *tp = arg;
+
+	tcp_timer_trace(tp, TCPT_2MSL);
+	if (tp->t_state == TCPS_FIN_WAIT_2)
+		TCPSTAT_INC(tp->t_ns, finwait2_drops);
+	(void)tcp_close(tp);
+}
+
+/* RFC 9293 §3.8.6.3 */
+static void
+tcp_timer_delack(void *arg)
+{
+	struct tcpcb *tp = arg;
+
+	tcp_timer_trace(tp, TCPT_DELACK);
+	tp->t_flags = (tp->t_flags & ~(uint32_t)TF_DELACK) | TF_ACKNOW;
+	TCPSTAT_INC(tp->t_ns, delack);
+	(void)tcp_output(tp);
+}
