@@ -27,6 +27,8 @@ struct sockopt;
  * What a socket may ask of its protocol. All run to completion and never sleep; connect only
  * starts a connection. Results are errnos. An address is a sockaddr of sa_len bytes, checked by
  * the socket layer to lie within its buffer, and by the protocol for everything else.
+ * => a protocol that lets go of a socket sets so_pcb to NULL (and calls sofree when SS_NOFDREF);
+ *    from then on nothing here is called for that socket.
  */
 struct pr_usrreqs {
 	int (*pr_attach)(struct socket *so, int protocol);
@@ -44,7 +46,9 @@ struct pr_usrreqs {
 	int (*pr_rcvoob)(struct socket *so, uint8_t *byte, int flags);
 	/*
 	 * Consumes m and control. nam NULL: the connected peer. flags: BSD_MSG_OOB, and
-	 * PRUS_MORETOCOME when the socket layer has more in hand.
+	 * PRUS_MORETOCOME when the socket layer has more in hand. With PR_ATOMIC, m is one packet
+	 * with a pkthdr; else it need not have one and may be empty: no more comes now, send what
+	 * PRUS_MORETOCOME held back.
 	 */
 	int (*pr_send)(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr *nam,
 	    struct mbuf *control);

@@ -25,7 +25,9 @@ struct socket;
 #define SB_MBMAX_FACTOR 4u /* sb_mbmax = hiwat * factor: bound on storage held */
 
 #define SB_LOCKED 0x0001
-#define SB_AUTOSIZE 0x0002 /* may grow by itself; cleared by SO_SNDBUF, SO_RCVBUF */
+#define SB_AUTOSIZE 0x0002   /* may grow by itself; cleared by SO_SNDBUF, SO_RCVBUF */
+#define SB_COPYING 0x0004    /* a reader is copying from it and may sleep: the front must stay */
+#define SB_FLUSHLATER 0x0008 /* sbflush came meanwhile; sbcopy_end does it */
 
 struct sockbuf {
 	uint32_t sb_cc;    /* bytes of data */
@@ -50,11 +52,17 @@ void sb_init(struct sockbuf *sb);
 int sbreserve(struct socket *so, struct sockbuf *sb, uint32_t cc);
 /* Frees all data and counts it as dropped when nobody read it. */
 void sbflush(struct sockbuf *sb);
+/*
+ * Bracket a copy that reads mbufs of the buffer in place and may sleep. Appending goes on meanwhile,
+ * sbflush is put off until the end, nobody else takes anything off. => sb is locked (sblock).
+ */
+void sbcopy_begin(struct sockbuf *sb);
+void sbcopy_end(struct sockbuf *sb);
 
 /* Bytes that may be added, by data and by storage. Never negative. */
 uint32_t sbspace(const struct sockbuf *sb);
 
-/* Each consumes m. sbappendstream merges small mbufs (sbcompress). */
+/* Each consumes m, which may be NULL. sbappendstream merges small mbufs (sbcompress). */
 void sbappendstream(struct sockbuf *sb, struct mbuf *m);
 void sbappendrecord(struct sockbuf *sb, struct mbuf *m);
 /*
@@ -66,11 +74,24 @@ bool sbappendaddr(struct sockbuf *sb, const void *sa, uint8_t salen, struct mbuf
 /* Drops len bytes from the front (of a stream), or the first record. */
 void sbdrop(struct sockbuf *sb, uint32_t len);
 void sbdroprecord(struct sockbuf *sb);
+/* Takes the first record off whole; it is the caller's. => NULL: empty. */
+struct mbuf *sbtakerecord(struct sockbuf *sb);
+/*
+ * Takes at most len bytes off the front of a stream without copying, fewer if memory for the last,
+ * partial mbuf is short. => len <= sb_cc. NULL: len is 0 or no memory at all.
+ */
+struct mbuf *sbtakestream(struct sockbuf *sb, uint32_t len);
 /* The mbuf that holds byte off of a stream, with its offset in there. Remembers the place. */
 struct mbuf *sb_sndptr(struct sockbuf *sb, uint32_t off, uint32_t *moff);
 
 /* Sleeps until something happens to sb. => 0, EWOULDBLOCK (its timeout), EINTR. */
 int sbwait(struct socket *so, struct sockbuf *sb);
+/*
+ * The same with the deadline of the whole call, so that waking up in between does not prolong it;
+ * sbdeadline is that of a call which starts now, CALLOUT_NEVER without SO_RCVTIMEO, SO_SNDTIMEO.
+ */
+uint64_t sbdeadline(const struct socket *so, const struct sockbuf *sb);
+int sbwait_until(struct socket *so, struct sockbuf *sb, uint64_t deadline_ns);
 /* Only one lwp sends, and one receives, at a time. => EWOULDBLOCK when wait is false, EINTR. */
 int sblock(struct socket *so, struct sockbuf *sb, bool wait);
 void sbunlock(struct sockbuf *sb);

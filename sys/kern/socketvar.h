@@ -67,6 +67,8 @@ struct socket {
 	 */
 	void (*so_upcall)(struct socket *so, void *arg);
 	void *so_upcallarg;
+	bool so_inupcall; /* running; a change meanwhile makes it run once more */
+	bool so_upcallagain;
 	struct selinfo so_sel;       /* polls and selects waiting here */
 	TAILQ_ENTRY(socket) so_list; /* of ns_sockets */
 };
@@ -92,7 +94,10 @@ int solisten(struct socket *so, int backlog);
 int soconnect(struct socket *so, const struct bsd_sockaddr *nam);
 /* Sleeps until connected or failed. => so_error. May sleep. */
 int soconnect_wait(struct socket *so);
-/* Takes the first connection off so_q. => EWOULDBLOCK none and non-blocking, ECONNABORTED. May sleep. */
+/*
+ * Takes the first connection off so_q; nam may be NULL.
+ * => EWOULDBLOCK none and non-blocking, ECONNABORTED. May sleep.
+ */
 int soaccept(struct socket *head, bool nonblock, struct socket **sop, union bsd_sockaddr_any *nam);
 int soshutdown(struct socket *so, int how);
 /* The descriptor is gone. May sleep when SO_LINGER asks for it (in an lwp). Consumes so. */
@@ -103,7 +108,9 @@ int sogetopt(struct socket *so, struct sockopt *sopt);
 /*
  * Sends from a uio, or the chain top (consumed; uio NULL). Fills kern.mbuf.mclnum clusters of
  * kern.mbuf.mclbytes with one copy-in. => nam NULL: connected peer. flags: BSD_MSG_*. May sleep.
- * => partial sends: error 0 and uio_resid tells the rest; EPIPE, EMSGSIZE, EWOULDBLOCK, ...
+ * => partial sends: error 0 and uio_resid tells the rest; what stopped it meets the next call.
+ *    EPIPE, EMSGSIZE, ENOTCONN, EDESTADDRREQ, EWOULDBLOCK, ENOBUFS, EFAULT, EINTR, so_error.
+ * => EINVAL for flags that sending does not know, and for BSD_MSG_EOR on a stream.
  */
 int sosend(struct socket *so, const struct bsd_sockaddr *nam, struct uio *uio, struct mbuf *top,
     struct mbuf *control, int flags);
@@ -111,7 +118,9 @@ int sosend(struct socket *so, const struct bsd_sockaddr *nam, struct uio *uio, s
  * Receives into a uio, gathering up to kern.soreceive.mclnum mbufs in one copy-out, or, mp not
  * NULL, hands the mbufs themselves over (zero copy; uio_resid bytes at most, uio->uio_iov unused).
  * => *nam (if not NULL) gets the sender, sa_len 0 when there is none; *controlp likewise.
- * => *flagsp in: BSD_MSG_*, out: BSD_MSG_TRUNC, EOR, ... May sleep.
+ * => *flagsp in: BSD_MSG_*, out: BSD_MSG_TRUNC, EOR, OOB. NULL: none. May sleep.
+ * => a stream ended: error 0, nothing moved. On EFAULT and EINTR nothing is lost: what was not
+ *    copied stays in the buffer. EINVAL for flags that receiving does not know.
  */
 int soreceive(struct socket *so, union bsd_sockaddr_any *nam, struct uio *uio, struct mbuf **mp,
     struct mbuf **controlp, int *flagsp);
@@ -143,5 +152,18 @@ int soreserve(struct socket *so, uint32_t sndcc, uint32_t rcvcc);
 void sofree(struct socket *so);
 void sohold(struct socket *so);
 void sorele(struct socket *so);
+
+/* within the socket layer */
+/* A bare socket of this protocol, on ns_sockets, not attached. => NULL: ns_socketpool is used up. */
+struct socket *soalloc(struct netstack *ns, const struct protosw *pr);
+/* Puts a socket on a queue of head / takes it off the one it is on. */
+void soqinsque(struct socket *head, struct socket *so, struct socket_list *queue);
+void soqremque(struct socket *so);
+/* Ends a connection that nobody accepted. Consumes so, which is on no queue any more. */
+void soabort(struct socket *so);
+/* Must a call that would wait fail instead? MSG_DONTWAIT, SS_NBIO, or the loop is running. */
+bool sononblock(const struct socket *so, int flags);
+/* Engine calls that moved a uio from where it was to where it is: one for each range touched. */
+uint32_t so_uiocalls(const struct uio *was, const struct uio *is);
 
 #endif /* KERN_SOCKETVAR_H */

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Socket options. SOL_SOCKET is dealt with here; protocols read so_options and the buffers' limits
+ * when they act on them. All other levels go to pr_ctloutput. An option that nothing carries out
+ * (SO_DEBUG, SO_USELOOPBACK, SO_TIMESTAMP) is refused with ENOPROTOOPT.
+ */
+#include <string.h>
+
+#include "kern/cdefs.h"
+#include "kern/netstack.h"
+#include "kern/socketvar.h"
+
+#include "kern/names.h"
+
+#define SO_BITS                                                                                    \
+	(SO_REUSEADDR | SO_REUSEPORT | SO_KEEPALIVE | SO_DONTROUTE | SO_BROADCAST | SO_OOBINLINE | \
+	    SO_NOSIGPIPE)
+#define SO_LINGER_MAX_S 65535
+#define SO_TIMEO_MAX_S INT32_MAX
+
+int
+sockopt_getint(const struct sockopt *sopt, int *value)
+{
+	if (sopt->sopt_size < sizeof(*value))
+		return EINVAL;
+	memcpy(value, sopt->sopt_data, sizeof(*value));
+	return 0;
+}
+
+void
+sockopt_put(struct sockopt *sopt, const void *value, size_t len)
+{
+	size_t room = KERN_MIN(sopt->sopt_size, sizeof(sopt->sopt_data));
+
+	sopt->sopt_size = KERN_MIN(len, room);
+	memcpy(sopt->sopt_data, value, sopt->sopt_size);
+}
+
+void
+sockopt_putint(struct sockopt *sopt, int value)
+{
+	sockopt_put(sopt, &value, sizeof(value));
+}
+
+static int
+sosetopt_bit(struct socket *so, const struct sockopt *sopt)
+{
+	int value;
+	int error = sockopt_getint(sopt, &value);
+
+	if (error != 0)
+		return error;
+	if (value != 0)
+		so->so_options |= (uint32_t)sopt->sopt_name;
+	else
+		so->so_options &= ~(uint32_t)sopt->sopt_name;
+	return 0;
+}
+
+static int
+sosetopt_linger(struct socket *so, const struct sockopt *sopt)
+{
+	struct bsd_linger linger;
+
+	if (sopt->sopt_size < sizeof(linger))
+		return EINVAL;
+	memcpy(&linger, sopt->sopt_data, sizeof(linger));
+	if (linger.l_linger < 0 || linger.l_linger > SO_LINGER_MAX_S)
+		return EDOM;
+	so->so_linger_s = (uint16_t)linger.l_linger;
+	if (linger.l_onoff != 0)
+		so->so_options |= SO_LINGER;
+	else
+		so->so_options &= ~(uint32_t)SO_LINGER;
+	return 0;
+}
+
+/* Asked for too little or too much, it gives what it can, as get then tells. */
+static int
+sosetopt_buf(struct socket *so, struct sockbuf *sb, const struct sockopt *sopt)
+{
+	uint32_t most = so->so_ns->ns_sb_max;
+	uint32_t cc;
+	int value;
+	int error = sockopt_getint(sopt, &value);
+
+	if (error != 0)
+		return error;
+	if (value <= 0)
+		return EINVAL;
+	cc = KERN_MIN(KERN_MAX((uint32_t)value, SB_MIN), most);
+	error = sbreserve(so, sb, cc);
+	if (error == 0) {
+		sb->sb_flags &= ~(uint32_t)SB_AUTOSIZE;
+		wakeup(&sb->sb_wait);
+	}
+	return error;
+}
+
+static int
+sosetopt_lowat(struct sockbuf *sb, const struct sockopt *sopt)
+{
+	int value;
+	int error = sockopt_getint(sopt, &value);
+
+	if (error != 0)
+		return error;
+	if (value < 1)
+		return EINVAL;
+	sb->sb_lowat =
+	    sb->sb_hiwat == 0 ? (uint32_t)value : KERN_MIN((uint32_t)value, sb->sb_hiwat);
+	wakeup(&sb->sb_wait);
+	return 0;
+}
+
+static int
+sosetopt_timeo(struct sockbuf *sb, const struct sockopt *sopt)
+{
+	struct bsd_timeval tv;
+
+	if (sopt->sopt_size < sizeof(tv))
+		return EINVAL;
+	memcpy(&tv, sopt->sopt_data, sizeof(tv));
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000 || tv.tv_sec < 0 || tv.tv_sec > SO_TIMEO_MAX_S)
+		return EDOM;
+	sb->sb_timeo_ns = (uint64_t)tv.tv_sec * NSEC_PER_SEC + (uint64_t)tv.tv_usec * NSEC_PER_USEC;
+	return 0;
+}
+
+static int
+sosetopt_socket(struct socket *so, const struct sockopt *sopt)
+{
+	switch (sopt->sopt_name) {
+	case SO_LINGER:
+		return sosetopt_linger(so, sopt);
+	case SO_SNDBUF:
+		return sosetopt_buf(so, &so->so_snd, sopt);
+	case SO_RCVBUF:
+		return sosetopt_buf(so, &so->so_rcv, sopt);
+	case SO_SNDLOWAT:
+		return sosetopt_lowat(&so->so_snd, sopt);
+	case SO_RCVLOWAT:
+		return sosetopt_lowat(&so->so_rcv, sopt);
+	case SO_SNDTIMEO:
+		return sosetopt_timeo(&so->so_snd, sopt);
+	case SO_RCVTIMEO:
+		return sosetopt_timeo(&so->so_rcv, sopt);
+	case SO_REUSEADDR:
+	case SO_REUSEPORT:
+	case SO_KEEPALIVE:
+	case SO_DONTROUTE:
+	case SO_BROADCAST:
+	case SO_OOBINLINE:
+	case SO_NOSIGPIPE:
+		return sosetopt_bit(so, sopt);
+	default:
+		return ENOPROTOOPT;
+	}
+}
+
+static int
+soopt_protocol(struct socket *so, struct sockopt *sopt)
+{
+	if (so->so_proto->pr_ctloutput == NULL)
+		return ENOPROTOOPT;
+	if (so->so_pcb == NULL)
+		return EINVAL;
+	return so->so_proto->pr_ctloutput(so, sopt);
+}
+
+int
+sosetopt(struct socket *so, struct sockopt *sopt)
+{
+	if (sopt->sopt_size > sizeof(sopt->sopt_data))
+		return EINVAL;
+	sopt->sopt_set = true;
+	if (sopt->sopt_level == SOL_SOCKET)
+		return sosetopt_socket(so, sopt);
+	return soopt_protocol(so, sopt);
+}
+
+static void
+sogetopt_linger(const struct socket *so, struct sockopt *sopt)
+{
+	struct bsd_linger linger = {
+	    .l_onoff = (so->so_options & SO_LINGER) != 0,
+	    .l_linger = so->so_linger_s,
+	};
+
+	sockopt_put(sopt, &linger, sizeof(linger));
+}
+
+static void
+sogetopt_timeo(const struct sockbuf *sb, struct sockopt *sopt)
+{
+	struct bsd_timeval tv = {
+	    .tv_sec = (int64_t)(sb->sb_timeo_ns / NSEC_PER_SEC),
+	    .tv_usec = (int32_t)(sb->sb_timeo_ns % NSEC_PER_SEC / NSEC_PER_USEC),
+	};
+
+	sockopt_put(sopt, &tv, sizeof(tv));
+}
+
+/* The options whose value is an int. => ENOPROTOOPT */
+static int
+sogetopt_int(struct socket *so, int name, int *value)
+{
+	switch (name) {
+	case SO_SNDBUF:
+		*value = (int)so->so_snd.sb_hiwat;
+		return 0;
+	case SO_RCVBUF:
+		*value = (int)so->so_rcv.sb_hiwat;
+		return 0;
+	case SO_SNDLOWAT:
+		*value = (int)so->so_snd.sb_lowat;
+		return 0;
+	case SO_RCVLOWAT:
+		*value = (int)so->so_rcv.sb_lowat;
+		return 0;
+	case SO_TYPE:
+		*value = so->so_proto->pr_type;
+		return 0;
+	case SO_ERROR:
+		*value = so->so_error;
+		so->so_error = 0;
+		return 0;
+	case SO_ACCEPTCONN:
+		*value = (so->so_options & SO_ACCEPTCONN) != 0;
+		return 0;
+	default:
+		break;
+	}
+	if (name <= 0 || (name & ~SO_BITS) != 0 || (name & (name - 1)) != 0)
+		return ENOPROTOOPT;
+	*value = (so->so_options & (uint32_t)name) != 0;
+	return 0;
+}
+
+int
+sogetopt(struct socket *so, struct sockopt *sopt)
+{
+	int value;
+	int error;
+
+	sopt->sopt_set = false;
+	if (sopt->sopt_level != SOL_SOCKET)
+		return soopt_protocol(so, sopt);
+	switch (sopt->sopt_name) {
+	case SO_LINGER:
+		sogetopt_linger(so, sopt);
+		return 0;
+	case SO_SNDTIMEO:
+		sogetopt_timeo(&so->so_snd, sopt);
+		return 0;
+	case SO_RCVTIMEO:
+		sogetopt_timeo(&so->so_rcv, sopt);
+		return 0;
+	default:
+		break;
+	}
+	error = sogetopt_int(so, sopt->sopt_name, &value);
+	if (error == 0)
+		sockopt_putint(sopt, value);
+	return error;
+}
