@@ -161,7 +161,7 @@ test_update16_is_recomputing(void **state)
 
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
-		size_t at = test_random(&rnd) % 10 * 2;
+		size_t at = (size_t)(test_random(&rnd) % 10) * 2;
 		uint16_t before, old_word, new_word = (uint16_t)test_random(&rnd);
 
 		test_random_fill(&rnd, buf, sizeof(buf));

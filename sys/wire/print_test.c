@@ -291,6 +291,18 @@ test_cut_captures(void **state)
 	assert_ipv4_line(p, 20, "IP [cut at 20] 10.9.0.2 > 10.9.0.1: [|tcp: short]");
 }
 
+/* Link padding is no part of the packet, whatever it looks like. */
+static void
+test_padding_is_not_read(void **state)
+{
+	struct ipv4_hdr ip = {.ip_len = 27, .ip_p = IPV4_PROTO_ICMP};
+	uint8_t p[46] = {0};
+
+	(void)state;
+	ipv4_emit(p, &ip);
+	assert_ipv4_line(p, sizeof(p), "IP 0.0.0.0 > 0.0.0.0: [|icmp]");
+}
+
 static void
 test_every_space(void **state)
 {
@@ -360,6 +372,7 @@ main(void)
 	    cmocka_unit_test(test_tcp_segments),
 	    cmocka_unit_test(test_tcp_options),
 	    cmocka_unit_test(test_cut_captures),
+	    cmocka_unit_test(test_padding_is_not_read),
 	    cmocka_unit_test(test_every_space),
 	    cmocka_unit_test(test_random_and_damaged_frames),
 	};
