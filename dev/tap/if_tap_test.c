@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ifnet half of the tap driver, on a host half made here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dev/tap/if_tap.h"
+#include "dev/tap/tap_host.h"
+#include "kern/cdefs.h"
+#include "kern/mbuf.h"
+#include "kern/netstack.h"
+#include "kern/testutil.h"
+#include "net/if.h"
+#include "net/net_state.h"
+#include "wire/ether.h"
+
+#define MAXFRAME 9100u
+
+static const uint8_t mac[6] = {2, 0, 0, 0, 0, 7};
+
+/* The host's half: what it has to give, and what it was given. */
+struct tap_host {
+	uint32_t th_rxlen[8]; /* frames waiting: byte i of a frame is i & 0xff */
+	unsigned th_nrx;
+	unsigned th_rxat;
+	bool th_gone;
+	enum tap_sent th_answer;
+	uint32_t th_txlen[8];
+	uint8_t th_txmark[8]; /* first byte of each */
+	unsigned th_ntx;
+	unsigned th_maxpieces;
+};
+
+long
+tap_host_read(struct tap_host *th, const struct tap_buf *tb, unsigned ntb)
+{
+	uint32_t len, done = 0;
+
+	if (th->th_gone)
+		return -1;
+	if (th->th_rxat == th->th_nrx)
+		return 0;
+	len = th->th_rxlen[th->th_rxat++];
+	for (unsigned i = 0; i < ntb && done < len; i++) {
+		for (size_t j = 0; j < tb[i].tb_len && done < len; j++)
+			((uint8_t *)tb[i].tb_base)[j] = (uint8_t)done++;
+	}
+	return done;
+}
+
+enum tap_sent
+tap_host_write(struct tap_host *th, const struct tap_buf *tb, unsigned ntb)
+{
+	uint32_t len = 0;
+
+	th->th_maxpieces = KERN_MAX(th->th_maxpieces, ntb);
+	if (th->th_answer != TAP_SENT)
+		return th->th_answer;
+	for (unsigned i = 0; i < ntb; i++)
+		len += (uint32_t)tb[i].tb_len;
+	th->th_txlen[th->th_ntx] = len;
+	th->th_txmark[th->th_ntx++] = *(const uint8_t *)tb[0].tb_base;
+	return TAP_SENT;
+}
+
+/* What came up the stack. */
+static uint32_t uplen[8];
+static bool upcluster[8];
+static unsigned nup;
+
+static void
+up(struct ifnet *ifp, struct mbuf *m)
+{
+	uint8_t bytes[MAXFRAME];
+
+	m_sanity(m);
+	assert_ptr_equal(m->m_pkthdr.rcvif, ifp);
+	uplen[nup] = m->m_pkthdr.len;
+	upcluster[nup++] = (m->m_flags & M_EXT) != 0;
+	m_copydata(m, 0, m->m_pkthdr.len, bytes);
+	for (uint32_t i = 0; i < m->m_pkthdr.len; i++)
+		assert_int_equal(bytes[i], i & 0xff);
+	m_freem(m);
+}
+
+struct bed {
+	struct netstack *ns;
+	struct tap_host th;
+	struct ifnet *ifp;
+};
+
+static void
+bed_open(struct bed *b, uint32_t mtu)
+{
+	static const struct domain net_only = {.dom_name = "net",
+	    .dom_init = net_init,
+	    .dom_fini = net_fini};
+	static const struct domain *const domains[] = {&net_only, NULL};
+	struct netstack_config nc = test_config();
+	struct tap_config tc = {.tc_name = "tap0", .tc_lladdr = mac, .tc_mtu = mtu};
+
+	*b = (struct bed){.th = {.th_answer = TAP_SENT}};
+	nup = 0;
+	nc.nc_domains = domains;
+	b->ns = netstack_create(&nc);
+	assert_non_null(b->ns);
+	assert_int_equal(tap_attach(b->ns, &tc, &b->th, &b->ifp), 0);
+	assert_memory_equal(b->ifp->if_lladdr, mac, 6);
+	b->ifp->if_input = up;
+}
+
+static void
+bed_close(struct bed *b)
+{
+	if (b->ifp != NULL)
+		tap_detach(b->ifp);
+	test_netstack_end(b->ns);
+}
+
+static void
+test_receive(void **state)
+{
+	static const uint32_t lens[] = {14, 60, 200, 201, 1514, 1518};
+	struct bed b;
+
+	(void)state;
+	bed_open(&b, 1500);
+	memcpy(b.th.th_rxlen, lens, sizeof(lens));
+	b.th.th_nrx = nitems(lens);
+	assert_int_equal(tap_rx(b.ifp, 4), 4); /* the budget holds */
+	assert_int_equal(nup, 4);
+	assert_int_equal(tap_rx(b.ifp, 64), 2);
+	for (unsigned i = 0; i < nitems(lens); i++) {
+		assert_int_equal(uplen[i], lens[i]);
+		assert_int_equal(upcluster[i], lens[i] > 200);
+	}
+	bed_close(&b);
+}
+
+static void
+test_receive_large(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_open(&b, 9000);
+	b.th.th_rxlen[0] = 9014;
+	b.th.th_rxlen[1] = 3000;
+	b.th.th_rxlen[2] = 9018;
+	b.th.th_nrx = 3;
+	assert_int_equal(tap_rx(b.ifp, 64), 3);
+	assert_int_equal(uplen[0], 9014);
+	assert_int_equal(uplen[1], 3000);
+	assert_int_equal(uplen[2], 9018);
+	bed_close(&b);
+}
+
+static void
+test_receive_without_memory(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_open(&b, 1500);
+	b.th.th_rxlen[0] = b.th.th_rxlen[1] = 1000;
+	b.th.th_nrx = 2;
+	b.ns->ns_fault.af_fail_at = 1;
+	assert_int_equal(tap_rx(b.ifp, 64), 2);
+	assert_int_equal(nup, 1); /* the first is lost and counted, the second is not */
+	assert_int_equal(b.ns->ns_drops[DROP_MBUF_NOBUFS], 1);
+	assert_int_equal(b.ifp->if_data.ifi_iqdrops, 1);
+	bed_close(&b);
+}
+
+static void
+test_gone(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_open(&b, 1500);
+	b.th.th_gone = true;
+	assert_int_equal(tap_rx(b.ifp, 64), -1);
+	bed_close(&b);
+}
+
+static struct mbuf *
+frame(struct bed *b, uint8_t mark)
+{
+	struct mbuf *m = m_getm(b->ns, 60);
+	uint8_t bytes[60] = {mark};
+
+	assert_non_null(m);
+	assert_int_equal(m_append(m, sizeof(bytes), bytes), 0);
+	return m;
+}
+
+static void
+test_send_full_and_resume(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_open(&b, 1500);
+	assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, 1)), 0);
+	b.th.th_answer = TAP_FULL;
+	assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, 2)), 0);
+	assert_true(tap_tx_pending(b.ifp));
+	b.th.th_answer = TAP_SENT;
+	assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, 3)), 0); /* behind the one that waits */
+	assert_int_equal(b.th.th_ntx, 1);
+	assert_true(tap_tx_resume(b.ifp));
+	assert_false(tap_tx_pending(b.ifp));
+	assert_int_equal(b.th.th_ntx, 3);
+	for (uint8_t i = 0; i < 3; i++)
+		assert_int_equal(b.th.th_txmark[i], i + 1);
+	bed_close(&b);
+}
+
+static void
+test_send_limits(void **state)
+{
+	unsigned refused = 0;
+	struct bed b;
+
+	(void)state;
+	bed_open(&b, 1500);
+	b.th.th_answer = TAP_REFUSED;
+	assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, 1)), 0);
+	assert_int_equal(b.ifp->if_data.ifi_oerrors, 1);
+	assert_int_equal(b.ns->ns_drops[DROP_IF_OERROR], 1);
+	b.th.th_answer = TAP_FULL;
+	for (unsigned i = 0; i < TEST_NMBUFS - 8; i++)
+		refused += b.ifp->if_start(b.ifp, frame(&b, 1)) != 0;
+	assert_int_equal(refused, 0); /* the queue takes more than this test's mbufs */
+	assert_false(tap_tx_resume(b.ifp));
+	bed_close(&b); /* with frames queued */
+}
+
+static void
+test_send_many_pieces(void **state)
+{
+	struct mbuf *m, *tail;
+	struct bed b;
+
+	(void)state;
+	bed_open(&b, 1500);
+	m = tail = frame(&b, 5);
+	for (unsigned i = 0; i < 100; i++) {
+		tail = tail->m_next = m_get(b.ns, MT_DATA);
+		tail->m_len = 1;
+		*tail->m_data = (uint8_t)i;
+		m->m_pkthdr.len++;
+	}
+	assert_int_equal(b.ifp->if_start(b.ifp, m), 0);
+	assert_int_equal(b.th.th_txlen[0], 160);
+	assert_true(b.th.th_maxpieces <= TAP_MAXBUFS);
+	bed_close(&b);
+}
+
+static void
+test_refused(void **state)
+{
+	static const uint8_t group[6] = {1, 0, 0x5e, 0, 0, 1};
+	struct tap_config bad[] = {
+	    {.tc_name = "tap0", .tc_mtu = 1500}, /* taken */
+	    {.tc_name = "", .tc_mtu = 1500},
+	    {.tc_name = "a-name-of-16-bytes", .tc_mtu = 1500},
+	    {.tc_name = "tap1", .tc_mtu = 67},
+	    {.tc_name = "tap1", .tc_mtu = 65536},
+	    {.tc_name = "tap1", .tc_mtu = 1500, .tc_lladdr = group},
+	};
+	struct ifnet *ifp;
+	struct bed b;
+
+	(void)state;
+	bed_open(&b, 1500);
+	assert_int_equal(tap_attach(b.ns, &bad[0], &b.th, &ifp), BSD_EEXIST);
+	for (unsigned i = 1; i < nitems(bad); i++)
+		assert_int_equal(tap_attach(b.ns, &bad[i], &b.th, &ifp), BSD_EINVAL);
+	bed_close(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_receive),
+	    cmocka_unit_test(test_receive_large),
+	    cmocka_unit_test(test_receive_without_memory),
+	    cmocka_unit_test(test_gone),
+	    cmocka_unit_test(test_send_full_and_resume),
+	    cmocka_unit_test(test_send_limits),
+	    cmocka_unit_test(test_send_many_pieces),
+	    cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
