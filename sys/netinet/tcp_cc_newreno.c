@@ -88,8 +88,7 @@ newreno_recovered(struct tcpcb *tp)
 {
 	uint32_t flight = tp->snd_max - tp->snd_una;
 
-	tp->snd_cwnd =
-	    KERN_MIN(tp->snd_ssthresh, KERN_MAX(flight, tp->t_maxseg) + tp->t_maxseg);
+	tp->snd_cwnd = KERN_MIN(tp->snd_ssthresh, KERN_MAX(flight, tp->t_maxseg) + tp->t_maxseg);
 	tp->t_bytes_acked = 0;
 	tp->t_flags &= ~(uint32_t)TF_FASTRECOVERY;
 }

@@ -228,8 +228,7 @@ tcp_wants_control(const struct tcp_plan *pl)
 static bool
 tcp_wants_urgent(const struct tcpcb *tp, const struct tcp_plan *pl)
 {
-	return SEQ_GT(tp->snd_up, tp->snd_nxt) &&
-	    (pl->pl_len > 0 || (tp->t_flags & TF_FORCE) != 0);
+	return SEQ_GT(tp->snd_up, tp->snd_nxt) && (pl->pl_len > 0 || (tp->t_flags & TF_FORCE) != 0);
 }
 
 /* Would the right edge move by two segments and a good part of the buffer, or by half of it? */
@@ -600,17 +599,6 @@ tcp_persist_end(struct tcpcb *tp)
 	tp->t_rxtshift = 0;
 }
 
-/* A close that had to wait for the end of the handshake (RFC 9293 §3.10.4). */
-static void
-tcp_close_deferred(struct tcpcb *tp)
-{
-	const struct socket *so = tp->t_inpcb->inp_socket;
-
-	if (tp->t_state == TCPS_ESTABLISHED && so != NULL &&
-	    (so->so_state & SS_CANTSENDMORE) != 0)
-		tcp_set_state(tp, TCPS_FIN_WAIT_1);
-}
-
 int
 tcp_output(struct tcpcb *tp)
 {
@@ -618,7 +606,6 @@ tcp_output(struct tcpcb *tp)
 	int error = 0;
 
 	KASSERT(tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN);
-	tcp_close_deferred(tp);
 	if ((tp->t_flags & TF_FORCE) != 0)
 		tcp_persist_end(tp);
 	pl.pl_idle = tcp_output_idle(tp);

@@ -48,6 +48,8 @@ struct tcp_segment {
 	tcp_seq ts_seq;
 	tcp_seq ts_ack;
 	uint32_t ts_len;     /* payload bytes, without SYN and FIN */
+	tcp_seq ts_wireseq;  /* ts_seq and ts_len before anything was trimmed */
+	uint32_t ts_wirelen;
 	uint32_t ts_win;     /* as on the wire, not scaled */
 	uint16_t ts_urp;
 	uint16_t ts_sport;
@@ -285,6 +287,8 @@ intotcpcb(struct inpcb *inp)
 /* tcp_usrreq.c, tcp_subr.c */
 extern const struct pr_usrreqs tcp_usrreqs;
 int tcp_ctloutput(struct socket *so, struct sockopt *sopt);
+/* pr_attach over a given address family. => EISCONN, ENOBUFS; so->so_pcb is set. */
+int tcp_attach_af(struct socket *so, const struct in_afops *af);
 int tcp_init(struct netstack *ns);
 void tcp_fini(struct netstack *ns);
 /* => NULL: no memory. The tcpcb is CLOSED. */

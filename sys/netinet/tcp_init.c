@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Setting TCP up in a stack and taking it down: pools, keys, settings (net.inet.tcp.*). */
+#include "kern/cdefs.h"
+#include "kern/names.h"
+#include "kern/netstack.h"
+#include "kern/socketvar.h"
+#include "kern/stat.h"
+#include "netinet/tcp_var.h"
+
+#define TCP_REASS_MAX 65536u /* out-of-order segments of all connections */
+#define KIB 1024u
+#define MIB (1024u * KIB)
+
+#define TCP_NODE(name, member, min, max, text)                                                    \
+	{                                                                                         \
+		.sn_name = "net.inet.tcp." name, .sn_text = (text), .sn_type = SYSCTL_U32,        \
+		.sn_writable = true, .sn_offset = offsetof(struct tcp_state, tcps_sysctl.member), \
+		.sn_size = sizeof(uint32_t), .sn_min = (min), .sn_max = (max)                     \
+	}
+
+static const struct sysctl_node tcp_nodes[] = {
+    TCP_NODE("sendspace", sendspace, 2 * KIB, 256 * MIB, "send buffer at the start, bytes"),
+    TCP_NODE("recvspace", recvspace, 2 * KIB, 256 * MIB, "receive buffer at the start, bytes"),
+    TCP_NODE("sendbuf_auto", sendbuf_auto, 0, 1, "send buffers grow by themselves"),
+    TCP_NODE("sendbuf_max", sendbuf_max, 2 * KIB, 256 * MIB, "to at most this, bytes"),
+    TCP_NODE("sendbuf_inc", sendbuf_inc, 1, 256 * MIB, "in steps of this, bytes"),
+    TCP_NODE("recvbuf_auto", recvbuf_auto, 0, 1, "receive buffers grow by themselves"),
+    TCP_NODE("recvbuf_max", recvbuf_max, 2 * KIB, 256 * MIB, "to at most this, bytes"),
+    TCP_NODE("mssdflt", mssdflt, 64, 65495, "segment size when the peer names none, bytes"),
+    TCP_NODE("minmss", minmss, 64, 1460, "smaller offers are raised to this, bytes"),
+    TCP_NODE("rfc1323", rfc1323, 0, 1, "offer window scaling and timestamps"),
+    TCP_NODE("delayed_ack", delayed_ack, 0, 1, "delay ACKs to carry them with data"),
+    TCP_NODE("delacktime", delacktime_ms, 1, 500, "delay an ACK at most this long, ms"),
+    TCP_NODE("msl", msl_ms, 1, 120000, "maximum segment lifetime, ms"),
+    TCP_NODE("rexmit_min", rexmit_min_ms, 1, 60000, "least retransmission time-out, ms"),
+    TCP_NODE("rexmit_initial", rexmit_initial_ms, 1, 60000, "the same before a sample, ms"),
+    TCP_NODE("keepinit", keepinit_ms, 1000, 600000, "limit on the handshake, ms"),
+    TCP_NODE("keepidle", keepidle_ms, 1000, 2000000000, "idle time before a keepalive, ms"),
+    TCP_NODE("keepintvl", keepintvl_ms, 1000, 2000000000, "time between keepalives, ms"),
+    TCP_NODE("keepcnt", keepcnt, 1, 127, "keepalives without answer before giving up"),
+    TCP_NODE("always_keepalive", always_keepalive, 0, 1, "keepalives without SO_KEEPALIVE"),
+    TCP_NODE("finwait2_timeout", finwait2_timeout_ms, 1000, 600000,
+	"wait for the peer's FIN after close, ms"),
+    TCP_NODE("persmin", persmin_ms, 10, 60000, "least time between window probes, ms"),
+    TCP_NODE("persmax", persmax_ms, 10, 600000, "most time between window probes, ms"),
+    TCP_NODE("maxtcptw", maxtcptw, 1, 1000000, "most connections in TIME-WAIT"),
+    TCP_NODE("reass.maxqueuelen", reass_maxqueuelen, 0, 100000,
+	"out-of-order segments a connection may hold"),
+    TCP_NODE("blackhole", blackhole, 0, 2, "no RST: 1 to SYNs, 2 to any segment for a closed port"),
+    TCP_NODE("initcwnd_segments", initcwnd_segments, 1, 100, "initial window, segments"),
+    TCP_NODE("insecure_rst", insecure_rst, 0, 1, "any RST within the window resets (RFC 793)"),
+    TCP_NODE("ack_war_timewindow", ack_war_timewindow_ms, 1, 60000,
+	"challenge ACKs are counted over this time, ms"),
+    TCP_NODE("ack_war_cnt", ack_war_cnt, 1, 10000, "challenge ACKs in that time"),
+    TCP_NODE("synlimit", synlimit, 1, 1000000, "half-open connections of a listener"),
+    TCP_NODE("tso", tso, 0, 1, "hand down large segments to be cut by the interface"),
+};
+
+static const struct sysctl_node tcp_stat_nodes[] = {
+#define STAT(name, text) STAT_NODE("net.inet.tcp.stats.", TCPSTAT_, name, text)
+#include "netinet/tcp_stat.def"
+#undef STAT
+};
+STAT_TABLE_CHECK(tcp_stat_nodes, TCPSTAT_COUNT);
+
+static void
+tcp_defaults(struct tcp_state *ts)
+{
+	ts->tcps_sysctl.sendspace = 32 * KIB;
+	ts->tcps_sysctl.recvspace = 64 * KIB;
+	ts->tcps_sysctl.sendbuf_auto = 1;
+	ts->tcps_sysctl.sendbuf_max = 4 * MIB;
+	ts->tcps_sysctl.sendbuf_inc = 8 * KIB;
+	ts->tcps_sysctl.recvbuf_auto = 1;
+	ts->tcps_sysctl.recvbuf_max = 4 * MIB;
+	ts->tcps_sysctl.mssdflt = TCP_MSS_DEFAULT;
+	ts->tcps_sysctl.minmss = TCP_MSS_FLOOR;
+	ts->tcps_sysctl.rfc1323 = 1;
+	ts->tcps_sysctl.delayed_ack = 1;
+	ts->tcps_sysctl.delacktime_ms = 40;
+	ts->tcps_sysctl.msl_ms = 30000;
+	ts->tcps_sysctl.rexmit_min_ms = 200;
+	ts->tcps_sysctl.rexmit_initial_ms = 1000;
+	ts->tcps_sysctl.keepinit_ms = 75000;
+	ts->tcps_sysctl.keepidle_ms = 7200000;
+	ts->tcps_sysctl.keepintvl_ms = 75000;
+	ts->tcps_sysctl.keepcnt = 8;
+	ts->tcps_sysctl.finwait2_timeout_ms = 60000;
+	ts->tcps_sysctl.persmin_ms = 5000;
+	ts->tcps_sysctl.persmax_ms = 60000;
+	ts->tcps_sysctl.reass_maxqueuelen = 100;
+	ts->tcps_sysctl.initcwnd_segments = 10;
+	ts->tcps_sysctl.ack_war_timewindow_ms = 1000;
+	ts->tcps_sysctl.ack_war_cnt = 5;
+	ts->tcps_sysctl.synlimit = 1024;
+	ts->tcps_sysctl.tso = 1;
+}
+
+/* A connection a socket, and as many again whose sockets are gone (TIME-WAIT). */
+static int
+tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
+{
+	uint32_t sockets = ns->ns_socketpool.pl_limit, limit = 2 * sockets;
+	int error;
+
+	ts->tcps_sysctl.maxtcptw = sockets;
+	error =
+	    pool_init(&ts->tcps_tcpcbpool, "tcpcb", sizeof(struct tcpcb), limit, 0, &ns->ns_fault);
+	if (error != 0)
+		return error;
+	error = pool_init(&ts->tcps_reasspool, "tcpreass", sizeof(struct tcp_reass_seg),
+	    TCP_REASS_MAX, 0, &ns->ns_fault);
+	if (error == 0)
+		error = in_pcbtable_init(&ts->tcps_table, ns, "tcppcb", limit);
+	if (error == 0)
+		return 0;
+	pool_destroy(&ts->tcps_reasspool);
+	pool_destroy(&ts->tcps_tcpcbpool);
+	return error;
+}
+
+int
+tcp_init(struct netstack *ns)
+{
+	struct tcp_state *ts = kmem_alloc(&ns->ns_fault, sizeof(*ts));
+	int error;
+
+	if (ts == NULL)
+		return ENOMEM;
+	ts->tcps_ns = ns;
+	TAILQ_INIT(&ts->tcps_timewait);
+	tcp_defaults(ts);
+	error = tcp_pools_init(ns, ts);
+	if (error != 0) {
+		kmem_free(ts, sizeof(*ts));
+		return error;
+	}
+	rng_bytes(&ns->ns_rng, ts->tcps_isskey, sizeof(ts->tcps_isskey));
+	rng_bytes(&ns->ns_rng, ts->tcps_tskey, sizeof(ts->tcps_tskey));
+	ns->ns_tcp = ts;
+	sysctl_register(ns, &ts->tcps_sysctls, tcp_nodes, nitems(tcp_nodes), ts);
+	stat_register(ns, &ts->tcps_stat_sysctls, tcp_stat_nodes, TCPSTAT_COUNT, ts->tcps_stat);
+	return 0;
+}
+
+void
+tcp_fini(struct netstack *ns)
+{
+	struct tcp_state *ts = ns->ns_tcp;
+	struct inpcb *inp;
+
+	if (ts == NULL)
+		return;
+	while ((inp = TAILQ_FIRST(&ts->tcps_table.it_queue)) != NULL)
+		(void)tcp_close(intotcpcb(inp));
+	sysctl_unregister(ns, &ts->tcps_stat_sysctls);
+	sysctl_unregister(ns, &ts->tcps_sysctls);
+	in_pcbtable_fini(&ts->tcps_table);
+	pool_destroy(&ts->tcps_reasspool);
+	pool_destroy(&ts->tcps_tcpcbpool);
+	ns->ns_tcp = NULL;
+	kmem_free(ts, sizeof(*ts));
+}

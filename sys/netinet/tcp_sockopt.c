@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Socket options of the TCP level, NetBSD's names. What is not here is refused with ENOPROTOOPT;
+ * other levels go on to the network layer.
+ */
+#include "kern/cdefs.h"
+#include "kern/names.h"
+#include "kern/netstack.h"
+#include "kern/socketvar.h"
+#include "netinet/tcp_congctl.h"
+#include "netinet/tcp_var.h"
+
+#include <string.h>
+
+#define TCP_KEEP_MAX_S 2000000 /* 23 days */
+#define TCP_KEEPCNT_MAX 127
+
+/* A number of seconds, or a count, from 1 to most. */
+static int
+tcp_opt_positive(const struct sockopt *sopt, int most, uint32_t *var)
+{
+	int value, error = sockopt_getint(sopt, &value);
+
+	if (error != 0)
+		return error;
+	if (value <= 0 || value > most)
+		return EINVAL;
+	*var = (uint32_t)value;
+	return 0;
+}
+
+static int
+tcp_opt_set_nodelay(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	int value, error = sockopt_getint(sopt, &value);
+
+	if (error != 0)
+		return error;
+	if (value == 0) {
+		tp->t_flags &= ~(uint32_t)TF_NODELAY;
+		return 0;
+	}
+	tp->t_flags |= TF_NODELAY;
+	if (TCPS_HAVEESTABLISHED(tp->t_state) && tp->t_state != TCPS_TIME_WAIT)
+		(void)tcp_output(tp); /* what Nagle held back */
+	return 0;
+}
+
+/* Only ever makes segments smaller than interface, path and peer say. */
+static int
+tcp_opt_set_maxseg(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	uint32_t mss;
+	int error = tcp_opt_positive(sopt, UINT16_MAX, &mss);
+
+	if (error != 0)
+		return error;
+	if (mss < tp->t_ns->ns_tcp->tcps_sysctl.minmss)
+		return EINVAL;
+	tp->t_usermss = mss;
+	if (tp->t_state >= TCPS_SYN_SENT)
+		tcp_mss_update(tp);
+	else
+		tp->t_maxseg = KERN_MIN(tp->t_maxseg, mss);
+	return 0;
+}
+
+/* The timer goes by the new times at once. */
+static int
+tcp_opt_set_keep(struct tcpcb *tp, const struct sockopt *sopt, uint32_t *var)
+{
+	int error = tcp_opt_positive(sopt, TCP_KEEP_MAX_S, var);
+
+	if (error != 0 || var == &tp->t_keepinit_s || !TCPS_HAVEESTABLISHED(tp->t_state) ||
+	    tp->t_state == TCPS_TIME_WAIT)
+		return error;
+	tcp_timer_arm(tp, TCPT_KEEP,
+	    (tp->t_keepprobes > 0 ? tp->t_keepintvl_s : tp->t_keepidle_s) * NSEC_PER_SEC);
+	return 0;
+}
+
+static int
+tcp_opt_set_congctl(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	char name[TCP_CC_NAMELEN];
+	const struct tcp_congctl *cc;
+
+	if (sopt->sopt_size == 0 || sopt->sopt_size >= sizeof(name))
+		return EINVAL;
+	memcpy(name, sopt->sopt_data, sopt->sopt_size);
+	name[sopt->sopt_size] = '\0';
+	cc = tcp_congctl_find(name);
+	if (cc == NULL)
+		return ENOENT;
+	if (cc != tp->t_congctl) {
+		tp->t_congctl = cc;
+		cc->cc_init(tp);
+	}
+	return 0;
+}
+
+static int
+tcp_opt_set(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	switch (sopt->sopt_name) {
+	case TCP_NODELAY:
+		return tcp_opt_set_nodelay(tp, sopt);
+	case TCP_MAXSEG:
+		return tcp_opt_set_maxseg(tp, sopt);
+	case TCP_KEEPIDLE:
+		return tcp_opt_set_keep(tp, sopt, &tp->t_keepidle_s);
+	case TCP_KEEPINTVL:
+		return tcp_opt_set_keep(tp, sopt, &tp->t_keepintvl_s);
+	case TCP_KEEPINIT:
+		return tcp_opt_set_keep(tp, sopt, &tp->t_keepinit_s);
+	case TCP_KEEPCNT:
+		return tcp_opt_positive(sopt, TCP_KEEPCNT_MAX, &tp->t_keepcnt);
+	case TCP_CONGCTL:
+		return tcp_opt_set_congctl(tp, sopt);
+	default:
+		return ENOPROTOOPT;
+	}
+}
+
+static int
+tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
+{
+	switch (sopt->sopt_name) {
+	case TCP_NODELAY:
+		sockopt_putint(sopt, (tp->t_flags & TF_NODELAY) != 0);
+		return 0;
+	case TCP_MAXSEG:
+		sockopt_putint(sopt, (int)tp->t_maxseg);
+		return 0;
+	case TCP_KEEPIDLE:
+		sockopt_putint(sopt, (int)tp->t_keepidle_s);
+		return 0;
+	case TCP_KEEPINTVL:
+		sockopt_putint(sopt, (int)tp->t_keepintvl_s);
+		return 0;
+	case TCP_KEEPINIT:
+		sockopt_putint(sopt, (int)tp->t_keepinit_s);
+		return 0;
+	case TCP_KEEPCNT:
+		sockopt_putint(sopt, (int)tp->t_keepcnt);
+		return 0;
+	case TCP_CONGCTL:
+		sockopt_put(sopt, tp->t_congctl->cc_name, sizeof(tp->t_congctl->cc_name));
+		return 0;
+	default:
+		return ENOPROTOOPT;
+	}
+}
+
+int
+tcp_ctloutput(struct socket *so, struct sockopt *sopt)
+{
+	struct inpcb *inp = so->so_pcb;
+
+	if (inp == NULL)
+		return ECONNRESET;
+	if (sopt->sopt_level != IPPROTO_TCP)
+		return inp->inp_af->af_ctloutput(inp, sopt);
+	return sopt->sopt_set ? tcp_opt_set(intotcpcb(inp), sopt)
+			      : tcp_opt_get(intotcpcb(inp), sopt);
+}
