@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include "kern/cdefs.h"
+#include "kern/lwp.h"
 #include "kern/mbuf.h"
+#include "kern/proc.h"
 #include "kern/testutil.h"
 #include "kern/testutil_host.h"
 
@@ -306,6 +308,40 @@ test_sanity_finds(void **state)
 	test_netstack_end(ns);
 }
 
+static void
+wait_for_cluster(struct lwp *l, void *arg)
+{
+	struct mbuf **mp = arg;
+	struct netstack *ns = l->l_ns;
+
+	while ((*mp = m_getcl(ns, MT_DATA, true)) == NULL)
+		assert_int_equal(tsleep(ns, &ns->ns_mbwait, "mbwait", 0), 0);
+}
+
+/* Who sleeps for a cluster gets the next one that is freed. */
+static void
+test_wait_for_memory(void **state)
+{
+	struct netstack *ns = test_netstack();
+	struct mbuf *all = m_getcl_chain(ns, MT_DATA, TEST_NCLUSTERS), *got = NULL;
+	struct proc *p;
+
+	(void)state;
+	assert_int_equal(proc_create(ns, "t", &copy_engine_direct, NULL, &p), 0);
+	assert_non_null(lwp_start(p, wait_for_cluster, &got));
+	netstack_run(ns);
+	assert_null(got);
+	assert_false(waitq_empty(&ns->ns_mbwait));
+	all = m_free(all);
+	netstack_run(ns);
+	assert_non_null(got);
+	assert_true(waitq_empty(&ns->ns_mbwait));
+	m_freem(got);
+	m_freem(all);
+	proc_exit(p);
+	test_netstack_end(ns);
+}
+
 static int
 scenario_get(struct netstack *ns, void *arg)
 {
@@ -345,6 +381,7 @@ main(void)
 	    cmocka_unit_test(test_drop),
 	    cmocka_unit_test(test_queue),
 	    cmocka_unit_test(test_sanity_finds),
+	    cmocka_unit_test(test_wait_for_memory),
 	    cmocka_unit_test(test_failures),
 	};
 

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sysctl: names, ranges, text, counters from lists, and the form of the system call. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <rumpus/abi.h>
+
+#include "kern/cdefs.h"
+#include "kern/drop.h"
+#include "kern/stat.h"
+#include "kern/sysctl.h"
+#include "kern/testutil.h"
+
+struct object {
+	uint32_t o_small;
+	uint64_t o_big;
+	char o_text[8];
+	uint32_t o_fixed;
+};
+
+static int
+small_check(struct netstack *ns, const struct sysctl_node *sn, uint64_t value)
+{
+	(void)ns;
+	assert_string_equal(sn->sn_name, "t.small");
+	return value == 13 ? BSD_EINVAL : 0;
+}
+
+static int
+text_check(struct netstack *ns, const struct sysctl_node *sn, uint64_t value)
+{
+	const char *text = (const char *)(uintptr_t)value;
+
+	(void)ns;
+	(void)sn;
+	return text[0] == '!' ? BSD_EINVAL : 0;
+}
+
+static const struct sysctl_node nodes[] = {
+    {"t.small", "a small one", SYSCTL_U32, true, offsetof(struct object, o_small), 4, 2, 100,
+	small_check},
+    {"t.big", "a big one, bytes", SYSCTL_U64, true, offsetof(struct object, o_big), 8, 0,
+	UINT64_MAX, NULL},
+    {"t.text", "words", SYSCTL_STRING, true, offsetof(struct object, o_text), 8, 0, 0, text_check},
+    {"t.fixed", "not to be changed", SYSCTL_U32, false, offsetof(struct object, o_fixed), 4, 0, 0,
+	NULL},
+};
+
+enum t_stat { TS_sndpack, TS_rcvpack, TS_COUNT };
+
+static const struct sysctl_node stat_nodes[] = {STAT_NODE("t.stats.", TS_, sndpack, "packets sent")
+	STAT_NODE("t.stats.", TS_, rcvpack, "packets received")};
+STAT_TABLE_CHECK(stat_nodes, TS_COUNT);
+
+static struct fixture {
+	struct netstack *ns;
+	struct object o;
+	struct sysctl_table st;
+} fx;
+
+static int
+begin(void **state)
+{
+	(void)state;
+	fx.ns = test_netstack();
+	fx.o = (struct object){.o_small = 5, .o_big = 1ull << 40, .o_text = "abc", .o_fixed = 77};
+	sysctl_register(fx.ns, &fx.st, nodes, nitems(nodes), &fx.o);
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	sysctl_unregister(fx.ns, &fx.st);
+	test_netstack_end(fx.ns);
+	return 0;
+}
+
+static void
+test_numbers(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	assert_int_equal(sysctl_get_u64(fx.ns, "t.small", &v), 0);
+	assert_int_equal(v, 5);
+	assert_int_equal(sysctl_get_u64(fx.ns, "t.big", &v), 0);
+	assert_int_equal(v, 1ull << 40);
+	assert_int_equal(sysctl_get_u64(fx.ns, "t.text", &v), BSD_EINVAL);
+	assert_int_equal(sysctl_get_u64(fx.ns, "t.smal", &v), BSD_ENOENT);
+	assert_int_equal(sysctl_get_u64(fx.ns, "t.small.er", &v), BSD_ENOENT);
+	assert_int_equal(sysctl_get_u64(fx.ns, "", &v), BSD_ENOENT);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.small", 2), 0);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.small", 100), 0);
+	assert_int_equal(fx.o.o_small, 100);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.small", 1), BSD_EINVAL);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.small", 101), BSD_EINVAL);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.small", 13), BSD_EINVAL);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.small", (1ull << 32) + 5), BSD_EINVAL);
+	assert_int_equal(fx.o.o_small, 100);
+	assert_int_equal(fx.o.o_big, 1ull << 40);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.big", UINT64_MAX), 0);
+	assert_int_equal(fx.o.o_big, UINT64_MAX);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.fixed", 77), BSD_EPERM);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.text", 1), BSD_EINVAL);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.none", 1), BSD_ENOENT);
+}
+
+static void
+test_text(void **state)
+{
+	static const struct {
+		const char *text;
+		int error;
+		uint64_t value;
+	} tries[] = {{"0", 0, 0}, {"12", 0, 12}, {"3k", 0, 3072}, {"1M", 0, 1048576},
+	    {"2g", 0, 2147483648u}, {"18446744073709551615", 0, UINT64_MAX},
+	    {"18446744073709551616", BSD_EINVAL, 0}, {"99999999999999999999", BSD_EINVAL, 0},
+	    {"17179869184g", BSD_EINVAL, 0}, {"", BSD_EINVAL, 0}, {"k", BSD_EINVAL, 0},
+	    {"1kk", BSD_EINVAL, 0}, {"1t", BSD_EINVAL, 0}, {"-1", BSD_EINVAL, 0},
+	    {" 1", BSD_EINVAL, 0}, {"0x10", BSD_EINVAL, 0}, {"1 ", BSD_EINVAL, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < nitems(tries); i++) {
+		fx.o.o_big = 4711;
+		assert_int_equal(sysctl_set_text(fx.ns, "t.big", tries[i].text), tries[i].error);
+		assert_int_equal(fx.o.o_big, tries[i].error == 0 ? tries[i].value : 4711);
+	}
+	assert_int_equal(sysctl_set_text(fx.ns, "t.small", "1k"), BSD_EINVAL);
+	assert_int_equal(sysctl_set_text(fx.ns, "t.fixed", "x"), BSD_EPERM);
+	assert_int_equal(sysctl_set_text(fx.ns, "t.none", "1"), BSD_ENOENT);
+	assert_int_equal(sysctl_set_text(fx.ns, "t.text", "sevench"), 0);
+	assert_string_equal(fx.o.o_text, "sevench");
+	assert_int_equal(sysctl_set_text(fx.ns, "t.text", "eight ch"), BSD_ENAMETOOLONG);
+	assert_int_equal(sysctl_set_text(fx.ns, "t.text", "!no"), BSD_EINVAL);
+	assert_string_equal(fx.o.o_text, "sevench");
+	assert_int_equal(fx.o.o_fixed, 77);
+	assert_int_equal(sysctl_set_text(fx.ns, "t.text", ""), 0);
+	assert_memory_equal(fx.o.o_text, "\0\0\0\0\0\0\0\0", 8); /* nothing of the old one */
+}
+
+/* Every variable is found by its number and by its name, and its name is unique. */
+static void
+test_listing(void **state)
+{
+	const struct sysctl_node *sn;
+	uint32_t n, index;
+	void *base, *base2;
+
+	(void)state;
+	for (n = 0; (sn = sysctl_nth(fx.ns, n, &base)) != NULL; n++) {
+		assert_ptr_equal(sysctl_find(fx.ns, sn->sn_name, &base2, &index), sn);
+		assert_int_equal(index, n);
+		assert_ptr_equal(base, base2);
+		assert_true(sn->sn_text[0] != '\0');
+	}
+	assert_true(n >= DROP_COUNT + nitems(nodes));
+	assert_null(sysctl_find(fx.ns, "none", &base2, &index));
+}
+
+static void
+test_stats(void **state)
+{
+	uint64_t counters[TS_COUNT] = {3, 4}, v;
+	struct sysctl_table st;
+
+	(void)state;
+	stat_register(fx.ns, &st, stat_nodes, TS_COUNT, counters);
+	counters[TS_rcvpack]++;
+	assert_int_equal(sysctl_get_u64(fx.ns, "t.stats.sndpack", &v), 0);
+	assert_int_equal(v, 3);
+	assert_int_equal(sysctl_get_u64(fx.ns, "t.stats.rcvpack", &v), 0);
+	assert_int_equal(v, 5);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.stats.sndpack", 0), BSD_EPERM);
+	sysctl_unregister(fx.ns, &st);
+	assert_int_equal(sysctl_get_u64(fx.ns, "t.stats.sndpack", &v), BSD_ENOENT);
+}
+
+static void
+test_drops(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	for (int why = 0; why < DROP_COUNT; why++) {
+		char name[64] = "net.drop.";
+
+		strcat(name, drop_name((enum drop_reason)why));
+		assert_true(drop_text((enum drop_reason)why)[0] != '\0');
+		fx.ns->ns_drops[why] = 100 + (uint64_t)why;
+		assert_int_equal(sysctl_get_u64(fx.ns, name, &v), 0);
+		assert_int_equal(v, 100 + why);
+	}
+	assert_string_equal(drop_name(DROP_ARP_SHORT), "arp.short");
+}
+
+static void
+test_settings_of_the_stack(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	assert_int_equal(sysctl_set_text(fx.ns, "kern.mbuf.mclbytes", "4k"), 0);
+	assert_int_equal(fx.ns->ns_mclbytes, 4096);
+	assert_int_equal(sysctl_set_text(fx.ns, "kern.mbuf.mclbytes", "3000"), BSD_EINVAL);
+	assert_int_equal(sysctl_set_text(fx.ns, "kern.mbuf.mclbytes", "2048"), 0);
+	assert_int_equal(sysctl_set_u64(fx.ns, "kern.mbuf.mclnum", 64), 0);
+	assert_int_equal(sysctl_set_u64(fx.ns, "kern.mbuf.mclnum", 0), BSD_EINVAL);
+	assert_int_equal(sysctl_set_u64(fx.ns, "kern.mbuf.mclnum", 65), BSD_EINVAL);
+	assert_int_equal(sysctl_set_u64(fx.ns, "kern.soreceive.mclnum", 256), 0);
+	assert_int_equal(sysctl_set_u64(fx.ns, "kern.soreceive.mclnum", 257), BSD_EINVAL);
+	assert_int_equal(sysctl_get_u64(fx.ns, "kern.mbuf.mbufs.limit", &v), 0);
+	assert_int_equal(v, TEST_NMBUFS);
+	assert_int_equal(sysctl_set_u64(fx.ns, "kern.mbuf.mbufs.limit", 1), BSD_EPERM);
+	fx.ns->ns_copystat.cs_soreceive_copyout_bytes = 12345;
+	assert_int_equal(sysctl_get_u64(fx.ns, "kern.copy.soreceive_copyout_bytes", &v), 0);
+	assert_int_equal(v, 12345);
+}
+
+static int32_t
+index_of(const char *name)
+{
+	const int32_t query[2] = {SYSCTL_QUERY, SYSCTL_QUERY_OID};
+	int32_t oid[2] = {-1, -1};
+	size_t len = sizeof(oid);
+
+	assert_int_equal(sysctl_call(fx.ns, query, 2, oid, &len, name, strlen(name) + 1), 0);
+	assert_int_equal(len, sizeof(oid));
+	assert_int_equal(oid[0], SYSCTL_VARIABLE);
+	/* and without the NUL */
+	oid[1] = -1;
+	assert_int_equal(sysctl_call(fx.ns, query, 2, oid, &len, name, strlen(name)), 0);
+	return oid[1];
+}
+
+static void
+test_call_values(void **state)
+{
+	int32_t small[2] = {1, index_of("t.small")}, big[2] = {1, index_of("t.big")};
+	int32_t text[2] = {1, index_of("t.text")}, fixed[2] = {1, index_of("t.fixed")};
+	uint32_t v32 = 0, n32 = 50;
+	uint64_t v64 = 0, n64 = 60;
+	char buf[16];
+	size_t len = sizeof(v32);
+
+	(void)state;
+	assert_int_equal(sysctl_call(fx.ns, small, 2, &v32, &len, &n32, 4), 0);
+	assert_int_equal(v32, 5); /* the old one */
+	assert_int_equal(len, 4);
+	assert_int_equal(fx.o.o_small, 50);
+	assert_int_equal(sysctl_call(fx.ns, small, 2, NULL, NULL, &n64, 8), 0);
+	assert_int_equal(fx.o.o_small, 60);
+	n64 = 1ull << 32 | 60;
+	assert_int_equal(sysctl_call(fx.ns, small, 2, NULL, NULL, &n64, 8), BSD_EINVAL);
+	assert_int_equal(sysctl_call(fx.ns, small, 2, NULL, NULL, &n64, 5), BSD_EINVAL);
+	assert_int_equal(sysctl_call(fx.ns, small, 2, NULL, NULL, &n64, 0), BSD_EINVAL);
+	assert_int_equal(sysctl_call(fx.ns, fixed, 2, NULL, NULL, &n64, 8), BSD_EPERM);
+	len = sizeof(v64);
+	assert_int_equal(sysctl_call(fx.ns, big, 2, &v64, &len, &n32, 4), 0);
+	assert_int_equal(v64, 1ull << 40);
+	assert_int_equal(fx.o.o_big, 50);
+	/* too little room: what fits, nothing set, the length that it takes */
+	len = 4;
+	n32 = 51;
+	memset(buf, 0x55, sizeof(buf));
+	assert_int_equal(sysctl_call(fx.ns, big, 2, buf, &len, &n32, 4), BSD_ENOMEM);
+	assert_int_equal(len, 8);
+	assert_int_equal(buf[3], 0);
+	assert_int_equal(buf[4], 0x55);
+	assert_int_equal(fx.o.o_big, 50);
+	len = 0;
+	assert_int_equal(sysctl_call(fx.ns, text, 2, NULL, &len, NULL, 0), 0);
+	assert_int_equal(len, 4);
+	len = sizeof(buf);
+	assert_int_equal(sysctl_call(fx.ns, text, 2, buf, &len, "hello", 6), 0);
+	assert_int_equal(len, 4);
+	assert_string_equal(buf, "abc");
+	assert_string_equal(fx.o.o_text, "hello");
+	assert_int_equal(sysctl_call(fx.ns, text, 2, NULL, NULL, "world", 5), 0);
+	assert_string_equal(fx.o.o_text, "world");
+	assert_int_equal(sysctl_call(fx.ns, text, 2, NULL, NULL, "a\0b", 3), BSD_EINVAL);
+	assert_int_equal(sysctl_call(fx.ns, text, 2, NULL, NULL, "12345678", 8), BSD_ENAMETOOLONG);
+	assert_string_equal(fx.o.o_text, "world");
+}
+
+static void
+test_call_queries(void **state)
+{
+	int32_t query[5] = {SYSCTL_QUERY, SYSCTL_QUERY_NEXT};
+	struct sysctl_next next;
+	struct sysctl_info info;
+	unsigned namelen = 2;
+	uint32_t n = 0;
+	size_t len;
+	int error;
+
+	(void)state;
+	/* the listing by calls is the listing */
+	for (;; n++) {
+		void *base;
+		const struct sysctl_node *sn = sysctl_nth(fx.ns, n, &base);
+
+		len = sizeof(next);
+		error = sysctl_call(fx.ns, query, namelen, &next, &len, NULL, 0);
+		if (error != 0)
+			break;
+		assert_int_equal(next.sx_oid[0], SYSCTL_VARIABLE);
+		assert_int_equal(next.sx_oid[1], n);
+		assert_string_equal(next.sx_name, sn->sn_name);
+		assert_int_equal(len, 8 + strlen(sn->sn_name) + 1);
+		memcpy(&query[2], next.sx_oid, sizeof(next.sx_oid));
+		namelen = 4;
+	}
+	assert_int_equal(error, BSD_ENOENT);
+	assert_true(n > DROP_COUNT);
+	query[1] = SYSCTL_QUERY_NAME;
+	query[3] = index_of("t.small");
+	char name[20];
+	len = sizeof(name);
+	assert_int_equal(sysctl_call(fx.ns, query, 4, name, &len, NULL, 0), 0);
+	assert_string_equal(name, "t.small");
+	assert_int_equal(len, sizeof("t.small"));
+	query[1] = SYSCTL_QUERY_INFO;
+	len = sizeof(info);
+	assert_int_equal(sysctl_call(fx.ns, query, 4, &info, &len, NULL, 0), 0);
+	assert_int_equal(info.si_type, SYSCTL_U32);
+	assert_int_equal(info.si_writable, 1);
+	assert_int_equal(info.si_min, 2);
+	assert_int_equal(info.si_max, 100);
+	assert_string_equal(info.si_text, "a small one");
+	assert_int_equal(len, 24 + sizeof("a small one"));
+}
+
+static void
+test_call_refusals(void **state)
+{
+	static const struct {
+		int32_t name[5];
+		unsigned namelen;
+		int error;
+	} tries[] = {{{0}, 0, BSD_EINVAL}, {{1}, 1, BSD_EINVAL}, {{1, -1}, 2, BSD_EINVAL},
+	    {{1, INT32_MAX}, 2, BSD_ENOENT}, {{1, 0, 0}, 3, BSD_EINVAL}, {{2, 0}, 2, BSD_EINVAL},
+	    {{-1, 0}, 2, BSD_EINVAL}, {{0, 0, 1, 0}, 4, BSD_EINVAL}, {{0, 9, 1, 0}, 4, BSD_EINVAL},
+	    {{0, 1}, 2, BSD_EINVAL}, {{0, 1, 1}, 3, BSD_EINVAL}, {{0, 1, 1, 0, 0}, 5, BSD_EINVAL},
+	    {{0, 1, 2, 0}, 4, BSD_EINVAL}, {{0, 1, 1, INT32_MAX}, 4, BSD_ENOENT},
+	    {{0, 2, 1, INT32_MAX}, 4, BSD_ENOENT}, {{0, 2, 1, -1}, 4, BSD_EINVAL},
+	    {{0, 3}, 2, BSD_EINVAL}, {{0, 3, 1, 0}, 4, BSD_EINVAL}, {{0, 4}, 2, BSD_EINVAL}};
+	const int32_t by_name[2] = {0, 3}, next[2] = {0, 2};
+	uint8_t out[SYSCTL_BYTES_MAX];
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < nitems(tries); i++) {
+		len = sizeof(out);
+		assert_int_equal(sysctl_call(fx.ns, tries[i].name, tries[i].namelen, out, &len,
+				     NULL, 0),
+		    tries[i].error);
+	}
+	memset(out, 'x', sizeof(out));
+	len = sizeof(out);
+	assert_int_equal(sysctl_call(fx.ns, by_name, 2, out, &len, out, sizeof(out)), BSD_ENOENT);
+	assert_int_equal(sysctl_call(fx.ns, by_name, 2, out, &len, out, sizeof(out) + 1),
+	    BSD_EINVAL);
+	assert_int_equal(sysctl_call(fx.ns, by_name, 2, out, &len, "", 0), BSD_EINVAL);
+	assert_int_equal(sysctl_call(fx.ns, by_name, 2, out, &len, "", 1), BSD_ENOENT);
+	assert_int_equal(sysctl_call(fx.ns, by_name, 2, out, &len, "t.small\0x", 9), BSD_ENOENT);
+	assert_int_equal(sysctl_call(fx.ns, next, 2, out, &len, "x", 1), BSD_EPERM);
+}
+
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    WITH_FIXTURE(test_numbers),
+	    WITH_FIXTURE(test_text),
+	    WITH_FIXTURE(test_listing),
+	    WITH_FIXTURE(test_stats),
+	    WITH_FIXTURE(test_drops),
+	    WITH_FIXTURE(test_settings_of_the_stack),
+	    WITH_FIXTURE(test_call_values),
+	    WITH_FIXTURE(test_call_queries),
+	    WITH_FIXTURE(test_call_refusals),
+	};
+
+	return cmocka_run_group_tests_name("sysctl", tests, NULL, NULL);
+}
