@@ -191,14 +191,21 @@ sosend_await_space(struct sosend_call *ss)
 	return error;
 }
 
-/* Small payload: one mbuf, a datagram's with the space for headers left in front. */
+/* Is the next fill the beginning of a datagram? */
+static bool
+sosend_startspacket(const struct sosend_call *ss)
+{
+	return ss->ss_atomic && ss->ss_uio->uio_resid == ss->ss_resid;
+}
+
+/* Small payload: one mbuf. A datagram's first has a pkthdr and leaves space for headers in front. */
 static struct mbuf *
 sosend_getsmall(const struct sosend_call *ss, size_t len)
 {
 	struct netstack *ns = ss->ss_so->so_ns;
 	struct mbuf *m;
 
-	if (!ss->ss_atomic)
+	if (!sosend_startspacket(ss))
 		return m_get(ns, MT_DATA);
 	m = m_gethdr(ns, MT_DATA);
 	if (m != NULL)
@@ -215,7 +222,7 @@ sosend_getchain(const struct sosend_call *ss, uint64_t len)
 	uint64_t rest = len % ns->ns_mclbytes;
 	struct mbuf *m;
 
-	if (len <= (ss->ss_atomic ? MHLEN : MINCLSIZE - 1))
+	if (len <= (sosend_startspacket(ss) ? MHLEN : MINCLSIZE - 1))
 		return sosend_getsmall(ss, (size_t)len);
 	if (rest >= MINCLSIZE || whole == 0) {
 		whole++;
