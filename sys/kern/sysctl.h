@@ -43,12 +43,15 @@ struct sysctl_table {
 	void *st_base;
 };
 
+#define SYSCTL_TEXT_MAX 256u /* bytes of a name, and of a string variable, with the NUL */
+
 /*
  * => nodes lie within base's object: sn_size is 4 or 8 for numbers, and the room with the NUL for
  * strings (KASSERT). Their names are unique in the stack.
  */
 void sysctl_register(struct netstack *ns, struct sysctl_table *st, const struct sysctl_node *nodes,
     size_t nnodes, void *base);
+/* => when the stack ends: it changes the index of every variable behind. */
 void sysctl_unregister(struct netstack *ns, struct sysctl_table *st);
 
 /* => ENOENT unknown, EPERM read-only, EINVAL out of range or not a number. */
@@ -64,52 +67,5 @@ const struct sysctl_node *sysctl_nth(struct netstack *ns, uint32_t index, void *
 /* By name, with its index. */
 const struct sysctl_node *sysctl_find(struct netstack *ns, const char *name, void **base,
     uint32_t *index);
-
-/*
- * The __sysctl system call, in the stack's memory. A name is an array of namelen int32_t. A variable
- * is {SYSCTL_VARIABLE, index}; {SYSCTL_QUERY, q, ...} asks about variables:
- *
- *   name                        new     old
- *   {1, index}                  value   value: 4 or 8 bytes, or a string with its NUL
- *   {0, 1, 1, index}            -       its name, with NUL
- *   {0, 2}, {0, 2, 1, index}    -       struct sysctl_next of the first, of the one after index
- *   {0, 3}                      name    int32_t[2]: {1, index}
- *   {0, 4, 1, index}            -       struct sysctl_info, then its text with NUL
- *
- * => old NULL: only *oldlen is set, to the bytes that a reply has. Else *oldlen bytes of room are at
- *    old, and are told how many were filled; oldlen NULL: no reply is wanted, old is NULL.
- * => new NULL: nothing is set. Numbers are taken as 4 or 8 bytes, whichever the variable has;
- *    strings with or without NUL.
- * => ENOENT unknown or beyond the last, EINVAL not a name or not a value, ENOMEM: old was filled as
- *    far as it went, nothing was set, *oldlen is what the reply has; EPERM read-only.
- */
-int sysctl_call(struct netstack *ns, const int32_t *name, unsigned namelen, void *old,
-    size_t *oldlen, const void *new, size_t newlen);
-
-enum { SYSCTL_QUERY = 0, SYSCTL_VARIABLE = 1 };
-enum sysctl_query {
-	SYSCTL_QUERY_NAME = 1,
-	SYSCTL_QUERY_NEXT = 2,
-	SYSCTL_QUERY_OID = 3,
-	SYSCTL_QUERY_INFO = 4
-};
-
-#define SYSCTL_BYTES_MAX 1024u /* most bytes of a value or reply */
-
-struct sysctl_next {
-	int32_t sx_oid[2];
-	char sx_name[SYSCTL_BYTES_MAX - 8]; /* as long as it is, with its NUL */
-};
-
-struct sysctl_info {
-	uint32_t si_type; /* enum sysctl_type */
-	uint32_t si_writable;
-	uint64_t si_min;
-	uint64_t si_max;
-	char si_text[SYSCTL_BYTES_MAX - 24]; /* as long as it is, with its NUL */
-};
-
-_Static_assert(sizeof(struct sysctl_next) == SYSCTL_BYTES_MAX, "a reply of known layout");
-_Static_assert(sizeof(struct sysctl_info) == SYSCTL_BYTES_MAX, "a reply of known layout");
 
 #endif /* KERN_SYSCTL_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sysctl: names, ranges, text, counters from lists, and the form of the system call. */
+/* sysctl: names, ranges, text, listing, counters from lists, the stack's own variables. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -221,156 +221,6 @@ test_settings_of_the_stack(void **state)
 	assert_int_equal(v, 12345);
 }
 
-static int32_t
-index_of(const char *name)
-{
-	const int32_t query[2] = {SYSCTL_QUERY, SYSCTL_QUERY_OID};
-	int32_t oid[2] = {-1, -1};
-	size_t len = sizeof(oid);
-
-	assert_int_equal(sysctl_call(fx.ns, query, 2, oid, &len, name, strlen(name) + 1), 0);
-	assert_int_equal(len, sizeof(oid));
-	assert_int_equal(oid[0], SYSCTL_VARIABLE);
-	/* and without the NUL */
-	oid[1] = -1;
-	assert_int_equal(sysctl_call(fx.ns, query, 2, oid, &len, name, strlen(name)), 0);
-	return oid[1];
-}
-
-static void
-test_call_values(void **state)
-{
-	int32_t small[2] = {1, index_of("t.small")}, big[2] = {1, index_of("t.big")};
-	int32_t text[2] = {1, index_of("t.text")}, fixed[2] = {1, index_of("t.fixed")};
-	uint32_t v32 = 0, n32 = 50;
-	uint64_t v64 = 0, n64 = 60;
-	char buf[16];
-	size_t len = sizeof(v32);
-
-	(void)state;
-	assert_int_equal(sysctl_call(fx.ns, small, 2, &v32, &len, &n32, 4), 0);
-	assert_int_equal(v32, 5); /* the old one */
-	assert_int_equal(len, 4);
-	assert_int_equal(fx.o.o_small, 50);
-	assert_int_equal(sysctl_call(fx.ns, small, 2, NULL, NULL, &n64, 8), 0);
-	assert_int_equal(fx.o.o_small, 60);
-	n64 = 1ull << 32 | 60;
-	assert_int_equal(sysctl_call(fx.ns, small, 2, NULL, NULL, &n64, 8), BSD_EINVAL);
-	assert_int_equal(sysctl_call(fx.ns, small, 2, NULL, NULL, &n64, 5), BSD_EINVAL);
-	assert_int_equal(sysctl_call(fx.ns, small, 2, NULL, NULL, &n64, 0), BSD_EINVAL);
-	assert_int_equal(sysctl_call(fx.ns, fixed, 2, NULL, NULL, &n64, 8), BSD_EPERM);
-	len = sizeof(v64);
-	assert_int_equal(sysctl_call(fx.ns, big, 2, &v64, &len, &n32, 4), 0);
-	assert_int_equal(v64, 1ull << 40);
-	assert_int_equal(fx.o.o_big, 50);
-	/* too little room: what fits, nothing set, the length that it takes */
-	len = 4;
-	n32 = 51;
-	memset(buf, 0x55, sizeof(buf));
-	assert_int_equal(sysctl_call(fx.ns, big, 2, buf, &len, &n32, 4), BSD_ENOMEM);
-	assert_int_equal(len, 8);
-	assert_int_equal(buf[3], 0);
-	assert_int_equal(buf[4], 0x55);
-	assert_int_equal(fx.o.o_big, 50);
-	len = 0;
-	assert_int_equal(sysctl_call(fx.ns, text, 2, NULL, &len, NULL, 0), 0);
-	assert_int_equal(len, 4);
-	len = sizeof(buf);
-	assert_int_equal(sysctl_call(fx.ns, text, 2, buf, &len, "hello", 6), 0);
-	assert_int_equal(len, 4);
-	assert_string_equal(buf, "abc");
-	assert_string_equal(fx.o.o_text, "hello");
-	assert_int_equal(sysctl_call(fx.ns, text, 2, NULL, NULL, "world", 5), 0);
-	assert_string_equal(fx.o.o_text, "world");
-	assert_int_equal(sysctl_call(fx.ns, text, 2, NULL, NULL, "a\0b", 3), BSD_EINVAL);
-	assert_int_equal(sysctl_call(fx.ns, text, 2, NULL, NULL, "12345678", 8), BSD_ENAMETOOLONG);
-	assert_string_equal(fx.o.o_text, "world");
-}
-
-static void
-test_call_queries(void **state)
-{
-	int32_t query[5] = {SYSCTL_QUERY, SYSCTL_QUERY_NEXT};
-	struct sysctl_next next;
-	struct sysctl_info info;
-	unsigned namelen = 2;
-	uint32_t n = 0;
-	size_t len;
-	int error;
-
-	(void)state;
-	/* the listing by calls is the listing */
-	for (;; n++) {
-		void *base;
-		const struct sysctl_node *sn = sysctl_nth(fx.ns, n, &base);
-
-		len = sizeof(next);
-		error = sysctl_call(fx.ns, query, namelen, &next, &len, NULL, 0);
-		if (error != 0)
-			break;
-		assert_int_equal(next.sx_oid[0], SYSCTL_VARIABLE);
-		assert_int_equal(next.sx_oid[1], n);
-		assert_string_equal(next.sx_name, sn->sn_name);
-		assert_int_equal(len, 8 + strlen(sn->sn_name) + 1);
-		memcpy(&query[2], next.sx_oid, sizeof(next.sx_oid));
-		namelen = 4;
-	}
-	assert_int_equal(error, BSD_ENOENT);
-	assert_true(n > DROP_COUNT);
-	query[1] = SYSCTL_QUERY_NAME;
-	query[3] = index_of("t.small");
-	char name[20];
-	len = sizeof(name);
-	assert_int_equal(sysctl_call(fx.ns, query, 4, name, &len, NULL, 0), 0);
-	assert_string_equal(name, "t.small");
-	assert_int_equal(len, sizeof("t.small"));
-	query[1] = SYSCTL_QUERY_INFO;
-	len = sizeof(info);
-	assert_int_equal(sysctl_call(fx.ns, query, 4, &info, &len, NULL, 0), 0);
-	assert_int_equal(info.si_type, SYSCTL_U32);
-	assert_int_equal(info.si_writable, 1);
-	assert_int_equal(info.si_min, 2);
-	assert_int_equal(info.si_max, 100);
-	assert_string_equal(info.si_text, "a small one");
-	assert_int_equal(len, 24 + sizeof("a small one"));
-}
-
-static void
-test_call_refusals(void **state)
-{
-	static const struct {
-		int32_t name[5];
-		unsigned namelen;
-		int error;
-	} tries[] = {{{0}, 0, BSD_EINVAL}, {{1}, 1, BSD_EINVAL}, {{1, -1}, 2, BSD_EINVAL},
-	    {{1, INT32_MAX}, 2, BSD_ENOENT}, {{1, 0, 0}, 3, BSD_EINVAL}, {{2, 0}, 2, BSD_EINVAL},
-	    {{-1, 0}, 2, BSD_EINVAL}, {{0, 0, 1, 0}, 4, BSD_EINVAL}, {{0, 9, 1, 0}, 4, BSD_EINVAL},
-	    {{0, 1}, 2, BSD_EINVAL}, {{0, 1, 1}, 3, BSD_EINVAL}, {{0, 1, 1, 0, 0}, 5, BSD_EINVAL},
-	    {{0, 1, 2, 0}, 4, BSD_EINVAL}, {{0, 1, 1, INT32_MAX}, 4, BSD_ENOENT},
-	    {{0, 2, 1, INT32_MAX}, 4, BSD_ENOENT}, {{0, 2, 1, -1}, 4, BSD_EINVAL},
-	    {{0, 3}, 2, BSD_EINVAL}, {{0, 3, 1, 0}, 4, BSD_EINVAL}, {{0, 4}, 2, BSD_EINVAL}};
-	const int32_t by_name[2] = {0, 3}, next[2] = {0, 2};
-	uint8_t out[SYSCTL_BYTES_MAX];
-	size_t len;
-
-	(void)state;
-	for (size_t i = 0; i < nitems(tries); i++) {
-		len = sizeof(out);
-		assert_int_equal(sysctl_call(fx.ns, tries[i].name, tries[i].namelen, out, &len,
-				     NULL, 0),
-		    tries[i].error);
-	}
-	memset(out, 'x', sizeof(out));
-	len = sizeof(out);
-	assert_int_equal(sysctl_call(fx.ns, by_name, 2, out, &len, out, sizeof(out)), BSD_ENOENT);
-	assert_int_equal(sysctl_call(fx.ns, by_name, 2, out, &len, out, sizeof(out) + 1),
-	    BSD_EINVAL);
-	assert_int_equal(sysctl_call(fx.ns, by_name, 2, out, &len, "", 0), BSD_EINVAL);
-	assert_int_equal(sysctl_call(fx.ns, by_name, 2, out, &len, "", 1), BSD_ENOENT);
-	assert_int_equal(sysctl_call(fx.ns, by_name, 2, out, &len, "t.small\0x", 9), BSD_ENOENT);
-	assert_int_equal(sysctl_call(fx.ns, next, 2, out, &len, "x", 1), BSD_EPERM);
-}
-
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -383,9 +233,6 @@ main(void)
 	    WITH_FIXTURE(test_stats),
 	    WITH_FIXTURE(test_drops),
 	    WITH_FIXTURE(test_settings_of_the_stack),
-	    WITH_FIXTURE(test_call_values),
-	    WITH_FIXTURE(test_call_queries),
-	    WITH_FIXTURE(test_call_refusals),
 	};
 
 	return cmocka_run_group_tests_name("sysctl", tests, NULL, NULL);
