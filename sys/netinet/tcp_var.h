@@ -88,6 +88,7 @@ struct tcp_reass_seg {
 	struct mbuf *tq_mtail; /* its last mbuf */
 	tcp_seq tq_seq;
 	uint32_t tq_len;
+	uint32_t tq_storage; /* memory that tq_m holds */
 	bool tq_fin;
 };
 TAILQ_HEAD(tcp_reassq, tcp_reass_seg);

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The read-only view of connections, and what must hold of them (RFC 9293 §3.3.1). */
+#include "kern/cdefs.h"
+#include "kern/mbuf.h"
+#include "kern/netstack.h"
+#include "netinet/tcp_inspect.h"
+#include "netinet/tcp_var.h"
+#include "wire/tcp_seq.h"
+
+#include <string.h>
+
+#include "kern/names.h"
+
+static void
+tcp_inspect_socket(const struct inpcb *inp, struct tcp_inspect *ti)
+{
+	const struct socket *so = inp->inp_socket;
+
+	ti->ti_orphan = so == NULL || (so->so_state & SS_NOFDREF) != 0;
+	ti->ti_lport = inp->inp_lport;
+	ti->ti_fport = inp->inp_fport;
+	memcpy(ti->ti_laddr, inp->inp_laddr.ia_w, sizeof(ti->ti_laddr));
+	memcpy(ti->ti_faddr, inp->inp_faddr.ia_w, sizeof(ti->ti_faddr));
+	if (so == NULL)
+		return;
+	ti->ti_sndq = so->so_snd.sb_cc;
+	ti->ti_rcvq = so->so_rcv.sb_cc;
+}
+
+void
+tcp_inspect(const struct tcpcb *tp, struct tcp_inspect *ti)
+{
+	*ti = (struct tcp_inspect){
+	    .ti_state = tp->t_state,
+	    .ti_iss = tp->iss,
+	    .ti_snd_una = tp->snd_una,
+	    .ti_snd_nxt = tp->snd_nxt,
+	    .ti_snd_max = tp->snd_max,
+	    .ti_snd_wnd = tp->snd_wnd,
+	    .ti_irs = tp->irs,
+	    .ti_rcv_nxt = tp->rcv_nxt,
+	    .ti_rcv_adv = tp->rcv_adv,
+	    .ti_cwnd = tp->snd_cwnd,
+	    .ti_ssthresh = tp->snd_ssthresh,
+	    .ti_maxseg = tp->t_maxseg,
+	    .ti_srtt_us = tp->t_srtt_us,
+	    .ti_rto_us = tp->t_rto_us,
+	    .ti_dupacks = tp->t_dupacks,
+	    .ti_reass_segs = tp->t_reass_segs,
+	    .ti_reass_bytes = tp->t_reass_bytes,
+	    .ti_recovering = (tp->t_flags & TF_FASTRECOVERY) != 0,
+	};
+	tcp_inspect_socket(tp->t_inpcb, ti);
+}
+
+bool
+tcp_inspect_nth(const struct netstack *ns, uint32_t index, struct tcp_inspect *ti)
+{
+	const struct inpcb *inp;
+
+	TAILQ_FOREACH(inp, &ns->ns_tcp->tcps_table.it_queue, inp_queue) {
+		if (inp->inp_ppcb == NULL)
+			continue;
+		if (index-- == 0) {
+			tcp_inspect(inp->inp_ppcb, ti);
+			return true;
+		}
+	}
+	return false;
+}
+
+static const char *
+tcp_check_reass(const struct tcpcb *tp)
+{
+	uint32_t segs = 0, bytes = 0, storage = 0;
+	const struct tcp_reass_seg *tq;
+	tcp_seq end = tp->rcv_nxt;
+
+	TAILQ_FOREACH(tq, &tp->t_reassq, tq_list) {
+		if (SEQ_LT(tq->tq_seq, end))
+			return "held segments overlap or are old";
+		if (tq->tq_len != (tq->tq_m != NULL ? m_length(tq->tq_m) : 0))
+			return "a held segment's length is not that of its mbufs";
+		if (tq->tq_fin && TAILQ_NEXT(tq, tq_list) != NULL)
+			return "data is held beyond a FIN";
+		if (tq->tq_m != NULL && tq->tq_storage != m_storage(tq->tq_m))
+			return "storage of a held segment is miscounted";
+		end = tq->tq_seq + tq->tq_len;
+		segs++;
+		bytes += tq->tq_len;
+		storage += tq->tq_storage;
+	}
+	if (segs != tp->t_reass_segs || bytes != tp->t_reass_bytes ||
+	    storage != tp->t_reass_storage)
+		return "the reassembly queue is miscounted";
+	tq = TAILQ_FIRST(&tp->t_reassq);
+	if (tq != NULL && tq->tq_seq == tp->rcv_nxt && TCPS_HAVEESTABLISHED(tp->t_state))
+		return "data in sequence is held back";
+	return NULL;
+}
+
+static const char *
+tcp_check_send(const struct tcpcb *tp)
+{
+	const struct socket *so = tp->t_inpcb->inp_socket;
+	const uint32_t flight = tp->snd_max - tp->snd_una;
+	const bool syn = tp->t_state == TCPS_SYN_SENT || tp->t_state == TCPS_SYN_RECEIVED;
+
+	if (SEQ_GT(tp->snd_una, tp->snd_nxt) || SEQ_GT(tp->snd_nxt, tp->snd_max))
+		return "SND.UNA <= SND.NXT <= SND.MAX does not hold";
+	if (so != NULL && flight > so->so_snd.sb_cc + (tp->t_flags & TF_SENTFIN ? 1u : 0u) + syn)
+		return "more is in flight than the send buffer holds";
+	if (!syn && tp->t_state >= TCPS_ESTABLISHED && tp->snd_cwnd == 0)
+		return "the congestion window is zero";
+	if (flight > 0 && tp->t_state != TCPS_TIME_WAIT && tp->t_state > TCPS_LISTEN &&
+	    !tcp_timer_isarmed(tp, TCPT_REXMT) && !tcp_timer_isarmed(tp, TCPT_PERSIST))
+		return "data is in flight and no timer runs";
+	return NULL;
+}
+
+const char *
+tcp_inspect_check(const struct tcpcb *tp)
+{
+	const char *wrong = NULL;
+
+	if (tp->t_state > TCPS_LISTEN && tp->t_state != TCPS_SYN_SENT)
+		wrong = tcp_check_reass(tp);
+	if (wrong == NULL && tp->t_state > TCPS_LISTEN)
+		wrong = tcp_check_send(tp);
+	if (wrong == NULL && ((tp->t_flags & TF_TIMEWAITQ) != 0) != (tp->t_state == TCPS_TIME_WAIT))
+		wrong = "the list of TIME-WAIT does not hold what is in TIME-WAIT";
+	return wrong;
+}
+
+const char *
+tcp_inspect_check_all(const struct netstack *ns)
+{
+	const struct inpcb *inp;
+	const char *wrong = NULL;
+
+	TAILQ_FOREACH(inp, &ns->ns_tcp->tcps_table.it_queue, inp_queue) {
+		if (wrong == NULL && inp->inp_ppcb != NULL)
+			wrong = tcp_inspect_check(inp->inp_ppcb);
+	}
+	return wrong;
+}
