@@ -3,7 +3,7 @@
 # Sees to the Debian packages that building and testing need: quick when they are there, installs
 # what is missing as root, and says what to run otherwise.
 set -eu
-need="gcc libc6-dev clang libclang-rt-14-dev meson ninja-build pkg-config libcmocka-dev libinih-dev clang-format
+need="gcc libc6-dev clang libclang-rt-14-dev meson ninja-build pkg-config libcmocka-dev libinih-dev libjansson-dev clang-format
 clang-tidy cppcheck python3 binutils iproute2 iputils-ping curl netcat-openbsd"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
