@@ -121,7 +121,10 @@ local_connect(struct socket *so, const struct bsd_sockaddr *nam)
 	}
 	if (so->so_proto->pr_type == BSD_SOCK_STREAM) {
 		so2 = sonewconn(to->lp_so, 0);
-		assert_non_null(so2);
+		if (so2 == NULL) {
+			soisdisconnected(so);
+			return BSD_ENOBUFS;
+		}
 		to = so2->so_pcb;
 		to->lp_port = nam->sa_data[0];
 		to->lp_peer = pcb;

@@ -29,17 +29,26 @@ raise_noted(void *door, int signo)
 	w->w_signo = signo;
 }
 
+static struct netstack *
+local_netstack(void)
+{
+	static const struct domain *const domains[] = {&localdomain, NULL};
+	struct netstack_config nc = test_config();
+	struct netstack *ns;
+
+	nc.nc_domains = domains;
+	ns = netstack_create(&nc);
+	assert_non_null(ns);
+	return ns;
+}
+
 static int
 setup(void **state)
 {
-	static const struct domain *const domains[] = {&localdomain, NULL};
 	static struct world w;
-	struct netstack_config nc = test_config();
 
 	local_slow_connect = false;
-	nc.nc_domains = domains;
-	w.w_ns = netstack_create(&nc);
-	assert_non_null(w.w_ns);
+	w.w_ns = local_netstack();
 	w.w_p = test_proc(w.w_ns);
 	w.w_p->p_door = &w;
 	w.w_p->p_raise = raise_noted;
@@ -582,6 +591,79 @@ poll_sees_a_socket_change(void **state)
 	assert_int_equal(fd.revents, BSD_POLLNVAL);
 }
 
+static void
+attempt_main(struct lwp *l, void *arg)
+{
+	struct testcall *tc = arg;
+
+	tc->tc_error = syscall_invoke(l, sysent_find(tc->tc_number), tc->tc_args, tc->tc_retval);
+	tc->tc_done = true;
+}
+
+/* One call; the errno of the first that failed is kept. */
+static void
+attempt(struct proc *p, struct testcall *tc, int *errorp)
+{
+	if (*errorp != 0)
+		return;
+	tc->tc_done = false;
+	if (lwp_start(p, attempt_main, tc) == NULL) {
+		*errorp = BSD_ENOMEM;
+		return;
+	}
+	lwp_run_all(p->p_ns);
+	if (tc->tc_done)
+		*errorp = tc->tc_error;
+	else
+		*errorp = BSD_EBUSY; /* what it waits for failed before */
+}
+
+/* socket, bind, listen, connect, accept, sendto, recvfrom on fresh descriptors 3, 4 and 5. */
+static int
+whole_life(struct netstack *ns, void *arg)
+{
+	static uint8_t data[3000];
+	union bsd_sockaddr_any nam;
+	struct proc *p;
+	struct proc *child;
+	struct testcall calls[] = {
+	    TC_CALL(BSD_SYS_socket, BSD_AF_LOCAL, BSD_SOCK_STREAM, 0),
+	    TC_CALL(BSD_SYS_bind, 3, TC_ARG(&nam), LOCAL_ADDR_LEN),
+	    TC_CALL(BSD_SYS_listen, 3, 5),
+	    TC_CALL(BSD_SYS_socket, BSD_AF_LOCAL, BSD_SOCK_STREAM, 0),
+	    TC_CALL(BSD_SYS_connect, 4, TC_ARG(&nam), LOCAL_ADDR_LEN),
+	    TC_CALL(BSD_SYS_accept, 3, 0, 0),
+	    TC_CALL(BSD_SYS_sendto, 4, TC_ARG(data), sizeof(data), BSD_MSG_DONTWAIT),
+	    TC_CALL(BSD_SYS_recvfrom, 5, TC_ARG(data), sizeof(data), BSD_MSG_DONTWAIT),
+	    TC_CALL(BSD_SYS_fcntl, 5, BSD_F_DUPFD, 500),
+	};
+	int error;
+
+	(void)arg;
+	local_addr(9, &nam);
+	error = proc_create(ns, "test", &copy_engine_direct, NULL, &p);
+	if (error != 0)
+		return error;
+	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		attempt(p, &calls[i], &error);
+	if (error == 0)
+		error = proc_fork(p, &child);
+	if (error == 0)
+		proc_exit(child);
+	proc_exit(p);
+	netstack_run(ns);
+	assert_int_equal(local_npcbs(), 0);
+	return error;
+}
+
+static void
+every_allocation_may_fail(void **state)
+{
+	(void)state;
+	local_slow_connect = false;
+	assert_true(for_each_alloc_failure(local_netstack, whole_life, NULL) > 8);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -605,6 +687,7 @@ main(void)
 	    T(message_headers_are_bounded),
 	    T(options_are_bounded),
 	    T(poll_sees_a_socket_change),
+	    cmocka_unit_test(every_allocation_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
