@@ -174,6 +174,14 @@ test_prepend(void **state)
 	assert_ptr_equal(n->m_next, m);
 	assert_int_equal(ns->ns_mbpool.pl_nout, 2);
 	expect_assert_failure(m_prepend(n, MHLEN + 1));
+	/* in a list of packets, the new head takes the place of the old one */
+	n->m_nextpkt = m_gethdr(ns, MT_DATA);
+	m = n->m_nextpkt;
+	n = m_prepend(n, MHLEN);
+	assert_ptr_equal(n->m_nextpkt, m);
+	m_freem(m);
+	n->m_nextpkt = NULL;
+	m_sanity(n);
 	m_freem(n);
 	test_netstack_end(ns);
 }
@@ -216,6 +224,14 @@ test_pullup(void **state)
 	p = m_pullup(m, 30);
 	assert_ptr_equal(m, p);
 	assert_null(p->m_next);
+	m_freem(p);
+	/* a new first mbuf leaves room for a link header */
+	static const size_t full[] = {MHLEN, 20};
+	m = test_chain(ns, "ic", full, NULL);
+	m_adj(m, MHLEN - 1);
+	p = m_pullup(m, 21);
+	assert_ptr_not_equal(m, p);
+	assert_int_equal(m_leadingspace(p), M_LINKHDR);
 	m_freem(p);
 	test_netstack_end(ns);
 }
@@ -398,6 +414,7 @@ body_split(struct fixture *f, size_t off)
 	struct mbuf *n;
 
 	f->m->m_pkthdr.flowid = 9;
+	f->m->m_pkthdr.csum_flags = M_CSUM_NEEDED | M_CSUM_OK;
 	f->m->m_flags |= M_MCAST;
 	m_last(f->m)->m_flags |= M_EOR;
 	n = m_split(f->m, off);
@@ -406,6 +423,7 @@ body_split(struct fixture *f, size_t off)
 	test_chain_is(n, pattern + off, f->total - off);
 	assert_int_equal(n->m_flags & (M_PKTHDR | M_MCAST), M_PKTHDR | M_MCAST);
 	assert_int_equal(n->m_pkthdr.flowid, 9);
+	assert_int_equal(n->m_pkthdr.csum_flags, M_CSUM_OK);
 	if (off < f->total) {
 		assert_int_equal(m_last(f->m)->m_flags & M_EOR, 0);
 		assert_true((m_last(n)->m_flags & M_EOR) != 0);
@@ -456,6 +474,25 @@ test_split_cat(void **state)
 	expect_assert_failure(m_split(m, 11));
 	m_freem(m);
 	m_freem(n);
+	/* a plain mbuf's tail that has no room beside a pkthdr takes two mbufs, or leaves none */
+	m = test_chain(ns, "ii", lens, NULL);
+	for (uint64_t nth = 1; nth <= 2; nth++) {
+		ns->ns_fault.af_fail_at = nth;
+		assert_null(m_split(m, 11));
+		assert_int_equal(ns->ns_mbpool.pl_nout, 2);
+		test_chain_is(m, pattern, 10 + MLEN);
+	}
+	n = m_split(m, 11);
+	test_chain_is(n, pattern + 11, MLEN - 1);
+	m_freem(n);
+	m_freem(m);
+	/* at the very end of a cluster there is nothing to share */
+	static const size_t one[] = {100};
+	m = test_chain(ns, "c", one, NULL);
+	n = m_split(m, 100);
+	assert_true(m_writable(m));
+	m_freem(n);
+	m_freem(m);
 	test_netstack_end(ns);
 }
 
@@ -481,6 +518,8 @@ test_makepkt(void **state)
 				assert_int_equal(m->m_flags & (M_PKTHDR | M_BCAST),
 				    M_PKTHDR | M_BCAST);
 				test_chain_is(m, pattern, lens[i]);
+				if (lens[i] > 0 && lens[i] <= MHLEN)
+					assert_null(m->m_next);
 			}
 			m_freem(m);
 			test_pools_empty(ns);

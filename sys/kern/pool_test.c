@@ -23,6 +23,8 @@ test_limit_and_counters(void **state)
 	for (size_t i = 0; i < nitems(items); i++)
 		assert_non_null(items[i] = pool_get(&pl));
 	assert_null(pool_get(&pl));
+	assert_true(
+	    test_host_bytes() <= 64 + nitems(items) * 32); /* no more than the limit needs */
 	assert_int_equal(pl.pl_nout, nitems(items));
 	assert_int_equal(pl.pl_hiwat, nitems(items));
 	assert_int_equal(pl.pl_nfails, 1);

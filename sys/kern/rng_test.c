@@ -94,6 +94,12 @@ test_below(void **state)
 	}
 	for (int i = 0; i < 7; i++)
 		assert_in_range(seen[i], 9500, 10500);
+	/* every third of three quarters of the range: simple remainders would favour the first */
+	memset(seen, 0, sizeof(seen));
+	for (int i = 0; i < 30000; i++)
+		seen[rng_below(&rng, 3u << 30) >> 30]++;
+	for (int i = 0; i < 3; i++)
+		assert_in_range(seen[i], 9500, 10500);
 	for (int i = 0; i < 1000; i++) {
 		assert_int_equal(rng_below(&rng, 1), 0);
 		assert_true(rng_below(&rng, 0x80000001u) <= 0x80000000u);
