@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* IPv4 as the transports see it (in_afops.h), and the socket options at its level. */
+#include <string.h>
+
+#include "kern/cdefs.h"
+#include "kern/names.h"
+#include "kern/netstack.h"
+#include "net/if.h"
+#include "netinet/in_pcb.h"
+#include "netinet/in_var.h"
+#include "netinet/ip_var.h"
+#include "wire/cksum.h"
+#include "wire/icmp4.h"
+
+static int
+in4_parse(const struct bsd_sockaddr *sa, struct in_endpoint *ep)
+{
+	struct bsd_sockaddr_in sin;
+
+	if (sa->sa_family != AF_INET)
+		return EAFNOSUPPORT;
+	if (sa->sa_len != sizeof(sin))
+		return EINVAL;
+	memcpy(&sin, sa, sizeof(sin));
+	ep->ie_addr = in4_any(sin.sin_addr.s_addr);
+	ep->ie_port = betoh16(sin.sin_port);
+	return 0;
+}
+
+static void
+in4_emit(const struct in_endpoint *ep, union bsd_sockaddr_any *sa)
+{
+	memset(&sa->sin, 0, sizeof(sa->sin));
+	sa->sin.sin_len = sizeof(sa->sin);
+	sa->sin.sin_family = AF_INET;
+	sa->sin.sin_port = htobe16(ep->ie_port);
+	sa->sin.sin_addr.s_addr = ep->ie_addr.ia_w[0];
+}
+
+static bool
+in4_islocal(struct netstack *ns, const struct in_addrany *a)
+{
+	return in_addr_islocal(ns, a->ia_w[0]);
+}
+
+static bool
+in4_ismulticast(const struct in_addrany *a)
+{
+	return ipv4_is_multicast(a->ia_w[0]);
+}
+
+static bool
+in4_isbroadcast(struct netstack *ns, const struct in_addrany *a)
+{
+	return in_addr_isbroadcast(ns, a->ia_w[0]);
+}
+
+static struct in_addrany
+in4_loopback(void)
+{
+	return in4_any(ipv4_addr_be(127, 0, 0, 1));
+}
+
+static int
+in4_selectsrc(struct netstack *ns, const struct in_addrany *dst, struct ifnet *ifp,
+    struct in_addrany *src)
+{
+	uint32_t src_be;
+	struct ip_route ir;
+	int error;
+
+	if ((error = ip_route(ns, dst->ia_w[0], ifp, &ir)) != 0 ||
+	    (error = ip_selectsrc(&ir, dst->ia_w[0], &src_be)) != 0)
+		return error;
+	*src = in4_any(src_be);
+	return 0;
+}
+
+static struct ifnet *
+in4_route(struct netstack *ns, const struct in_addrany *dst, uint32_t *mtu, bool *direct)
+{
+	struct ip_route ir;
+
+	if (ip_route(ns, dst->ia_w[0], NULL, &ir) != 0)
+		return NULL;
+	*mtu = ir.ir_mtu;
+	*direct = ir.ir_direct;
+	return ir.ir_ifp;
+}
+
+static uint32_t
+in4_pseudo(const struct in_addrany *src, const struct in_addrany *dst, uint32_t len, uint8_t proto)
+{
+	return cksum_fold(cksum_pseudo4(src->ia_w[0], dst->ia_w[0], proto, (uint16_t)len));
+}
+
+static void
+in4_unreach_port(struct mbuf *m, const struct in_rxinfo *rx)
+{
+	if (!rx->rx_bcast)
+		icmp_error(rx->rx_ifp->if_ns, m, ICMP4_UNREACH, ICMP4_UNREACH_PORT, 0);
+}
+
+static int
+in4_setopt(struct inpcb *inp, const struct sockopt *sopt, int value)
+{
+	switch (sopt->sopt_name) {
+	case IP_TOS:
+		if (value < 0 || value > 255)
+			return EINVAL;
+		inp->inp_tos = (uint8_t)value;
+		return 0;
+	case IP_TTL:
+		if (value < 1 || value > 255)
+			return EINVAL;
+		inp->inp_ttl = (uint8_t)value;
+		return 0;
+	case IP_MULTICAST_TTL:
+		if (value < 1 || value > 255)
+			return EINVAL;
+		inp->inp_mttl = (uint8_t)value;
+		return 0;
+	default:
+		return ENOPROTOOPT;
+	}
+}
+
+static int
+in4_getopt(const struct inpcb *inp, struct sockopt *sopt)
+{
+	switch (sopt->sopt_name) {
+	case IP_TOS:
+		sockopt_putint(sopt, inp->inp_tos);
+		return 0;
+	case IP_TTL:
+		sockopt_putint(sopt,
+		    inp->inp_ttl != 0 ? inp->inp_ttl : (int)inp->inp_ns->ns_inet->is_ttl);
+		return 0;
+	case IP_MULTICAST_TTL:
+		sockopt_putint(sopt, inp->inp_mttl);
+		return 0;
+	default:
+		return ENOPROTOOPT;
+	}
+}
+
+int
+in4_ctloutput(struct inpcb *inp, void *arg)
+{
+	struct sockopt *sopt = arg;
+	int value, error;
+
+	if (sopt->sopt_level != IPPROTO_IP)
+		return ENOPROTOOPT;
+	if (!sopt->sopt_set)
+		return in4_getopt(inp, sopt);
+	if (sopt->sopt_name != IP_TOS && sopt->sopt_name != IP_TTL &&
+	    sopt->sopt_name != IP_MULTICAST_TTL)
+		return ENOPROTOOPT;
+	/* BSD takes a multicast TTL as one byte, too. */
+	if (sopt->sopt_size == 1)
+		value = sopt->sopt_data[0];
+	else if ((error = sockopt_getint(sopt, &value)) != 0)
+		return error;
+	return in4_setopt(inp, sopt, value);
+}
+
+const struct in_afops in4_afops = {
+    .af_family = AF_INET,
+    .af_hdrlen = IPV4_HDR_LEN,
+    .af_addrlen = 4,
+    .af_parse = in4_parse,
+    .af_emit = in4_emit,
+    .af_islocal = in4_islocal,
+    .af_ismulticast = in4_ismulticast,
+    .af_isbroadcast = in4_isbroadcast,
+    .af_loopback = in4_loopback,
+    .af_selectsrc = in4_selectsrc,
+    .af_route = in4_route,
+    .af_pseudo = in4_pseudo,
+    .af_output = ip_output,
+    .af_unreach_port = in4_unreach_port,
+    .af_ctloutput = in4_ctloutput,
+};

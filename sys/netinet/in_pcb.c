@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Protocol control blocks: making, connecting, finding and freeing them. Binding is in
+ * in_pcb_bind.c.
+ *
+ * A bound pcb is on two chains: inp_lport_hash by its local port, for questions about the port, and
+ * inp_hash, for packets: by its four-tuple when connected, else by its port alone in the same
+ * table, so that a listener is found without a walk past its connections.
+ */
+#include "netinet/in_pcb.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "kern/cdefs.h"
+#include "kern/names.h"
+#include "kern/netstack.h"
+#include "net/if.h"
+#include "netinet/in_pcb_impl.h"
+#include "wire/be.h"
+
+#define IN_HASHSIZE_MIN 64u
+
+static struct inpcb_list *
+hash_alloc(struct netstack *ns, uint32_t size)
+{
+	return kmem_alloc(&ns->ns_fault, size * sizeof(struct inpcb_list));
+}
+
+static void
+hash_free(struct inpcb_list *hash, uint32_t size)
+{
+	kmem_free(hash, size * sizeof(*hash));
+}
+
+int
+in_pcbtable_init(struct inpcbtable *table, struct netstack *ns, const char *name, uint32_t limit)
+{
+	int error;
+
+	memset(table, 0, sizeof(*table));
+	table->it_ns = ns;
+	table->it_portlo = 49152; /* RFC 6335 §6 */
+	table->it_porthi = 65535;
+	TAILQ_INIT(&table->it_queue);
+	rng_bytes(&ns->ns_rng, table->it_key, sizeof(table->it_key));
+	if ((error = pool_init(&table->it_pool, name, sizeof(struct inpcb), limit, 0,
+		 &ns->ns_fault)) != 0)
+		return error;
+	table->it_connhash = hash_alloc(ns, IN_HASHSIZE_MIN);
+	table->it_porthash = hash_alloc(ns, IN_HASHSIZE_MIN);
+	table->it_connhash_size = table->it_porthash_size = IN_HASHSIZE_MIN;
+	if (table->it_connhash == NULL || table->it_porthash == NULL) {
+		in_pcbtable_fini(table);
+		return ENOMEM;
+	}
+	return 0;
+}
+
+void
+in_pcbtable_fini(struct inpcbtable *table)
+{
+	KASSERT(TAILQ_EMPTY(&table->it_queue));
+	hash_free(table->it_connhash, table->it_connhash_size);
+	hash_free(table->it_porthash, table->it_porthash_size);
+	pool_destroy(&table->it_pool);
+}
+
+static struct inpcb_list *
+hash_conn(const struct inpcbtable *table, const struct in_lookup *il)
+{
+	struct {
+		struct in_addrany laddr, faddr;
+		uint16_t lport, fport;
+	} key = {il->il_laddr, il->il_faddr, il->il_lport, il->il_fport};
+
+	static_assert(sizeof(key) == 36, "no padding is hashed");
+	return &table->it_connhash[siphash24(table->it_key, &key, sizeof(key)) &
+	    (table->it_connhash_size - 1)];
+}
+
+static struct inpcb_list *
+hash_bound(const struct inpcbtable *table, uint16_t lport)
+{
+	return &table->it_connhash[siphash24(table->it_key, &lport, sizeof(lport)) &
+	    (table->it_connhash_size - 1)];
+}
+
+static struct inpcb_list *
+hash_port(const struct inpcbtable *table, uint16_t lport)
+{
+	return &table->it_porthash[siphash24(table->it_key, &lport, sizeof(lport)) &
+	    (table->it_porthash_size - 1)];
+}
+
+static void
+pcb_hash(struct inpcb *inp)
+{
+	struct in_lookup il = {inp->inp_af, inp->inp_laddr, inp->inp_faddr, inp->inp_lport,
+	    inp->inp_fport};
+
+	if ((inp->inp_flags & INP_CONNECTED) != 0)
+		LIST_INSERT_HEAD(hash_conn(inp->inp_table, &il), inp, inp_hash);
+	else
+		LIST_INSERT_HEAD(hash_bound(inp->inp_table, inp->inp_lport), inp, inp_hash);
+}
+
+void
+in_pcbhash_enter(struct inpcb *inp)
+{
+	KASSERT(inp->inp_lport != 0);
+	pcb_hash(inp);
+	LIST_INSERT_HEAD(hash_port(inp->inp_table, inp->inp_lport), inp, inp_lport_hash);
+}
+
+static void
+in_pcbhash_leave(struct inpcb *inp)
+{
+	if (inp->inp_lport == 0)
+		return;
+	LIST_REMOVE(inp, inp_hash);
+	LIST_REMOVE(inp, inp_lport_hash);
+}
+
+/* Twice as many buckets; without memory the chains just grow longer. */
+static void
+in_pcbtable_grow(struct inpcbtable *table)
+{
+	uint32_t size = 2 * table->it_connhash_size;
+	struct inpcb_list *conn, *port;
+	struct inpcb *inp;
+
+	conn = hash_alloc(table->it_ns, size);
+	port = hash_alloc(table->it_ns, size);
+	if (conn == NULL || port == NULL) {
+		hash_free(conn, size);
+		hash_free(port, size);
+		return;
+	}
+	TAILQ_FOREACH(inp, &table->it_queue, inp_queue)
+		in_pcbhash_leave(inp);
+	hash_free(table->it_connhash, table->it_connhash_size);
+	hash_free(table->it_porthash, table->it_porthash_size);
+	table->it_connhash = conn;
+	table->it_porthash = port;
+	table->it_connhash_size = table->it_porthash_size = size;
+	TAILQ_FOREACH(inp, &table->it_queue, inp_queue) {
+		if (inp->inp_lport != 0)
+			in_pcbhash_enter(inp);
+	}
+}
+
+int
+in_pcballoc(struct inpcbtable *table, struct socket *so, const struct in_afops *af,
+    struct inpcb **inpp)
+{
+	struct inpcb *inp = pool_get_zeroed(&table->it_pool);
+
+	if (inp == NULL)
+		return ENOBUFS;
+	inp->inp_ns = table->it_ns;
+	inp->inp_table = table;
+	inp->inp_af = af;
+	inp->inp_socket = so;
+	inp->inp_mttl = 1;
+	TAILQ_INSERT_TAIL(&table->it_queue, inp, inp_queue);
+	if (++table->it_count > 2 * table->it_connhash_size)
+		in_pcbtable_grow(table);
+	so->so_pcb = inp;
+	*inpp = inp;
+	return 0;
+}
+
+/* Moves a bound pcb to where its new endpoints belong. */
+static void
+in_pcbrehash(struct inpcb *inp)
+{
+	LIST_REMOVE(inp, inp_hash);
+	pcb_hash(inp);
+}
+
+/* What a pcb connects to when told to connect to nam. */
+static int
+in_pcbconnect_dest(const struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_endpoint *ep)
+{
+	const struct in_afops *af = inp->inp_af;
+	int error;
+
+	if ((error = af->af_parse(nam, ep)) != 0)
+		return error;
+	if (ep->ie_port == 0)
+		return EADDRNOTAVAIL;
+	if (in_addrany_isany(&ep->ie_addr))
+		ep->ie_addr =
+		    in_addrany_isany(&inp->inp_laddr) ? af->af_loopback() : inp->inp_laddr;
+	if ((inp->inp_socket->so_options & SO_BROADCAST) == 0 &&
+	    af->af_isbroadcast(inp->inp_ns, &ep->ie_addr))
+		return EACCES;
+	return 0;
+}
+
+int
+in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
+{
+	struct in_lookup il = {.il_af = inp->inp_af, .il_lport = inp->inp_lport};
+	struct in_endpoint ep;
+	struct ifnet *ifp = NULL;
+	int error;
+
+	if ((error = in_pcbconnect_dest(inp, nam, &ep)) != 0)
+		return error;
+	il.il_faddr = ep.ie_addr;
+	il.il_fport = ep.ie_port;
+	il.il_laddr = inp->inp_laddr;
+	if (inp->inp_mcast_ifindex != 0 && inp->inp_af->af_ismulticast(&ep.ie_addr))
+		ifp = if_byindex(inp->inp_ns, inp->inp_mcast_ifindex);
+	if (in_addrany_isany(&il.il_laddr) &&
+	    (error = inp->inp_af->af_selectsrc(inp->inp_ns, &ep.ie_addr, ifp, &il.il_laddr)) != 0)
+		return error;
+	if (il.il_lport == 0) {
+		if ((error = in_pcb_connectport(inp->inp_table, &il)) != 0)
+			return error;
+		inp->inp_flags |= INP_ANONPORT;
+	} else if (in_pcblookup_connect(inp->inp_table, &il) != NULL) {
+		return EADDRINUSE;
+	}
+	in_pcbhash_leave(inp);
+	inp->inp_laddr = il.il_laddr;
+	inp->inp_lport = il.il_lport;
+	inp->inp_faddr = il.il_faddr;
+	inp->inp_fport = il.il_fport;
+	inp->inp_flags |= INP_CONNECTED;
+	in_pcbhash_enter(inp);
+	return 0;
+}
+
+int
+in_pcbconnect_pair(struct inpcb *inp, const struct in_endpoint *local,
+    const struct in_endpoint *foreign)
+{
+	struct in_lookup il = {inp->inp_af, local->ie_addr, foreign->ie_addr, local->ie_port,
+	    foreign->ie_port};
+
+	if (in_pcblookup_connect(inp->inp_table, &il) != NULL)
+		return EADDRINUSE;
+	in_pcbhash_leave(inp);
+	inp->inp_laddr = local->ie_addr;
+	inp->inp_lport = local->ie_port;
+	inp->inp_faddr = foreign->ie_addr;
+	inp->inp_fport = foreign->ie_port;
+	inp->inp_flags |= INP_CONNECTED;
+	in_pcbhash_enter(inp);
+	return 0;
+}
+
+void
+in_pcbdisconnect(struct inpcb *inp)
+{
+	static const struct in_addrany any;
+
+	if ((inp->inp_flags & INP_CONNECTED) == 0)
+		return;
+	inp->inp_flags &= ~(uint32_t)INP_CONNECTED;
+	inp->inp_faddr = any;
+	inp->inp_fport = 0;
+	if ((inp->inp_flags & INP_BOUNDADDR) == 0)
+		inp->inp_laddr = any;
+	in_pcbrehash(inp);
+}
+
+void
+in_pcbfree(struct inpcb *inp)
+{
+	struct inpcbtable *table = inp->inp_table;
+
+	in_pcbdetach_socket(inp);
+	in_pcbhash_leave(inp);
+	TAILQ_REMOVE(&table->it_queue, inp, inp_queue);
+	table->it_count--;
+	pool_put(&table->it_pool, inp);
+}
+
+void
+in_pcbdetach_socket(struct inpcb *inp)
+{
+	if (inp->inp_socket != NULL)
+		inp->inp_socket->so_pcb = NULL;
+	inp->inp_socket = NULL;
+}
+
+struct inpcb *
+in_pcblookup_connect(struct inpcbtable *table, const struct in_lookup *il)
+{
+	struct inpcb *inp;
+
+	LIST_FOREACH(inp, hash_conn(table, il), inp_hash) {
+		if ((inp->inp_flags & INP_CONNECTED) != 0 && inp->inp_lport == il->il_lport &&
+		    inp->inp_fport == il->il_fport && inp->inp_af == il->il_af &&
+		    in_addrany_eq(&inp->inp_faddr, &il->il_faddr) &&
+		    in_addrany_eq(&inp->inp_laddr, &il->il_laddr))
+			return inp;
+	}
+	return NULL;
+}
+
+struct inpcb *
+in_pcblookup_bind(struct inpcbtable *table, const struct in_lookup *il)
+{
+	struct inpcb *inp, *wild = NULL;
+
+	LIST_FOREACH(inp, hash_bound(table, il->il_lport), inp_hash) {
+		if ((inp->inp_flags & INP_CONNECTED) != 0 || inp->inp_lport != il->il_lport ||
+		    inp->inp_af != il->il_af)
+			continue;
+		if (in_addrany_eq(&inp->inp_laddr, &il->il_laddr))
+			return inp;
+		if (wild == NULL && in_addrany_isany(&inp->inp_laddr))
+			wild = inp;
+	}
+	return wild;
+}
+
+struct inpcb *
+in_pcbnext_port(const struct inpcbtable *table, uint16_t lport, const struct inpcb *prev)
+{
+	struct inpcb *inp =
+	    prev != NULL ? LIST_NEXT(prev, inp_lport_hash) : LIST_FIRST(hash_port(table, lport));
+
+	while (inp != NULL && inp->inp_lport != lport)
+		inp = LIST_NEXT(inp, inp_lport_hash);
+	return inp;
+}
+
+void
+in_pcbnotify(struct inpcbtable *table, const struct in_ctlinfo *ci, uint16_t lport, uint16_t fport,
+    void (*fn)(struct inpcb *inp, const struct in_ctlinfo *ci))
+{
+	struct in_lookup il = {ci->ci_af, ci->ci_src, ci->ci_dst, lport, fport};
+	struct inpcb *inp = in_pcblookup_connect(table, &il);
+
+	if (inp != NULL)
+		fn(inp, ci);
+}
+
+void
+in_pcb_sockaddr(const struct inpcb *inp, union bsd_sockaddr_any *nam)
+{
+	struct in_endpoint ep = {inp->inp_laddr, inp->inp_lport};
+
+	inp->inp_af->af_emit(&ep, nam);
+}
+
+void
+in_pcb_peeraddr(const struct inpcb *inp, union bsd_sockaddr_any *nam)
+{
+	struct in_endpoint ep = {inp->inp_faddr, inp->inp_fport};
+
+	inp->inp_af->af_emit(&ep, nam);
+}
+
+void
+in_pcb_txinfo(struct inpcb *inp, uint8_t proto, struct in_txinfo *tx)
+{
+	uint32_t options = inp->inp_socket != NULL ? inp->inp_socket->so_options : 0;
+
+	*tx = (struct in_txinfo){.tx_ns = inp->inp_ns,
+	    .tx_src = inp->inp_laddr,
+	    .tx_dst = inp->inp_faddr,
+	    .tx_inp = inp,
+	    .tx_proto = proto,
+	    .tx_ttl = inp->inp_ttl,
+	    .tx_tos = inp->inp_tos,
+	    .tx_bcast = (options & SO_BROADCAST) != 0,
+	    .tx_dontroute = (options & SO_DONTROUTE) != 0,
+	    .tx_mcastloop = (inp->inp_flags & INP_MCASTLOOP) != 0};
+}
+
+int
+in_ctl_errno(enum in_ctl ctl)
+{
+	switch (ctl) {
+	case IN_CTL_PORTUNREACH:
+	case IN_CTL_PROTOUNREACH:
+		return ECONNREFUSED;
+	case IN_CTL_HOSTUNREACH:
+	case IN_CTL_PROHIB:
+		return EHOSTUNREACH;
+	case IN_CTL_NETUNREACH:
+		return ENETUNREACH;
+	case IN_CTL_MSGSIZE:
+		return EMSGSIZE;
+	case IN_CTL_PARAMPROB:
+		return ENOPROTOOPT;
+	default:
+		return 0;
+	}
+}

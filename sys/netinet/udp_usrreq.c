@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * UDP (RFC 768, RFC 1122 §4.1): datagrams in and out, and the socket's requests.
+ *
+ * The address family is reached through in_afops alone. ICMP errors are told to connected sockets,
+ * as BSD does. A datagram to a broadcast or multicast address goes to every socket that it fits.
+ */
+#include "kern/cdefs.h"
+#include "kern/mbuf.h"
+#include "kern/names.h"
+#include "kern/netstack.h"
+#include "kern/stat.h"
+#include "net/if.h"
+#include "net/m_cksum.h"
+#include "netinet/in_pcb.h"
+#include "netinet/udp_var.h"
+#include "wire/be.h"
+#include "wire/cksum.h"
+#include "wire/udp.h"
+
+#define UDP_MAXPCBS 65536u
+#define UDPSTAT_INC(ns, name) ((void)((ns)->ns_udp->us_stat[UDPSTAT_##name]++))
+
+static const struct sysctl_node udp_stat_nodes[] = {
+#define STAT(name, text) STAT_NODE("net.inet.udp.stats.", UDPSTAT_, name, text)
+#include "netinet/udp_stat.def"
+#undef STAT
+};
+STAT_TABLE_CHECK(udp_stat_nodes, UDPSTAT_COUNT);
+
+static const struct sysctl_node udp_nodes[] = {
+    {
+	.sn_name = "net.inet.udp.sendspace",
+	.sn_text = "send buffer of new sockets, and so the largest datagram, bytes",
+	.sn_type = SYSCTL_U32,
+	.sn_writable = true,
+	.sn_offset = offsetof(struct udp_state, us_sendspace),
+	.sn_size = sizeof(uint32_t),
+	.sn_min = 2048,
+	.sn_max = 1u << 20,
+    },
+    {
+	.sn_name = "net.inet.udp.recvspace",
+	.sn_text = "receive buffer of new sockets, bytes",
+	.sn_type = SYSCTL_U32,
+	.sn_writable = true,
+	.sn_offset = offsetof(struct udp_state, us_recvspace),
+	.sn_size = sizeof(uint32_t),
+	.sn_min = 2048,
+	.sn_max = 1u << 24,
+    },
+};
+
+int
+udp_init(struct netstack *ns)
+{
+	struct udp_state *us;
+	int error;
+
+	if ((us = kmem_alloc(&ns->ns_fault, sizeof(*us))) == NULL)
+		return ENOMEM;
+	us->us_sendspace = 65535;
+	us->us_recvspace = 131072;
+	if ((error = in_pcbtable_init(&us->us_table, ns, "udppcb", UDP_MAXPCBS)) != 0) {
+		kmem_free(us, sizeof(*us));
+		return error;
+	}
+	ns->ns_udp = us;
+	stat_register(ns, &us->us_stat_sysctls, udp_stat_nodes, UDPSTAT_COUNT, us->us_stat);
+	sysctl_register(ns, &us->us_sysctls, udp_nodes, nitems(udp_nodes), us);
+	return 0;
+}
+
+void
+udp_fini(struct netstack *ns)
+{
+	struct udp_state *us = ns->ns_udp;
+
+	if (us == NULL)
+		return;
+	sysctl_unregister(ns, &us->us_sysctls);
+	sysctl_unregister(ns, &us->us_stat_sysctls);
+	in_pcbtable_fini(&us->us_table);
+	ns->ns_udp = NULL;
+	kmem_free(us, sizeof(*us));
+}
+
+/*
+ * Lengths, ports and checksum. => the packet trimmed to its datagram, *uh valid; NULL: dropped
+ */
+static struct mbuf *
+udp_input_header(struct netstack *ns, struct mbuf *m, const struct in_rxinfo *rx,
+    struct udp_hdr *uh)
+{
+	uint32_t sum;
+
+	if (rx->rx_len < UDP_HDR_LEN) {
+		UDPSTAT_INC(ns, hdrops);
+		m_drop(m, DROP_UDP_SHORT);
+		return NULL;
+	}
+	if (m->m_len < rx->rx_hlen + (uint32_t)UDP_HDR_LEN &&
+	    (m = m_pullup(m, rx->rx_hlen + (size_t)UDP_HDR_LEN)) == NULL) {
+		ns->ns_drops[DROP_MBUF_NOBUFS]++;
+		return NULL;
+	}
+	if (udp_parse_partial(m->m_data + rx->rx_hlen, m->m_len - rx->rx_hlen, rx->rx_len, uh) !=
+	    UDP_PARSE_OK) {
+		UDPSTAT_INC(ns, badlen);
+		m_drop(m, DROP_UDP_LEN);
+		return NULL;
+	}
+	if (uh->uh_dport == 0 || uh->uh_sport == 0) {
+		UDPSTAT_INC(ns, badport);
+		m_drop(m, DROP_UDP_PORT);
+		return NULL;
+	}
+	if (uh->uh_sum == 0) {
+		UDPSTAT_INC(ns, nosum);
+	} else if ((m->m_pkthdr.csum_flags & M_CSUM_OK) == 0) {
+		sum = rx->rx_af->af_pseudo(&rx->rx_src, &rx->rx_dst, uh->uh_ulen, rx->rx_proto);
+		sum += cksum_fold(m_cksum(m, rx->rx_hlen, uh->uh_ulen));
+		if ((sum & 0xffff) + (sum >> 16) != 0xffff) {
+			UDPSTAT_INC(ns, badsum);
+			m_drop(m, DROP_UDP_CKSUM);
+			return NULL;
+		}
+	}
+	if (uh->uh_ulen < rx->rx_len)
+		m_adj(m, -(int)(rx->rx_len - uh->uh_ulen));
+	return m;
+}
+
+/* Puts the datagram into the socket's buffer. Consumes m. */
+static void
+udp_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx, const struct udp_hdr *uh)
+{
+	struct in_endpoint from = {rx->rx_src, uh->uh_sport};
+	struct socket *so = inp->inp_socket;
+	union bsd_sockaddr_any sa;
+
+	rx->rx_af->af_emit(&from, &sa);
+	m_adj(m, rx->rx_hlen + UDP_HDR_LEN);
+	if ((so->so_state & SS_CANTRCVMORE) != 0 ||
+	    !sbappendaddr(&so->so_rcv, &sa, sa.sa.sa_len, m, NULL)) {
+		UDPSTAT_INC(inp->inp_ns, fullsock);
+		m_drop(m, DROP_UDP_FULLSOCK);
+		return;
+	}
+	UDPSTAT_INC(inp->inp_ns, delivered);
+	sorwakeup(so);
+}
+
+static bool
+udp_pcb_wants(const struct inpcb *inp, const struct in_rxinfo *rx, const struct udp_hdr *uh)
+{
+	if (inp->inp_af != rx->rx_af || inp->inp_socket == NULL)
+		return false;
+	if (!in_addrany_isany(&inp->inp_laddr) && !in_addrany_eq(&inp->inp_laddr, &rx->rx_dst))
+		return false;
+	return (inp->inp_flags & INP_CONNECTED) == 0 ||
+	    (inp->inp_fport == uh->uh_sport && in_addrany_eq(&inp->inp_faddr, &rx->rx_src));
+}
+
+/* To every socket that it fits: copies to all but the last. Consumes m. */
+static void
+udp_input_group(struct netstack *ns, struct mbuf *m, const struct in_rxinfo *rx,
+    const struct udp_hdr *uh)
+{
+	struct inpcb *inp = NULL, *last = NULL;
+	struct mbuf *copy;
+
+	while ((inp = in_pcbnext_port(&ns->ns_udp->us_table, uh->uh_dport, inp)) != NULL) {
+		if (!udp_pcb_wants(inp, rx, uh))
+			continue;
+		if (last != NULL) {
+			if ((copy = m_copym(m, 0, m->m_pkthdr.len)) != NULL)
+				udp_append(last, copy, rx, uh);
+			else
+				ns->ns_drops[DROP_MBUF_NOBUFS]++;
+		}
+		last = inp;
+	}
+	if (last == NULL) {
+		UDPSTAT_INC(ns, noportbcast);
+		m_drop(m, DROP_UDP_NOPORT);
+		return;
+	}
+	udp_append(last, m, rx, uh);
+}
+
+static void
+udp_input(struct mbuf *m, const struct in_rxinfo *rx)
+{
+	struct netstack *ns = rx->rx_ifp->if_ns;
+	struct in_lookup il;
+	struct udp_hdr uh;
+	struct inpcb *inp;
+
+	UDPSTAT_INC(ns, ipackets);
+	if ((m = udp_input_header(ns, m, rx, &uh)) == NULL)
+		return;
+	if (rx->rx_bcast) {
+		udp_input_group(ns, m, rx, &uh);
+		return;
+	}
+	il = (struct in_lookup){rx->rx_af, rx->rx_dst, rx->rx_src, uh.uh_dport, uh.uh_sport};
+	if ((inp = in_pcblookup_connect(&ns->ns_udp->us_table, &il)) == NULL &&
+	    (inp = in_pcblookup_bind(&ns->ns_udp->us_table, &il)) == NULL) {
+		UDPSTAT_INC(ns, noport);
+		rx->rx_af->af_unreach_port(m, rx);
+		m_drop(m, DROP_UDP_NOPORT);
+		return;
+	}
+	udp_append(inp, m, rx, &uh);
+}
+
+static void
+udp_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
+{
+	struct socket *so = inp->inp_socket;
+
+	so->so_error = in_ctl_errno(ci->ci_ctl);
+	sorwakeup(so);
+	sowwakeup(so);
+}
+
+static void
+udp_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci)
+{
+	struct udp_hdr uh;
+
+	if (in_ctl_errno(ci->ci_ctl) == 0 || ci->ci_ctl == IN_CTL_MSGSIZE ||
+	    udp_parse_partial(ci->ci_head, ci->ci_headlen, SIZE_MAX, &uh) != UDP_PARSE_OK)
+		return;
+	in_pcbnotify(&ns->ns_udp->us_table, ci, uh.uh_sport, uh.uh_dport, udp_notify);
+}
+
+const struct in_transport udp_transport = {
+    .it_proto = IPPROTO_UDP,
+    .it_input = udp_input,
+    .it_ctlinput = udp_ctlinput,
+};
+
+/* Header and checksum, then out. tx has the addresses. Consumes m. */
+static int
+udp_output(struct inpcb *inp, struct mbuf *m, const struct in_txinfo *tx, uint16_t fport)
+{
+	struct netstack *ns = inp->inp_ns;
+	struct udp_hdr uh = {.uh_sport = inp->inp_lport,
+	    .uh_dport = fport,
+	    .uh_ulen = (uint16_t)(m->m_pkthdr.len + UDP_HDR_LEN)};
+
+	if ((m = m_prepend(m, UDP_HDR_LEN)) == NULL) {
+		UDPSTAT_INC(ns, onobufs);
+		return ENOBUFS;
+	}
+	uh.uh_sum =
+	    (uint16_t)inp->inp_af->af_pseudo(&tx->tx_src, &tx->tx_dst, uh.uh_ulen, IPPROTO_UDP);
+	udp_emit(m->m_data, &uh);
+	m->m_pkthdr.csum_flags = M_CSUM_NEEDED;
+	m->m_pkthdr.csum_offset = UDP_OFF_SUM;
+	UDPSTAT_INC(ns, opackets);
+	return inp->inp_af->af_output(m, tx);
+}
+
+/* Where a datagram goes: nam, or the peer. Completes tx with a source. */
+static int
+udp_send_dest(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_txinfo *tx,
+    uint16_t *fport)
+{
+	const struct in_afops *af = inp->inp_af;
+	struct in_endpoint ep = {inp->inp_faddr, inp->inp_fport};
+	int error;
+
+	if (nam != NULL) {
+		if ((inp->inp_flags & INP_CONNECTED) != 0)
+			return EISCONN;
+		if ((error = af->af_parse(nam, &ep)) != 0)
+			return error;
+		if (ep.ie_port == 0)
+			return EADDRNOTAVAIL;
+	} else if ((inp->inp_flags & INP_CONNECTED) == 0) {
+		return EDESTADDRREQ;
+	}
+	if (in_addrany_isany(&ep.ie_addr))
+		ep.ie_addr = af->af_loopback();
+	tx->tx_dst = ep.ie_addr;
+	*fport = ep.ie_port;
+	if (af->af_ismulticast(&ep.ie_addr))
+		tx->tx_ttl = inp->inp_mttl;
+	/* A socket bound to a group sends from an address of the host. */
+	if (in_addrany_isany(&tx->tx_src) || af->af_ismulticast(&tx->tx_src) ||
+	    af->af_isbroadcast(inp->inp_ns, &tx->tx_src)) {
+		error = af->af_selectsrc(inp->inp_ns, &ep.ie_addr, tx->tx_ifp, &tx->tx_src);
+		if (error != 0)
+			return error;
+	}
+	return inp->inp_lport == 0 ? in_pcbbind(inp, NULL) : 0;
+}
+
+static int
+udp_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr *nam,
+    struct mbuf *control)
+{
+	struct inpcb *inp = so->so_pcb;
+	struct in_txinfo tx;
+	uint16_t fport;
+	int error = 0;
+
+	if ((flags & MSG_OOB) != 0)
+		error = EOPNOTSUPP;
+	else if (control != NULL && control->m_len > 0)
+		error = EINVAL;
+	else if (m->m_pkthdr.len > UDP_MAXDATA)
+		error = EMSGSIZE;
+	m_freem(control);
+	if (error == 0) {
+		in_pcb_txinfo(inp, IPPROTO_UDP, &tx);
+		error = udp_send_dest(inp, nam, &tx, &fport);
+	}
+	if (error != 0) {
+		m_freem(m);
+		return error;
+	}
+	return udp_output(inp, m, &tx, fport);
+}
+
+static int
+udp_attach(struct socket *so, int protocol)
+{
+	struct udp_state *us = so->so_ns->ns_udp;
+	struct inpcb *inp;
+	int error;
+
+	(void)protocol;
+	if ((error = soreserve(so, us->us_sendspace, us->us_recvspace)) != 0)
+		return error;
+	return in_pcballoc(&us->us_table, so, &in4_afops, &inp);
+}
+
+static void
+udp_detach(struct socket *so)
+{
+	in_pcbfree(so->so_pcb);
+}
+
+static void
+udp_abort(struct socket *so)
+{
+	in_pcbfree(so->so_pcb);
+	soisdisconnected(so);
+}
+
+static int
+udp_bind(struct socket *so, const struct bsd_sockaddr *nam)
+{
+	return in_pcbbind(so->so_pcb, nam);
+}
+
+static int
+udp_listen(struct socket *so, int backlog)
+{
+	(void)so;
+	(void)backlog;
+	return EOPNOTSUPP;
+}
+
+static int
+udp_connect(struct socket *so, const struct bsd_sockaddr *nam)
+{
+	struct inpcb *inp = so->so_pcb;
+	int error;
+
+	if ((inp->inp_flags & INP_CONNECTED) != 0)
+		return EISCONN;
+	if ((error = in_pcbconnect(inp, nam)) == 0)
+		soisconnected(so);
+	return error;
+}
+
+static int
+udp_accept(struct socket *so, union bsd_sockaddr_any *nam)
+{
+	(void)so;
+	(void)nam;
+	return EOPNOTSUPP;
+}
+
+static int
+udp_disconnect(struct socket *so)
+{
+	struct inpcb *inp = so->so_pcb;
+
+	if ((inp->inp_flags & INP_CONNECTED) == 0)
+		return ENOTCONN;
+	in_pcbdisconnect(inp);
+	so->so_state &= ~(uint32_t)SS_ISCONNECTED;
+	return 0;
+}
+
+static int
+udp_shutdown(struct socket *so)
+{
+	socantsendmore(so);
+	return 0;
+}
+
+static void
+udp_rcvd(struct socket *so, int flags)
+{
+	(void)so;
+	(void)flags;
+}
+
+static int
+udp_rcvoob(struct socket *so, uint8_t *byte, int flags)
+{
+	(void)so;
+	(void)byte;
+	(void)flags;
+	return EOPNOTSUPP;
+}
+
+static int
+udp_sockaddr(struct socket *so, union bsd_sockaddr_any *nam)
+{
+	in_pcb_sockaddr(so->so_pcb, nam);
+	return 0;
+}
+
+static int
+udp_peeraddr(struct socket *so, union bsd_sockaddr_any *nam)
+{
+	in_pcb_peeraddr(so->so_pcb, nam);
+	return 0;
+}
+
+const struct pr_usrreqs udp_usrreqs = {
+    .pr_attach = udp_attach,
+    .pr_detach = udp_detach,
+    .pr_bind = udp_bind,
+    .pr_listen = udp_listen,
+    .pr_connect = udp_connect,
+    .pr_accept = udp_accept,
+    .pr_disconnect = udp_disconnect,
+    .pr_abort = udp_abort,
+    .pr_shutdown = udp_shutdown,
+    .pr_rcvd = udp_rcvd,
+    .pr_rcvoob = udp_rcvoob,
+    .pr_send = udp_send,
+    .pr_sockaddr = udp_sockaddr,
+    .pr_peeraddr = udp_peeraddr,
+};
+
+int
+udp_ctloutput(struct socket *so, struct sockopt *sopt)
+{
+	struct inpcb *inp = so->so_pcb;
+
+	return inp->inp_af->af_ctloutput(inp, sopt);
+}
