@@ -129,7 +129,7 @@ file_interrupt(struct file *fp)
 
 	TAILQ_FOREACH(p, &fp->f_ns->ns_procs, p_list) {
 		LIST_FOREACH(l, &p->p_lwps, l_siblings) {
-			if (l->l_file == fp && l != me)
+			if (l->l_file == fp && l != me && l->l_interrupted == 0)
 				lwp_interrupt(l, EBADF);
 		}
 	}
@@ -248,8 +248,12 @@ fd_release(struct file *fp)
 {
 	struct lwp *l = lwp_current(fp->f_ns);
 
-	if (l != NULL && l->l_file == fp)
+	if (l != NULL && l->l_file == fp) {
 		l->l_file = NULL;
+		/* The end of the file is not the end of the call: its answer may have to wait. */
+		if (l->l_interrupted == EBADF)
+			l->l_interrupted = 0;
+	}
 	(void)file_unref(fp);
 }
 

@@ -246,6 +246,54 @@ closing_wakes_those_who_sleep_in_it(void **state)
 	assert_int_equal(w->w_ns->ns_filepool.pl_nout, 0);
 }
 
+/* A read, and then a sleep without the file, as for room in the queue of answers. */
+struct readthensleep {
+	struct testcall rs_call;
+	struct waitq rs_wait;
+	int rs_error;
+};
+
+static void
+read_then_sleep(struct lwp *l, void *arg)
+{
+	struct readthensleep *rs = arg;
+
+	rs->rs_call.tc_error = syscall_invoke(l, sysent_find(BSD_SYS_read), rs->rs_call.tc_args,
+	    rs->rs_call.tc_retval);
+	rs->rs_error = tsleep(l->l_ns, &rs->rs_wait, "after", 0);
+}
+
+static void
+the_answer_of_an_interrupted_read_may_wait(void **state)
+{
+	struct world *w = *state;
+	struct readthensleep rs = {.rs_call = TC_CALL(BSD_SYS_read, 3, 1, 1), .rs_error = -1};
+
+	waitq_init(&rs.rs_wait);
+	lwp_run(lwp_start(w->w_p, read_then_sleep, &rs));
+	assert_int_equal(close_fd(w, 3), 0);
+	assert_int_equal(rs.rs_call.tc_error, BSD_EBADF);
+	assert_int_equal(rs.rs_error, -1);
+	wakeup(&rs.rs_wait);
+	lwp_run_all(w->w_ns);
+	assert_int_equal(rs.rs_error, 0);
+}
+
+static void
+a_killed_client_never_sleeps_again(void **state)
+{
+	struct world *w = *state;
+	struct readthensleep rs = {.rs_call = TC_CALL(BSD_SYS_read, 3, 1, 1), .rs_error = -1};
+
+	waitq_init(&rs.rs_wait);
+	lwp_run(lwp_start(w->w_p, read_then_sleep, &rs));
+	proc_exit(w->w_p);
+	w->w_p = NULL;
+	netstack_run(w->w_ns);
+	assert_int_equal(rs.rs_call.tc_error, BSD_EINTR);
+	assert_int_equal(rs.rs_error, BSD_EINTR); /* gone for good: nothing may wait */
+}
+
 static void
 a_killed_client_leaves_nothing(void **state)
 {
@@ -316,6 +364,8 @@ main(void)
 	    T(nonblocking_goes_through_to_the_object),
 	    T(fork_shares_files),
 	    T(closing_wakes_those_who_sleep_in_it),
+	    T(the_answer_of_an_interrupted_read_may_wait),
+	    T(a_killed_client_never_sleeps_again),
 	    T(a_killed_client_leaves_nothing),
 	    T(no_file_left_is_enfile),
 	    T(reads_and_writes_reach_the_file),

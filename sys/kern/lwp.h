@@ -76,7 +76,7 @@ void wakeup(struct waitq *wq);
 void wakeup_one(struct waitq *wq);
 /*
  * Makes l's present sleep and all later ones, until func returns, fail with error: EINTR when its
- * client vanished, EBADF when another lwp closed the file it sleeps in.
+ * client vanished, EBADF when another lwp closed the file it sleeps in (until it lets go of it).
  */
 void lwp_interrupt(struct lwp *l, int error);
 
