@@ -60,6 +60,9 @@ int uio_result(int error, uint64_t asked, const struct uio *uio, int64_t *retval
 /* The socket behind fd; fd_release(*fpp) afterwards. => EBADF, ENOTSOCK. */
 int fd_holdsock(struct lwp *l, int fd, struct file **fpp, struct socket **sop);
 
+/* A file for so, with one reference. => ENFILE: so stays the caller's. */
+int so_file_alloc(struct socket *so, struct file **fpp);
+
 /* Fetches an address. => EINVAL: longer than any, or shorter than its head. EFAULT. */
 int sockaddr_copyin(struct lwp *l, uint64_t uaddr, uint32_t len, union bsd_sockaddr_any *nam);
 /*

@@ -105,3 +105,9 @@ const struct fileops socketops = {
     .fo_poll = soo_poll,
     .fo_close = soo_close,
 };
+
+int
+so_file_alloc(struct socket *so, struct file **fpp)
+{
+	return file_alloc(so->so_ns, DTYPE_SOCKET, &socketops, so, fpp);
+}

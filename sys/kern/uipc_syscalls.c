@@ -69,7 +69,7 @@ static int
 so_install(struct lwp *l, struct socket *so, int flags, int *fdp)
 {
 	struct file *fp;
-	int error = file_alloc(l->l_ns, DTYPE_SOCKET, &socketops, so, &fp);
+	int error = so_file_alloc(so, &fp);
 
 	if (error != 0) {
 		(void)soclose(so);
