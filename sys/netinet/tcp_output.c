@@ -533,6 +533,7 @@ tcp_output_error(struct tcpcb *tp, struct tcp_plan *pl, int error)
 		tp->t_softerror = error;
 		return 0;
 	default:
+		tp->t_softerror = error;
 		return error;
 	}
 }

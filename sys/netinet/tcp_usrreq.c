@@ -293,7 +293,6 @@ tcp_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
 	struct tcpcb *tp = sototcpcb(so);
 	size_t controllen = control != NULL ? m_length(control) : 0;
 	uint32_t how = 0;
-	int error;
 
 	m_freem(control);
 	if (tp == NULL || tp->t_state < TCPS_SYN_SENT || controllen != 0) {
@@ -311,9 +310,10 @@ tcp_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
 	if ((flags & PRUS_MORETOCOME) != 0)
 		how |= TF_MORETOCOME;
 	tp->t_flags |= how;
-	error = tcp_output(tp);
+	/* The data are taken: whatever is wrong now, the timers try again and report it. */
+	(void)tcp_output(tp);
 	tp->t_flags &= ~how;
-	return error;
+	return 0;
 }
 
 /* -- names ----------------------------------------------------------------------------------- */
