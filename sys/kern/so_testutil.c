@@ -557,7 +557,7 @@ io_of(struct socket *so, bool send, void *buf, size_t len, int flags)
 	    .io_flags = flags};
 }
 
-static void
+void
 io_main(struct lwp *l, void *arg)
 {
 	struct io *io = arg;

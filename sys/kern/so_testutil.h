@@ -78,6 +78,8 @@ struct io {
 	struct lwp *io_lwp;
 };
 struct io io_of(struct socket *so, bool send, void *buf, size_t len, int flags);
+/* The body of its lwp. */
+void io_main(struct lwp *l, void *arg);
 /* Starts it; it runs at the next netstack_run. */
 void io_start(struct netstack *ns, struct io *io);
 /* Starts it and lets a minute pass. */
