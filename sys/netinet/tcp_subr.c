@@ -13,7 +13,6 @@
 #include "netinet/tcp_congctl.h"
 #include "netinet/tcp_var.h"
 #include "wire/be.h"
-#include "wire/cksum.h"
 #include "wire/tcp_seq.h"
 
 #include <string.h>
@@ -259,7 +258,7 @@ tcp_transmit(struct mbuf *m, const struct in_afops *af, const struct in_txinfo *
 	if (m == NULL)
 		return ENOBUFS;
 	th->th_sum =
-	    cksum_fold(af->af_pseudo(&tx->tx_src, &tx->tx_dst, len + th->th_off, IPPROTO_TCP));
+	    (uint16_t)af->af_pseudo(&tx->tx_src, &tx->tx_dst, len + th->th_off, IPPROTO_TCP);
 	tcp_emit(m->m_data, th);
 	memcpy(m->m_data + TCP_HDR_LEN, opts, optlen);
 	m->m_pkthdr.csum_flags = M_CSUM_NEEDED;

@@ -142,7 +142,6 @@ static void
 wire_send(struct wire *w, unsigned from, uint8_t *seg, size_t len)
 {
 	struct wire_frame *wf = malloc(sizeof(*wf) + len);
-	struct in_addrany src = {{WIRE_ADDR(from)}}, dst = {{WIRE_ADDR(1 - from)}};
 	struct tcp_hdr th;
 
 	assert_non_null(wf);
@@ -158,7 +157,8 @@ wire_send(struct wire *w, unsigned from, uint8_t *seg, size_t len)
 	be16_put(seg + TCP_OFF_SUM, 0);
 	be16_put(seg + TCP_OFF_SUM,
 	    cksum_finish(cksum_partial(seg, len,
-		wire_pseudo(&src, &dst, (uint32_t)len, BSD_IPPROTO_TCP))));
+		cksum_pseudo4(WIRE_ADDR(from), WIRE_ADDR(1 - from), BSD_IPPROTO_TCP,
+		    (uint16_t)len))));
 	wf->wf_to = 1 - from;
 	wf->wf_len = (uint16_t)len;
 	memcpy(wf->wf_bytes, seg, len);
