@@ -217,6 +217,12 @@ fake_reset(struct socket *so, int error)
 	soisdisconnected(so);
 }
 
+void
+fake_letgo(struct socket *so)
+{
+	fakepcb_free(topcb(so));
+}
+
 static int
 fake_accept(struct socket *so, union bsd_sockaddr_any *nam)
 {

@@ -59,6 +59,8 @@ void fake_release(struct socket *so);
 void fake_finish(struct socket *so, int error);
 /* The peer resets the connection of so. */
 void fake_reset(struct socket *so, int error);
+/* The protocol lets go of so, as after a reset that nobody was there to hear of. */
+void fake_letgo(struct socket *so);
 void fake_setint(struct socket *so, int name, int value);
 
 /* One sosend or soreceive in an lwp. */

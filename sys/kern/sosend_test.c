@@ -238,6 +238,34 @@ blocked_writer_goes_on(void **state)
 	end_pair(ns, a, b);
 }
 
+/* Space comes back in crumbs; who waits anyway waits for half the buffer before the next copy-in. */
+static void
+blocked_writer_makes_large_fills(void **state)
+{
+	struct netstack *ns = fake_start();
+	struct socket *a, *b;
+	struct io w = io_of(NULL, true, out, 2 * BIG, 0);
+	size_t got = 0;
+
+	(void)state;
+	pattern();
+	fake_pair(ns, &a, &b);
+	fake_setint(a, BSD_SO_SNDBUF, 32768);
+	fake_setint(b, BSD_SO_RCVBUF, 2048);
+	ns->ns_mclnum = 16;
+	w.io_so = a;
+	io_run(ns, &w);
+	while (got < 2 * BIG) {
+		int64_t n = io_do(b, false, in + got, 1000, 0);
+
+		assert_true(n > 0);
+		got += (size_t)n;
+	}
+	assert_memory_equal(in, out, 2 * BIG);
+	assert_in_range(ns->ns_copystat.cs_sosend_copyins, 1, 2 * BIG / 16384 + 1);
+	end_pair(ns, a, b);
+}
+
 static struct socket *victim;
 
 static void
@@ -261,6 +289,13 @@ error_victim(struct netstack *ns)
 	victim->so_error = BSD_EHOSTUNREACH;
 }
 
+static void
+error_victim_later(struct netstack *ns)
+{
+	(void)ns;
+	fake.fk_incopy = error_victim;
+}
+
 /* What happens while a copy-in sleeps is seen afterwards; the bytes in hand are discarded. */
 static void
 state_is_checked_after_each_copyin(void **state)
@@ -275,6 +310,9 @@ state_is_checked_after_each_copyin(void **state)
 	assert_int_equal(io_do(a, true, out, 5000, 0), -BSD_EHOSTUNREACH);
 	assert_int_equal(fake.fk_nsends, 0);
 	assert_int_equal(a->so_error, 0);
+	fake.fk_incopy = error_victim_later;
+	assert_int_equal(io_do(a, true, out, 5000, 0), 2048);
+	assert_int_equal(io_do(a, true, out, 5000, 0), -BSD_EHOSTUNREACH); /* told once */
 	fake.fk_incopy = shrink_victim;
 	assert_int_equal(io_do(a, true, out, 5000, 0), 5000);
 	fake.fk_nsends = 0;
@@ -568,6 +606,7 @@ main(void)
 	    cmocka_unit_test(full_buffer_gives_partial_write_then_ewouldblock),
 	    cmocka_unit_test(no_silly_small_fills),
 	    cmocka_unit_test(blocked_writer_goes_on),
+	    cmocka_unit_test(blocked_writer_makes_large_fills),
 	    cmocka_unit_test(state_is_checked_after_each_copyin),
 	    cmocka_unit_test(socket_closed_during_copyin_stays_until_the_call_ends),
 	    cmocka_unit_test(efault_at_each_copyin),

@@ -173,6 +173,20 @@ peer_gone_before_accept(void **state)
 	assert_null(so);
 	assert_int_equal(soaccept(head, true, &so, NULL), BSD_EWOULDBLOCK);
 	soclose(a);
+	/* gone with its pcb: the queue keeps the socket until accept has told */
+	a = connector(ns);
+	fake_letgo(TAILQ_FIRST(&head->so_q));
+	assert_int_equal(head->so_qlen, 1);
+	assert_int_equal(soaccept(head, true, &so, NULL), BSD_ECONNABORTED);
+	assert_int_equal(head->so_qlen, 0);
+	soclose(a);
+	/* half made, nobody is told */
+	fake.fk_slowconnect = true;
+	a = connector(ns);
+	fake_letgo(TAILQ_FIRST(&head->so_q0));
+	assert_int_equal(head->so_q0len, 0);
+	assert_int_equal(ns->ns_socketpool.pl_nout, 2);
+	soclose(a);
 	soclose(head);
 	fake_end(ns);
 }

@@ -126,7 +126,7 @@ soreceive_wanted(const struct soreceive_call *sr)
 	const struct sockbuf *sb = &sr->sr_so->so_rcv;
 	uint64_t resid = sr->sr_uio->uio_resid;
 
-	if (!sr->sr_wait || sr->sr_so->so_oobmark > 0)
+	if (sr->sr_so->so_oobmark > 0)
 		return 1;
 	if (sr->sr_peek && (sr->sr_flags & MSG_WAITALL) != 0)
 		return KERN_MIN(resid, sb->sb_hiwat);
