@@ -104,7 +104,10 @@ struct in_afops {
 	 */
 	struct ifnet *(*af_route)(struct netstack *ns, const struct in_addrany *dst, uint32_t *mtu,
 	    bool *direct);
-	/* Folded one's complement sum of the pseudo-header, host order as cksum.h says. */
+	/*
+	 * The pseudo-header's sum as it stands in the checksum field with M_CSUM_NEEDED: folded,
+	 * host order, not complemented. It is a number, not a partial sum of cksum.h.
+	 */
 	uint32_t (*af_pseudo)(const struct in_addrany *src, const struct in_addrany *dst,
 	    uint32_t len, uint8_t proto);
 	/*
