@@ -10,6 +10,7 @@
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
 #include "kern/netstack.h"
+#include "net/m_cksum.h"
 #include "netinet/tcp_input.h"
 #include "netinet/tcp_var.h"
 #include "wire/cksum.h"
@@ -23,26 +24,13 @@
 static bool
 tcp_cksum_ok(const struct mbuf *m, const struct in_rxinfo *rx)
 {
-	size_t skip = rx->rx_hlen, left = rx->rx_len, done = 0;
 	uint32_t sum;
 
 	if ((m->m_pkthdr.csum_flags & M_CSUM_OK) != 0)
 		return true;
 	sum = rx->rx_af->af_pseudo(&rx->rx_src, &rx->rx_dst, rx->rx_len, rx->rx_proto);
-	for (; left > 0; m = m->m_next) {
-		size_t n;
-
-		if (skip >= m->m_len) {
-			skip -= m->m_len;
-			continue;
-		}
-		n = KERN_MIN(m->m_len - skip, left);
-		sum = cksum_combine(sum, cksum_partial(m->m_data + skip, n, 0), (done & 1) != 0);
-		done += n;
-		left -= n;
-		skip = 0;
-	}
-	return cksum_finish(sum) == 0;
+	sum += cksum_fold(m_cksum(m, rx->rx_hlen, rx->rx_len));
+	return (sum >> 16) + (sum & 0xffff) == 0xffff;
 }
 
 /* Counts and frees a packet of which no segment could be made. => NULL. */
@@ -356,6 +344,7 @@ tcp_answer_ack(struct tcpcb *tp, const struct tcp_segment *seg)
 {
 	const struct tcp_response resp = {.seq = tp->snd_max, .ack = tp->rcv_nxt, .flags = TH_ACK};
 
+	tp->last_ack_sent = tp->rcv_nxt;
 	tcp_respond(tp->t_ns, tp, seg, &resp);
 }
 

@@ -56,8 +56,10 @@ struct tcp_test {
 	int tt_outerror;          /* what sending returns, if not 0 (and the segment is lost) */
 	struct socket *tt_so;     /* the connection's socket; with SYN-RECEIVED: the child */
 	struct socket *tt_listen; /* its listener, if any */
-	struct tcpcb *tt_tp;      /* stale once the connection is closed */
-	uint32_t tt_peernxt;      /* the peer's next sequence number */
+	bool tt_ownsso;           /* tt_so has a descriptor of ours */
+	struct tcp_test *tt_next;
+	struct tcpcb *tt_tp; /* stale once the connection is closed */
+	uint32_t tt_peernxt; /* the peer's next sequence number */
 	struct tcp_test_out *tt_out;
 	unsigned tt_nout;
 	unsigned tt_first; /* next for tcp_test_sent */
