@@ -142,8 +142,7 @@ watch_windows(struct wire *w, unsigned from, struct tcp_hdr *th, uint8_t *seg, s
 		wa->known[from] = true;
 	}
 	/* A probe is one byte beyond. */
-	if (wa->known[1 - from] && datalen > 1 &&
-	    SEQ_GT(th->th_seq + datalen, wa->edge[1 - from]))
+	if (wa->known[1 - from] && datalen > 1 && SEQ_GT(th->th_seq + datalen, wa->edge[1 - from]))
 		wa->beyond++;
 	return true;
 }
@@ -189,8 +188,7 @@ transfer(const struct weather *we, uint64_t seed)
 	w.w_mtu = we->mtu != 0 ? we->mtu : 1500;
 	for (unsigned i = 0; i < 2; i++) {
 		if (we->plain)
-			assert_int_equal(
-			    sysctl_set_u64(w.w_ns[i], "net.inet.tcp.rfc1323", 0), 0);
+			assert_int_equal(sysctl_set_u64(w.w_ns[i], "net.inet.tcp.rfc1323", 0), 0);
 		if (we->notso)
 			assert_int_equal(sysctl_set_u64(w.w_ns[i], "net.inet.tcp.tso", 0), 0);
 	}
@@ -384,6 +382,8 @@ test_zero_window(void **state)
 
 	(void)state;
 	wire_start(&w, START_NS);
+	/* Unscaled, so that the window closes to the byte. */
+	assert_int_equal(sysctl_set_u64(w.w_ns[1], "net.inet.tcp.rfc1323", 0), 0);
 	wire_pair(&w, so);
 	watch_start(&w, &wa, so);
 	size_t sent = fill_window(&w, so[0]);

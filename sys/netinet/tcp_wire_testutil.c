@@ -479,8 +479,7 @@ wire_socket(struct wire *w, unsigned side)
 {
 	struct socket *so;
 
-	assert_int_equal(
-	    socreate(w->w_ns[side], BSD_AF_INET, BSD_SOCK_STREAM, 0, &so), 0);
+	assert_int_equal(socreate(w->w_ns[side], BSD_AF_INET, BSD_SOCK_STREAM, 0, &so), 0);
 	return so;
 }
 

@@ -44,7 +44,8 @@ struct wire {
 	unsigned w_nsent; /* segments, as the wire saw them */
 	unsigned w_nlost;
 	/* Called for each segment sent; false: lose it. NULL: none. It may change the segment. */
-	bool (*w_filter)(struct wire *w, unsigned from, struct tcp_hdr *th, uint8_t *seg, size_t len);
+	bool (
+	    *w_filter)(struct wire *w, unsigned from, struct tcp_hdr *th, uint8_t *seg, size_t len);
 	void *w_filterarg;
 };
 
