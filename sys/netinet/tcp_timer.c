@@ -88,7 +88,7 @@ tcp_timeout_errno(const struct tcpcb *tp)
 
 /*
  * R2 of RFC 9293 §3.8.3. Deviation: for a SYN it is keepinit (75 s), as in BSD, not 3 minutes;
- * tcp_e2e_test.c holds it.
+ * tcp_e2e_conn_test.c holds it.
  */
 static uint32_t
 tcp_rexmt_limit(const struct tcpcb *tp)

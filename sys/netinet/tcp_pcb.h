@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * TCP's control block. Sequence variables keep RFC 9293's names (§3.3.1). Who may change what:
+ * t_state only tcp_set_state (tcp_fsm.c), the congestion window only the algorithm (tcp_congctl.h)
+ * and, for a moment, tcp_ack.c; rcv_adv only tcp_window_announce and the arrival of a SYN.
+ */
+#ifndef NETINET_TCP_PCB_H
+#define NETINET_TCP_PCB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kern/callout.h"
+#include "kern/queue.h"
+#include "netinet/tcp_fsm.h"
+
+struct inpcb;
+struct mbuf;
+struct netstack;
+struct tcp_congctl;
+
+typedef uint32_t tcp_seq;
+
+#define TCP_MAXWIN 65535u
+#define TCP_MAX_WINSHIFT 14
+#define TCP_MSS_DEFAULT 536u /* RFC 9293 §3.7.1: when the peer names none */
+#define TCP_MSS_FLOOR 216u   /* smaller offers are raised to this (net.inet.tcp.minmss) */
+#define TCP_MAXBURST_BYTES 65535u
+#define TCP_MAXRXTSHIFT 12u    /* retransmissions before giving up (RFC 9293 §3.8.3, R2) */
+#define TCP_MAXRXTSHIFT_SYN 6u /* the same for a SYN */
+#define TCP_MAXRXTSHIFT_SYNACK 5u
+
+/* Out-of-order segments (tcp_reass.c), in order of tq_seq, not overlapping. */
+struct tcp_reass_seg {
+	TAILQ_ENTRY(tcp_reass_seg) tq_list;
+	struct mbuf *tq_m;
+	struct mbuf *tq_mtail; /* its last mbuf */
+	tcp_seq tq_seq;
+	uint32_t tq_len;
+	uint32_t tq_storage; /* memory that tq_m holds */
+	bool tq_fin;
+};
+TAILQ_HEAD(tcp_reassq, tcp_reass_seg);
+
+enum tcp_timer {
+	TCPT_REXMT,   /* RFC 6298 */
+	TCPT_PERSIST, /* RFC 9293 §3.8.6.1 */
+	TCPT_KEEP,    /* keepalive, and the limit on the handshake */
+	TCPT_2MSL,    /* TIME-WAIT, and the limit on FIN-WAIT-2 */
+	TCPT_DELACK,  /* RFC 9293 §3.8.6.3 */
+	TCPT_COUNT
+};
+
+struct tcpcb {
+	struct inpcb *t_inpcb;
+	struct netstack *t_ns;
+	enum tcp_fsm_state t_state; /* by tcp_set_state only */
+	uint32_t t_flags;
+	struct callout t_timer[TCPT_COUNT];
+
+	/* send sequence space */
+	tcp_seq iss;
+	tcp_seq snd_una;
+	tcp_seq snd_nxt;
+	tcp_seq snd_max; /* highest ever sent + 1 */
+	tcp_seq snd_up;  /* urgent pointer */
+	tcp_seq snd_wl1;
+	tcp_seq snd_wl2;
+	uint32_t snd_wnd; /* bytes, scaled */
+	uint32_t max_sndwnd;
+	uint8_t snd_scale; /* the peer's shift */
+	uint8_t rcv_scale; /* ours */
+	uint8_t request_r_scale;
+
+	/* receive sequence space */
+	tcp_seq irs;
+	tcp_seq rcv_nxt;
+	tcp_seq rcv_adv; /* right edge advertised */
+	tcp_seq rcv_up;
+	uint32_t rcv_wnd;
+	tcp_seq last_ack_sent;
+
+	/* segment sizes, bytes of payload */
+	uint32_t t_maxseg;  /* what we send at most, options taken off */
+	uint32_t t_ourmss;  /* what we announced */
+	uint32_t t_peermss; /* what the peer announced, or the default */
+	uint32_t t_usermss; /* TCP_MAXSEG; 0: none */
+	uint32_t t_pmtu;    /* from ICMP; 0: the interface's */
+
+	/* timestamps (RFC 7323) */
+	uint32_t ts_recent;
+	uint64_t ts_recent_age_ns;
+	uint32_t ts_offset; /* added to our clock, random for each connection */
+
+	/* round-trip time (RFC 6298), microseconds */
+	uint32_t t_srtt_us; /* 0: no sample yet */
+	uint32_t t_rttvar_us;
+	uint32_t t_rto_us;
+	uint32_t t_rttmin_us;
+	bool t_rtttiming; /* a segment is being timed (without timestamps) */
+	tcp_seq t_rtseq;
+	uint64_t t_rtstart_ns;
+	uint8_t t_rxtshift;     /* log2 backoff of REXMT or PERSIST */
+	uint64_t t_rxtstart_ns; /* when the present run of retransmissions began */
+
+	/* congestion control (RFC 5681, 6582), bytes */
+	const struct tcp_congctl *t_congctl;
+	uint32_t snd_cwnd;
+	uint32_t snd_ssthresh;
+	uint32_t t_bytes_acked;
+	tcp_seq snd_recover;
+	uint32_t t_dupacks;
+	uint32_t t_partialacks;
+	uint32_t t_cc[8]; /* the algorithm's own */
+	uint64_t t_lastsend_ns;
+
+	/* reassembly */
+	struct tcp_reassq t_reassq;
+	uint32_t t_reass_bytes;   /* payload */
+	uint32_t t_reass_storage; /* memory held */
+	uint32_t t_reass_segs;
+
+	/* keepalive and limits */
+	uint32_t t_keepinit_s;
+	uint32_t t_keepidle_s;
+	uint32_t t_keepintvl_s;
+	uint32_t t_keepcnt;
+	uint8_t t_keepprobes;
+	uint64_t t_rcvtime_ns; /* last segment from the peer */
+
+	/* receive buffer autotuning */
+	tcp_seq t_rfbuf_seq;
+	uint64_t t_rfbuf_start_ns;
+
+	/* urgent data */
+	uint8_t t_oobflags;
+	uint8_t t_iobc;
+
+	/* challenge ACKs (RFC 5961 §7), per connection */
+	uint64_t t_challenge_start_ns;
+	uint32_t t_challenge_count;
+	uint32_t t_challenge_limit;
+	uint64_t t_oowack_ns; /* last ACK for an out-of-window segment */
+
+	int t_softerror;             /* from ICMP; reported when the connection times out */
+	TAILQ_ENTRY(tcpcb) t_twlist; /* TIME-WAIT, oldest first */
+
+	/* counts for TCP_INFO */
+	uint64_t t_sndbytes;
+	uint64_t t_rcvbytes;
+	uint64_t t_rexmtbytes;
+	uint32_t t_sndrexmitpack;
+	uint32_t t_rcvoopack;
+};
+
+/* t_flags */
+#define TF_ACKNOW 0x0001  /* ACK at once */
+#define TF_DELACK 0x0002  /* ACK owed */
+#define TF_NODELAY 0x0004 /* no Nagle */
+#define TF_SENTFIN 0x0008
+#define TF_REQ_SCALE 0x0010
+#define TF_RCVD_SCALE 0x0020
+#define TF_REQ_TSTMP 0x0040
+#define TF_RCVD_TSTMP 0x0080
+#define TF_SACK_PERMIT 0x0100
+#define TF_MORETOCOME 0x0200 /* the socket layer has more in hand */
+#define TF_FASTRECOVERY 0x0400
+#define TF_FORCE 0x0800 /* persist: send one byte into a closed window */
+#define TF_NEEDOUTPUT 0x1000
+#define TF_SYN_REXMT 0x2000
+#define TF_LASTIDLE 0x4000
+#define TF_TIMEWAITQ 0x8000 /* on the stack's TIME-WAIT list */
+#define TF_RCVDFIN 0x10000  /* the peer's FIN is in sequence */
+#define TF_NEEDFIN 0x20000  /* closed in SYN-RECEIVED: FIN-WAIT-1 once established */
+#define TF_RWAKEUP 0x40000  /* input: sorwakeup is owed at the end of the segment */
+#define TF_WWAKEUP 0x80000  /* input: sowwakeup likewise */
+
+#define TCPOOB_HAVEDATA 0x01
+#define TCPOOB_HADDATA 0x02
+#define TCPOOB_PENDING 0x04 /* the byte before rcv_up has not arrived yet */
+
+#endif /* NETINET_TCP_PCB_H */
