@@ -187,7 +187,10 @@ tcp_test_start(struct tcp_test *tt)
 	nc.nc_domains = tt_domains;
 	nc.nc_nmbufs = 4096;
 	nc.nc_nclusters = 1024;
-	*tt = (struct tcp_test){.tt_wscale = -1, .tt_mss = 1460, .tt_mtu = 1500};
+	*tt = (struct tcp_test){.tt_peeriss = TT_PEERISS,
+	    .tt_wscale = -1,
+	    .tt_mss = 1460,
+	    .tt_mtu = 1500};
 	tt->tt_out = calloc(TT_MAXOUT, sizeof(*tt->tt_out));
 	assert_non_null(tt->tt_out);
 	tt->tt_next = tt_all;
@@ -441,7 +444,7 @@ tt_make_synsent(struct tcp_test *tt)
 	error = soconnect(tt->tt_so, &sa.sa);
 	assert_true(error == 0 || error == BSD_EINPROGRESS);
 	tt->tt_tp = intotcpcb(tt->tt_so->so_pcb);
-	tt->tt_peernxt = TT_PEERISS;
+	tt->tt_peernxt = tt->tt_peeriss;
 }
 
 static void
@@ -457,7 +460,7 @@ static void
 tt_make_synrcvd(struct tcp_test *tt)
 {
 	tt_make_listener(tt);
-	tt->tt_peernxt = TT_PEERISS;
+	tt->tt_peernxt = tt->tt_peeriss;
 	tt_send(tt, TH_SYN);
 	tt->tt_so = TAILQ_FIRST(&tt->tt_listen->so_q0);
 	assert_non_null(tt->tt_so);
