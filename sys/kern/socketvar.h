@@ -130,6 +130,34 @@ int sopoll(struct socket *so, int events);
 bool soreadable(const struct socket *so);
 bool sowritable(const struct socket *so);
 
+/* for a door that moves the bytes itself (uipc_direct.c); none of these sleeps */
+/*
+ * mbufs with room for at most len bytes, to be read into. => *nkvp in: most pieces, out: pieces.
+ * The room may be less than asked for. NULL: no memory. To be given to sodirect_send or _free.
+ */
+struct mbuf *sodirect_room(struct socket *so, size_t len, struct kvec *kv, unsigned *nkvp);
+void sodirect_free(struct mbuf *m);
+/* Sends the first len bytes of the room; consumes m. nam, flags and errors as sosend. */
+int sodirect_send(struct socket *so, struct mbuf *m, size_t len, const struct bsd_sockaddr *nam,
+    int flags);
+/* The front of a received stream, up to the urgent mark, left in place. => pieces, *lenp bytes */
+unsigned sodirect_peek(const struct socket *so, struct kvec *kv, unsigned max, size_t *lenp);
+/* Its first len bytes have been delivered: drops them and tells the protocol. */
+void sodirect_consume(struct socket *so, size_t len);
+/* Takes the urgent byte. => EINVAL none, EWOULDBLOCK announced but not here */
+int sodirect_oob(struct socket *so, uint8_t *byte);
+/*
+ * The first datagram, left in place: sender (sa_len 0: unknown), control bytes, data. *nkvp in:
+ * most pieces. => false: there is none
+ */
+bool sodirect_peekrecord(const struct socket *so, union bsd_sockaddr_any *nam,
+    struct kvec *control, struct kvec *kv, unsigned *nkvp, size_t *lenp);
+void sodirect_droprecord(struct socket *so);
+/* The socket's own name, or the peer's. => ENOTCONN, EINVAL: the protocol has let go */
+int sogetname(struct socket *so, bool peer, union bsd_sockaddr_any *nam);
+/* From now on soclose resets the connection. */
+void soabortive(struct socket *so);
+
 /* for protocols */
 /*
  * A socket for a connection that arrived at head. connstate 0: on so_q0 until soisconnected.
