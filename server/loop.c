@@ -19,6 +19,7 @@ loop_init(struct loop *lp, struct netstack *ns)
 	*lp = (struct loop){.lp_ns = ns, .lp_spin_ns = LOOP_SPIN_DEFAULT_NS};
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		lp->lp_spin_ns = 0;
+	TAILQ_INIT(&lp->lp_tasks);
 	lp->lp_epfd = epoll_create1(EPOLL_CLOEXEC);
 	return lp->lp_epfd < 0 ? -1 : 0;
 }
@@ -59,6 +60,37 @@ loop_del(struct loop *lp, struct loop_source *ls)
 	for (int i = lp->lp_at; i < lp->lp_nbatch; i++) {
 		if (lp->lp_batch[i].data.ptr == ls)
 			lp->lp_batch[i].data.ptr = NULL;
+	}
+}
+
+void
+loop_defer(struct loop *lp, struct loop_task *lt)
+{
+	if (lt->lt_queued)
+		return;
+	lt->lt_queued = true;
+	lt->lt_turn = lp->lp_turn;
+	TAILQ_INSERT_TAIL(&lp->lp_tasks, lt, lt_list);
+}
+
+void
+loop_undefer(struct loop *lp, struct loop_task *lt)
+{
+	if (lt->lt_queued)
+		TAILQ_REMOVE(&lp->lp_tasks, lt, lt_list);
+	lt->lt_queued = false;
+}
+
+/* Those that are queued now; what they queue waits for the next turn. */
+static void
+loop_tasks(struct loop *lp)
+{
+	struct loop_task *lt;
+
+	lp->lp_turn++;
+	while ((lt = TAILQ_FIRST(&lp->lp_tasks)) != NULL && lt->lt_turn != lp->lp_turn) {
+		loop_undefer(lp, lt);
+		lt->lt_run(lt);
 	}
 }
 
@@ -119,7 +151,7 @@ loop_wait(struct loop *lp, bool busy)
 	uint64_t now_ns;
 	int n;
 
-	if (deadline_ns <= lp->lp_ns->ns_now)
+	if (deadline_ns <= lp->lp_ns->ns_now || !TAILQ_EMPTY(&lp->lp_tasks))
 		return loop_poll(lp, 0);
 	if (busy && loop_should_spin(lp)) {
 		n = loop_spin(lp, deadline_ns);
@@ -154,6 +186,7 @@ loop_run(struct loop *lp)
 	while (!lp->lp_stop) {
 		netstack_enter(lp->lp_ns, host_linux_now_ns());
 		netstack_run(lp->lp_ns);
+		loop_tasks(lp);
 		if (lp->lp_stop)
 			break;
 		n = loop_wait(lp, n > 0);

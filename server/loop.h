@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+#include "kern/queue.h"
+
 struct netstack;
 
 #define LOOP_MAXEVENTS 64
@@ -26,8 +28,22 @@ struct loop_source {
 	void *ls_arg;
 };
 
+/*
+ * Something to do once, after the stack has run and before the loop waits: so that what many
+ * packets of a turn cause is done in one go.
+ */
+struct loop_task {
+	TAILQ_ENTRY(loop_task) lt_list;
+	void (*lt_run)(struct loop_task *lt);
+	bool lt_queued;
+	uint64_t lt_turn; /* in which it was queued */
+};
+TAILQ_HEAD(loop_task_list, loop_task);
+
 struct loop {
 	struct netstack *lp_ns;
+	struct loop_task_list lp_tasks;
+	uint64_t lp_turn;
 	int lp_epfd;
 	bool lp_stop;
 	/* the batch being handed out, so that a source that goes is not called any more */
@@ -49,6 +65,11 @@ int loop_add(struct loop *lp, struct loop_source *ls, uint32_t events);
 void loop_events(struct loop *lp, struct loop_source *ls, uint32_t events);
 /* Takes ls out; it will not be called again. Does not close the descriptor. */
 void loop_del(struct loop *lp, struct loop_source *ls);
+
+/* Has lt_run called in this turn. One that defers itself again is called in the next. */
+void loop_defer(struct loop *lp, struct loop_task *lt);
+/* => it will not be called. */
+void loop_undefer(struct loop *lp, struct loop_task *lt);
 
 /* Runs until loop_stop. => -1 when waiting failed (errno). */
 int loop_run(struct loop *lp);
