@@ -93,7 +93,6 @@ ether_send(struct ifnet *ifp, struct mbuf *m, const uint8_t dhost[6], uint16_t t
 	memcpy(eh.ether_dhost, dhost, ETHER_ADDR_LEN);
 	memcpy(eh.ether_shost, ifp->if_lladdr, ETHER_ADDR_LEN);
 	ether_emit(m->m_data, &eh);
-	m->m_pkthdr.csum_start = (uint16_t)(m->m_pkthdr.csum_start + ETHER_HDR_LEN);
 	return if_transmit(ifp, m);
 }
 
