@@ -12,12 +12,9 @@
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
-#include "net/if.h"
 #include "netinet/tcp_congctl.h"
 #include "netinet/tcp_var.h"
 #include "wire/tcp_seq.h"
-
-#define TCP_PACKET_MAX 65535u /* network header included */
 
 struct tcp_plan {
 	struct sockbuf *pl_sb; /* NULL: the socket is gone (TIME-WAIT) */
@@ -112,14 +109,10 @@ tcp_fin_fits(const struct tcpcb *tp, const struct tcp_plan *pl)
 static uint32_t
 tcp_burst_max(const struct tcpcb *tp)
 {
-	const struct ifnet *ifp = tp->t_inpcb->inp_route.ro_ifp;
-	uint32_t max = TCP_PACKET_MAX, hdrs = TCP_HDR_LEN_MAX + tp->t_inpcb->inp_af->af_hdrlen;
+	uint32_t max = tp->t_tsomax, hdrs = TCP_HDR_LEN_MAX + tp->t_inpcb->inp_af->af_hdrlen;
 
-	if (tp->t_ns->ns_tcp->tcps_sysctl.tso == 0 || SEQ_GT(tp->snd_up, tp->snd_una) ||
-	    tp->t_maxseg > UINT16_MAX)
+	if (tp->t_ns->ns_tcp->tcps_sysctl.tso == 0 || SEQ_GT(tp->snd_up, tp->snd_una))
 		return tp->t_maxseg;
-	if (ifp != NULL && ifp->if_tsomax != 0)
-		max = KERN_MIN(max, ifp->if_tsomax);
 	return max > hdrs + tp->t_maxseg ? max - hdrs : tp->t_maxseg;
 }
 
@@ -405,6 +398,8 @@ tcp_count_sent(struct tcpcb *tp, const struct tcp_plan *pl)
 	if (pl->pl_len == 0) {
 		if ((pl->pl_flags & (TH_SYN | TH_FIN)) != 0)
 			TCPSTAT_INC(ns, sndctrl);
+		else if (SEQ_GT(tp->snd_up, tp->snd_max))
+			TCPSTAT_INC(ns, sndurg);
 		else if (tcp_wants_ack(tp))
 			TCPSTAT_INC(ns, sndacks);
 		else
@@ -555,6 +550,7 @@ tcp_output_segment(struct tcpcb *tp, struct tcp_plan *pl)
 	tcp_count_sent(tp, pl);
 	tcp_advance(tp, pl);
 	in_pcb_txinfo(tp->t_inpcb, IPPROTO_TCP, &tx);
+	tx.tx_df = true; /* RFC 1191 */
 	error = tcp_transmit(m, tp->t_inpcb->inp_af, &tx, &th, &to, (uint16_t)tp->t_maxseg);
 	if (error == 0) {
 		tcp_acked(tp);

@@ -23,9 +23,9 @@ typedef uint32_t tcp_seq;
 
 #define TCP_MAXWIN 65535u
 #define TCP_MAX_WINSHIFT 14
-#define TCP_MSS_DEFAULT 536u /* RFC 9293 §3.7.1: when the peer names none */
-#define TCP_MSS_FLOOR 216u   /* smaller offers are raised to this (net.inet.tcp.minmss) */
-#define TCP_MAXBURST_BYTES 65535u
+#define TCP_MSS_DEFAULT 536u   /* RFC 9293 §3.7.1: when the peer names none */
+#define TCP_MSS_FLOOR 216u     /* smaller offers are raised to this (net.inet.tcp.minmss) */
+#define TCP_PACKET_MAX 65535u  /* bytes of a network packet with all its headers */
 #define TCP_MAXRXTSHIFT 12u    /* retransmissions before giving up (RFC 9293 §3.8.3, R2) */
 #define TCP_MAXRXTSHIFT_SYN 6u /* the same for a SYN */
 #define TCP_MAXRXTSHIFT_SYNACK 5u
@@ -85,6 +85,7 @@ struct tcpcb {
 	uint32_t t_ourmss;  /* what we announced */
 	uint32_t t_peermss; /* what the peer announced, or the default */
 	uint32_t t_usermss; /* TCP_MAXSEG; 0: none */
+	uint32_t t_tsomax;  /* bytes of the largest packet for the interface to cut up */
 	uint32_t t_pmtu;    /* from ICMP; 0: the interface's */
 
 	/* timestamps (RFC 7323) */

@@ -217,9 +217,14 @@ tcp_mss_update(struct tcpcb *tp)
 	struct inpcb *inp = tp->t_inpcb;
 	uint32_t mtu = 0, mss = KERN_MAX(tp->t_peermss, tp->t_ns->ns_tcp->tcps_sysctl.minmss);
 	bool direct;
+	const struct ifnet *ifp = inp->inp_af->af_route(tp->t_ns, &inp->inp_faddr, &mtu, &direct);
 
-	if (inp->inp_af->af_route(tp->t_ns, &inp->inp_faddr, &mtu, &direct) != NULL)
+	tp->t_tsomax = TCP_PACKET_MAX;
+	if (ifp != NULL) {
 		mss = KERN_MIN(mss, tcp_mtu_to_mss(tp, mtu));
+		if (ifp->if_tsomax != 0)
+			tp->t_tsomax = KERN_MIN(ifp->if_tsomax, TCP_PACKET_MAX);
+	}
 	if (tp->t_pmtu != 0)
 		mss = KERN_MIN(mss, tcp_mtu_to_mss(tp, tp->t_pmtu));
 	if (tp->t_usermss != 0)
@@ -277,6 +282,7 @@ tcp_respond_endpoints(struct netstack *ns, struct tcpcb *tp, const struct tcp_se
 {
 	if (tp != NULL) {
 		in_pcb_txinfo(tp->t_inpcb, IPPROTO_TCP, tx);
+		tx->tx_df = true;
 		th->th_sport = tp->t_inpcb->inp_lport;
 		th->th_dport = tp->t_inpcb->inp_fport;
 		return;

@@ -213,7 +213,7 @@ wire_output(struct mbuf *m, const struct in_txinfo *tx)
 	assert_non_null(pkt);
 	assert_int_equal(tx->tx_src.ia_w[0], WIRE_ADDR(from));
 	assert_int_equal(tx->tx_dst.ia_w[0], WIRE_ADDR(1 - from));
-	assert_true((flags & M_CSUM_NEEDED) != 0);
+	assert_true((flags & M_CSUM_NEEDED) != 0 && tx->tx_df);
 	assert_int_equal(m->m_pkthdr.csum_offset, TCP_OFF_SUM);
 	m_copydata(m, 0, len, pkt);
 	m_freem(m);
