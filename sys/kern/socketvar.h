@@ -150,8 +150,8 @@ int sodirect_oob(struct socket *so, uint8_t *byte);
  * The first datagram, left in place: sender (sa_len 0: unknown), control bytes, data. *nkvp in:
  * most pieces. => false: there is none
  */
-bool sodirect_peekrecord(const struct socket *so, union bsd_sockaddr_any *nam,
-    struct kvec *control, struct kvec *kv, unsigned *nkvp, size_t *lenp);
+bool sodirect_peekrecord(const struct socket *so, union bsd_sockaddr_any *nam, struct kvec *control,
+    struct kvec *kv, unsigned *nkvp, size_t *lenp);
 void sodirect_droprecord(struct socket *so);
 /* The socket's own name, or the peer's. => ENOTCONN, EINVAL: the protocol has let go */
 int sogetname(struct socket *so, bool peer, union bsd_sockaddr_any *nam);
