@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The assembled stack as an embedder sees it: text, settings, packets in and out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <rumpus/abi.h>
+#include <rumpus/stack.h>
+
+#include "kern/cdefs.h"
+#include "kern/netstack.h"
+#include "kern/testutil.h"
+#include "wire/cksum.h"
+#include "wire/icmp4.h"
+#include "wire/ipv4.h"
+
+/* The last packet that an instance sent. */
+struct sent {
+	unsigned n;
+	size_t len;
+	uint8_t bytes[2000];
+};
+
+static void
+keep(void *arg, const uint8_t *packet, size_t len)
+{
+	struct sent *s = arg;
+
+	assert_true(len <= sizeof(s->bytes));
+	s->n++;
+	s->len = len;
+	memcpy(s->bytes, packet, len);
+}
+
+static struct netstack *
+instance(uint8_t seed)
+{
+	struct rumpus_config rc = {.rc_now_ns = NSEC_PER_SEC,
+	    .rc_nmbufs = 512,
+	    .rc_nclusters = 128};
+	struct netstack *ns;
+
+	memset(rc.rc_seed, seed, sizeof(rc.rc_seed));
+	ns = rumpus_create(&rc);
+	assert_non_null(ns);
+	return ns;
+}
+
+static void
+test_addresses_and_routes(void **state)
+{
+	static const char *const bad[] = {"", "10.0.0.1/", "10.0.0.1/33", "10.0.0/24",
+	    "10.0.0.1/2x", "10.0.0.1/-1", "1.2.3.4.5/8", "255.255.255.255/32", "224.0.0.1/24",
+	    "10.0.0.0/24", "10.0.0.255/24", "127.0.0.9/8", "0.0.0.0/0",
+	    "10.0.0.1000000000000000000000/24"};
+	struct netstack *ns = instance(1);
+	struct sent sent = {0};
+	unsigned i;
+
+	(void)state;
+	assert_int_equal(rumpus_addr_add(ns, "ppp0", "10.0.0.1/24"), BSD_ENXIO);
+	assert_int_equal(rumpus_ptp_attach(ns, "ppp0", 100, keep, &sent), BSD_EINVAL);
+	assert_int_equal(rumpus_ptp_attach(ns, "", 1500, keep, &sent), BSD_EINVAL);
+	assert_int_equal(rumpus_ptp_attach(ns, "a-name-that-is-long", 1500, keep, &sent),
+	    BSD_EINVAL);
+	assert_int_equal(rumpus_ptp_attach(ns, "ppp0", 1500, keep, &sent), 0);
+	assert_int_equal(rumpus_ptp_attach(ns, "ppp0", 1500, keep, &sent), BSD_EEXIST);
+	for (i = 0; i < nitems(bad); i++)
+		if (rumpus_addr_add(ns, "ppp0", bad[i]) != BSD_EINVAL)
+			fail_msg("\"%s\" was taken", bad[i]);
+	assert_int_equal(rumpus_addr_add(ns, "ppp0", "10.0.0.1/24"), 0);
+	assert_int_equal(rumpus_addr_add(ns, "ppp0", "10.0.0.1/24"), BSD_EEXIST);
+	assert_int_equal(rumpus_route_add(ns, "default", "10.9.0.1"), BSD_ENETUNREACH);
+	assert_int_equal(rumpus_route_add(ns, "default", "nobody"), BSD_EINVAL);
+	assert_int_equal(rumpus_route_add(ns, "10.1.0.1/16", "10.0.0.2"), BSD_EINVAL);
+	assert_int_equal(rumpus_route_add(ns, "default", "10.0.0.2"), 0);
+	assert_int_equal(rumpus_route_add(ns, "10.1.0.0/16", "10.0.0.3"), 0);
+	assert_int_equal(rumpus_route_add(ns, "10.1.0.0/16", "10.0.0.3"), BSD_EEXIST);
+	assert_int_equal(rumpus_route_del(ns, "10.1.0.0/16"), 0);
+	assert_int_equal(rumpus_route_del(ns, "10.1.0.0/16"), BSD_ESRCH);
+	/* Not by hand: the connected route. */
+	assert_int_equal(rumpus_route_del(ns, "10.0.0.0/24"), BSD_ESRCH);
+	assert_int_equal(rumpus_addr_del(ns, "ppp0", "10.0.0.1/24"), 0);
+	assert_int_equal(rumpus_addr_del(ns, "ppp0", "10.0.0.1/24"), BSD_EADDRNOTAVAIL);
+	/* The default route went with the address it relied on. */
+	assert_int_equal(rumpus_route_del(ns, "default"), BSD_ESRCH);
+	assert_int_equal(rumpus_if_up(ns, "ppp0", false), 0);
+	assert_int_equal(rumpus_if_up(ns, "ppp1", false), BSD_ENXIO);
+	test_pools_empty(ns);
+	rumpus_destroy(ns);
+}
+
+static void
+test_sysctls(void **state)
+{
+	struct netstack *ns = instance(1);
+	uint64_t value;
+
+	(void)state;
+	assert_int_equal(rumpus_sysctl_set(ns, "net.inet.ip.ttl", "17"), 0);
+	assert_int_equal(rumpus_sysctl_get(ns, "net.inet.ip.ttl", &value), 0);
+	assert_int_equal(value, 17);
+	assert_int_equal(rumpus_sysctl_set(ns, "net.inet.ip.ttl", "0"), BSD_EINVAL);
+	assert_int_equal(rumpus_sysctl_set(ns, "net.inet.ip.no", "0"), BSD_ENOENT);
+	assert_int_equal(rumpus_sysctl_set(ns, "net.inet.udp.stats.badsum", "0"), BSD_EPERM);
+	assert_int_equal(rumpus_sysctl_get(ns, "net.route.count", &value), 0);
+	assert_int_equal(value, 2); /* 127.0.0.1 and its network */
+	rumpus_destroy(ns);
+}
+
+static size_t
+echo_request(uint8_t *p, size_t len, uint32_t src_be, uint32_t dst_be)
+{
+	struct ipv4_hdr ip = {.ip_len = (uint16_t)(IPV4_HDR_LEN + ICMP4_HDR_LEN + len),
+	    .ip_ttl = 9,
+	    .ip_p = IPV4_PROTO_ICMP,
+	    .ip_src_be = src_be,
+	    .ip_dst_be = dst_be};
+	struct icmp4_hdr icmp = {.icmp_type = ICMP4_ECHO, .icmp_id = 3, .icmp_seq = 4};
+	uint8_t *q = p + IPV4_HDR_LEN;
+
+	memset(q + ICMP4_HDR_LEN, 0x33, len);
+	icmp4_emit(q, &icmp);
+	icmp.icmp_sum = cksum_finish(cksum_partial(q, ICMP4_HDR_LEN + len, 0));
+	icmp4_emit(q, &icmp);
+	ipv4_emit(p, &ip);
+	return ip.ip_len;
+}
+
+/* Packets in, packets out, and the same again gives the same. */
+static void
+test_ping_by_packets(void **state)
+{
+	const uint32_t us = ipv4_addr_be(10, 0, 0, 1), peer = ipv4_addr_be(10, 0, 0, 2);
+	struct sent sent[2] = {{0}};
+	uint8_t packet[1500];
+	struct netstack *ns;
+	size_t len;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		ns = instance(7);
+		assert_int_equal(rumpus_ptp_attach(ns, "ppp0", 1500, keep, &sent[i]), 0);
+		assert_int_equal(rumpus_addr_add(ns, "ppp0", "10.0.0.1/24"), 0);
+		rumpus_enter(ns, 2 * NSEC_PER_SEC);
+		len = echo_request(packet, 700, peer, us);
+		assert_int_equal(rumpus_ptp_input(ns, "ppp0", packet, len), 0);
+		rumpus_run(ns);
+		assert_int_equal(sent[i].n, 1);
+		assert_int_equal(sent[i].len, len);
+		assert_int_equal(sent[i].bytes[IPV4_HDR_LEN], ICMP4_ECHOREPLY);
+		assert_true(ipv4_cksum_ok(sent[i].bytes, IPV4_HDR_LEN));
+		assert_true(icmp4_cksum_ok(sent[i].bytes + IPV4_HDR_LEN, len - IPV4_HDR_LEN));
+		assert_int_equal(rumpus_ptp_input(ns, "lo0", packet, len), BSD_ENXIO);
+		assert_int_equal(rumpus_ptp_input(ns, "ppp0", packet, 1501), BSD_EMSGSIZE);
+		assert_int_equal(rumpus_ptp_input(ns, "ppp0", packet, 0), 0);
+		packet[0] = 0x65;
+		assert_int_equal(rumpus_ptp_input(ns, "ppp0", packet, len), 0);
+		assert_int_equal(ns->ns_drops[DROP_IP_VERSION], 1);
+		assert_int_equal(ns->ns_drops[DROP_IP_SHORT], 1);
+		assert_int_equal(rumpus_deadline(ns), UINT64_MAX);
+		test_pools_empty(ns);
+		rumpus_destroy(ns);
+	}
+	assert_memory_equal(sent[0].bytes, sent[1].bytes, sent[0].len);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_addresses_and_routes),
+	    cmocka_unit_test(test_sysctls),
+	    cmocka_unit_test(test_ping_by_packets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
