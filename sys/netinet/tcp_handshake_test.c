@@ -475,6 +475,9 @@ test_timewait(void **state)
 	answered(&tt, TH_ACK, tp->snd_max, tp->rcv_nxt);
 	tcp_test_advance(&tt, 50000 * MS);
 	assert_true(tcp_test_alive(&tt));
+	seg.th.th_seq -= 10; /* another FIN: answered, no more */
+	tcp_test_input(&tt, &seg);
+	answered(&tt, TH_ACK, tp->snd_max, tp->rcv_nxt);
 	seg = tcp_test_seg(&tt, TH_SYN); /* an old SYN */
 	seg.th.th_seq--;
 	tcp_test_input(&tt, &seg);

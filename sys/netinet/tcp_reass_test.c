@@ -220,6 +220,15 @@ test_storage_limit(void **state)
 	input_at(&tt, 60 * 1001, data, 1000, false);
 	assert_int_equal(tt.tt_ns->ns_drops[DROP_TCP_REASSFULL], 1);
 	tcp_test_end(&tt);
+
+	established(&tt); /* what is not read yet counts as well */
+	input_at(&tt, 0, data, 1000, false);
+	tt.tt_so->so_rcv.sb_mbmax = tt.tt_so->so_rcv.sb_mbcnt + MSIZE;
+	input_at(&tt, 2000, data, 1000, false);
+	assert_int_equal(tt.tt_ns->ns_drops[DROP_TCP_REASSFULL], 1);
+	input_at(&tt, 2000, data, 10, false);
+	assert_int_equal(tt.tt_tp->t_reass_segs, 1);
+	tcp_test_end(&tt);
 }
 
 /* In-order growth behind a hole is one element, of few mbufs. */

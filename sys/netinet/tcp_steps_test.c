@@ -181,9 +181,36 @@ test_trim(void **state)
 	assert_int_equal(tp->snd_una, tp->snd_max);
 	assert_int_equal(tp->rcv_nxt - first, wnd);
 	assert_int_equal(tt.tt_ns->ns_tcp->tcps_stat[TCPSTAT_rcvwinprobe], 1);
+	send_at(&tt, (int32_t)wnd, 0, TH_ACK | TH_FIN); /* a FIN has no room either */
+	assert_int_equal(tp->t_state, TCPS_ESTABLISHED);
 	while (sum < wnd)
 		sum += tcp_test_read(&tt, zeros, sizeof(zeros));
 	memset(zeros, 0, sizeof(zeros));
+	tcp_test_end(&tt);
+}
+
+/* 67, 71: a FIN just behind the window; storage used up although bytes would fit; probes end. */
+static void
+test_edges(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp = start(&tt, TCPS_ESTABLISHED, false);
+	const tcp_seq first = tp->rcv_nxt;
+
+	(void)state;
+	tp->t_keepprobes = 3;
+	tp->rcv_adv = first + 10;
+	send_at(&tt, 0, 10, TH_ACK | TH_FIN);
+	assert_int_equal(tp->rcv_nxt, first + 10);
+	assert_int_equal(tp->t_state, TCPS_ESTABLISHED);
+	assert_int_equal(tp->t_keepprobes, 0);
+	tcp_test_forget(&tt);
+	tp->rcv_adv = first + 1000;
+	tt.tt_so->so_rcv.sb_mbmax = tt.tt_so->so_rcv.sb_mbcnt;
+	send_at(&tt, 10, 10, TH_ACK);
+	assert_int_equal(dropped(&tt, DROP_SOCK_FULL), 1);
+	answered_ack(&tt);
+	assert_int_equal(tp->rcv_nxt, first + 10);
 	tcp_test_end(&tt);
 }
 
@@ -421,6 +448,12 @@ test_window_order(void **state)
 	tcp_test_input(&tt, &seg);
 	assert_int_equal(tp->snd_wnd, 9000);
 	assert_int_equal(tp->max_sndwnd, TT_PEERWIN);
+	/* an old segment that acknowledges moves the left edge alone */
+	assert_int_equal(tcp_test_write(&tt, zeros, 1000), 0);
+	seg = tcp_test_seg(&tt, TH_ACK);
+	tcp_test_input(&tt, &seg);
+	assert_int_equal(tp->snd_una, tp->snd_max);
+	assert_int_equal(tp->snd_wnd, 8000);
 	tcp_test_end(&tt);
 }
 
@@ -481,6 +514,9 @@ test_urgent(void **state)
 	send_urg(&tt, 11, "ij", 65535); /* far beyond, or beyond the window */
 	assert_int_equal(oob(&tt), 0);
 	reads(&tt, "ghij");
+	tt.tt_tp->rcv_adv = tt.tt_tp->rcv_nxt + 100;
+	send_urg(&tt, 13, "kl", 101);
+	assert_int_equal(tt.tt_so->so_oobmark, 0);
 	tcp_test_end(&tt);
 
 	(void)start(&tt, TCPS_ESTABLISHED, false);
@@ -633,6 +669,7 @@ main(void)
 	    cmocka_unit_test(test_acceptability),
 	    cmocka_unit_test(test_out_of_window),
 	    cmocka_unit_test(test_trim),
+	    cmocka_unit_test(test_edges),
 	    cmocka_unit_test(test_paws),
 	    cmocka_unit_test(test_paws_idle),
 	    cmocka_unit_test(test_ts_recent),
