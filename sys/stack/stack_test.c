@@ -12,7 +12,9 @@
 
 #include "kern/cdefs.h"
 #include "kern/netstack.h"
+#include "kern/protosw.h"
 #include "kern/testutil.h"
+#include "netinet/in_var.h"
 #include "wire/cksum.h"
 #include "wire/icmp4.h"
 #include "wire/ipv4.h"
@@ -169,6 +171,41 @@ test_ping_by_packets(void **state)
 	assert_memory_equal(sent[0].bytes, sent[1].bytes, sent[0].len);
 }
 
+static unsigned fail_at;
+static uint64_t fail_left;
+
+static int
+failing_init(struct netstack *ns)
+{
+	int error;
+
+	ns->ns_fault.af_fail_at = fail_at;
+	error = inetdomain.dom_init(ns);
+	fail_left = ns->ns_fault.af_fail_at;
+	ns->ns_fault.af_fail_at = 0;
+	return error;
+}
+
+/* Each allocation of the domain's making fails in turn: no stack, and nothing left over. */
+static void
+test_init_nomem(void **state)
+{
+	const struct domain dom = {.dom_init = failing_init, .dom_fini = inetdomain.dom_fini};
+	const struct domain *const domains[] = {&dom, NULL};
+	struct netstack_config nc = test_config();
+	struct netstack *ns = NULL;
+
+	(void)state;
+	nc.nc_domains = domains;
+	for (fail_at = 1; ns == NULL; fail_at++) {
+		assert_true(fail_at < 100);
+		ns = netstack_create(&nc);
+		assert_true((ns != NULL) == (fail_left != 0));
+	}
+	assert_true(fail_at > 10);
+	netstack_destroy(ns);
+}
+
 int
 main(void)
 {
@@ -176,6 +213,7 @@ main(void)
 	    cmocka_unit_test(test_addresses_and_routes),
 	    cmocka_unit_test(test_sysctls),
 	    cmocka_unit_test(test_ping_by_packets),
+	    cmocka_unit_test(test_init_nomem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
