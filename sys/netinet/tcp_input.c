@@ -18,9 +18,6 @@
 
 #include "kern/names.h"
 
-/* One ACK in this time for segments out of the window (per connection). */
-#define TCP_OOWACK_NS (500 * NSEC_PER_MSEC)
-
 static bool
 tcp_cksum_ok(const struct mbuf *m, const struct in_rxinfo *rx)
 {
@@ -293,6 +290,19 @@ tcp_segment_arrives(struct tcpcb *tp, struct tcp_segment *seg)
 	return tcp_run_steps(tp, seg, 0);
 }
 
+bool
+tcp_oowack_allowed(struct tcpcb *tp)
+{
+	const uint64_t now = tp->t_ns->ns_now;
+
+	if (tp->t_oowack_ns != 0 && now - tp->t_oowack_ns < TCP_OOWACK_NS) {
+		TCPSTAT_INC(tp->t_ns, oowacklimit);
+		return false;
+	}
+	tp->t_oowack_ns = now;
+	return true;
+}
+
 /*
  * Is an ACK due for a segment that the window does not take? At once for old data, whose sender
  * must have missed our ACK; else once in TCP_OOWACK_NS, lest two ends answer each other for ever.
@@ -301,16 +311,10 @@ static bool
 tcp_oowack_due(struct tcpcb *tp, const struct tcp_segment *seg)
 {
 	const bool occupies = seg->ts_len > 0 || (seg->ts_flags & TH_FIN) != 0;
-	const uint64_t now = tp->t_ns->ns_now;
 
 	if (occupies && (seg->ts_flags & TH_SYN) == 0 && SEQ_LT(seg->ts_seq, tp->rcv_nxt))
 		return true;
-	if (tp->t_oowack_ns != 0 && now - tp->t_oowack_ns < TCP_OOWACK_NS) {
-		TCPSTAT_INC(tp->t_ns, oowacklimit);
-		return false;
-	}
-	tp->t_oowack_ns = now;
-	return true;
+	return tcp_oowack_allowed(tp);
 }
 
 /*

@@ -40,6 +40,11 @@ tcp_rcvwnd(const struct tcpcb *tp)
 	return SEQ_GT(tp->rcv_adv, tp->rcv_nxt) ? tp->rcv_adv - tp->rcv_nxt : 0;
 }
 
+/* tcp_input.c */
+#define TCP_OOWACK_NS (500 * NSEC_PER_MSEC)
+/* One answer in TCP_OOWACK_NS to what is out of the window. => true: it is this one */
+bool tcp_oowack_allowed(struct tcpcb *tp);
+
 /* tcp_handshake.c */
 /*
  * Our SYN is acknowledged and the peer's known: everything that begins with a connection, and the

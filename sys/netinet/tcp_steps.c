@@ -117,10 +117,8 @@ static struct tcp_verdict
 tcp_syn_again(struct tcpcb *tp, struct tcp_segment *seg)
 {
 	if ((seg->ts_flags & TH_ACK) == 0) {
-		if (tp->t_oowack_ns != 0 &&
-		    tp->t_ns->ns_now - tp->t_oowack_ns < 500 * NSEC_PER_MSEC)
+		if (!tcp_oowack_allowed(tp))
 			return tcp_verdict_drop(DROP_TCP_DUPLICATE);
-		tp->t_oowack_ns = tp->t_ns->ns_now;
 		tp->snd_nxt = tp->snd_una;
 		tp->t_rtttiming = false;
 		return tcp_verdict(TCP_DROP, DROP_TCP_DUPLICATE, TV_OUTPUT | TV_ACKNOW);
