@@ -6,6 +6,7 @@
 
 int calls_argc;
 char **calls_argv;
+void *volatile calls_null, *volatile calls_wild = (void *)16;
 
 const char *
 calls_errname(int error)

@@ -30,6 +30,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/sockios.h>
 
 /* calls_host.c: the host's own calls, never the stack's. */
 void host_pipe(int fd[2]);
@@ -59,6 +60,9 @@ struct calls_case {
 extern const struct calls_case calls_cases[];
 extern int calls_argc;
 extern char **calls_argv; /* what follows the case's name */
+
+/* Addresses that nothing lies at; the compiler may not know. */
+extern void *volatile calls_null, *volatile calls_wild;
 
 /* Runs a call and prints it with its result. */
 #define DO(call) calls_say(#call, (long)(call))
