@@ -335,6 +335,30 @@ test_autotuning_off(void **state)
 	wire_end(&w);
 }
 
+/* One packet handed down stands for many segments, unless net.inet.tcp.tso says no. */
+static void
+test_large_segments(void **state)
+{
+	(void)state;
+	for (unsigned tso = 0; tso < 2; tso++) {
+		struct wire w;
+		struct socket *so[2];
+		struct flow f[2];
+
+		wire_start(&w, START_NS);
+		assert_int_equal(sysctl_set_u64(w.w_ns[0], "net.inet.tcp.tso", tso), 0);
+		wire_pair(&w, so);
+		flows_init(&w, so, f, 1000000, 0);
+		flows_run(f, MINUTE_NS);
+		uint64_t packets = w.w_ns[0]->ns_tcp->tcps_stat[TCPSTAT_sndpack];
+		if (tso != 0)
+			assert_true(packets < 1000000 / 1448 / 2);
+		else
+			assert_true(packets >= 1000000 / 1448);
+		wire_end(&w);
+	}
+}
+
 /* -- windows --------------------------------------------------------------------------------- */
 
 static size_t
@@ -729,6 +753,7 @@ main(void)
 	    cmocka_unit_test(test_sequence_wrap),
 	    cmocka_unit_test(test_autotuning),
 	    cmocka_unit_test(test_autotuning_off),
+	    cmocka_unit_test(test_large_segments),
 	    cmocka_unit_test(test_zero_window),
 	    cmocka_unit_test(test_lost_window_update),
 	    cmocka_unit_test(test_persist_orphan),
