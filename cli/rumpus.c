@@ -58,8 +58,10 @@ choose_server(const char *where)
 	char url[512];
 	int n;
 
-	if (where == NULL)
-		return getenv("RUMP_SERVER") != NULL;
+	if (where == NULL) {
+		where = getenv("RUMP_SERVER");
+		return where != NULL && *where != '\0';
+	}
 	n = snprintf(url, sizeof(url), "%s%s", strstr(where, "://") == NULL ? "unix://" : "",
 	    where);
 	return n < (int)sizeof(url) && setenv("RUMP_SERVER", url, 1) == 0;
