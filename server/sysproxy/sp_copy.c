@@ -131,7 +131,7 @@ sp_socket_copyout(struct vmspace *vm, const struct kvec *kv, unsigned nkv, uint6
 
 	hdr.rsp_reqno = ss->ss_reqno++;
 	memcpy(frame + 1, kv, nkv * sizeof(*kv));
-	return sp_tx_frame(ss, &hdr, frame, nkv + 1);
+	return sp_tx_frame_held(ss, &hdr, frame, nkv + 1);
 }
 
 static int

@@ -52,6 +52,7 @@ sp_session_close(struct sp_session *ss)
 
 	(void)sp_tx_flush(ss);
 	ss->ss_phase = SP_DEAD;
+	loop_undefer(sp->sp_loop, &ss->ss_txtask);
 	loop_del(sp->sp_loop, &ss->ss_src);
 	(void)close(ss->ss_src.ls_fd);
 	ss->ss_src.ls_fd = -1;
@@ -109,6 +110,7 @@ sp_session_alloc(struct sp_server *sp, int fd)
 	ss->ss_src = (struct loop_source){.ls_fd = fd, .ls_ready = sp_session_ready, .ls_arg = ss};
 	ss->ss_peerpid = sp->sp_local ? sp_peer_pid(fd) : 0;
 	ss->ss_vm = ss->ss_peerpid > 0;
+	ss->ss_txtask.lt_run = sp_tx_turn;
 	waitq_init(&ss->ss_txwait);
 	LIST_INIT(&ss->ss_pulls);
 	TAILQ_INIT(&ss->ss_preforks);
@@ -122,7 +124,7 @@ sp_session_start(struct sp_server *sp, int fd)
 	struct sp_session *ss = sp_session_alloc(sp, fd);
 
 	if (ss == NULL || send(fd, banner, sizeof(banner) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ||
-	    loop_add(sp->sp_loop, &ss->ss_src, EPOLLIN | EPOLLRDHUP) != 0) {
+	    loop_add(sp->sp_loop, &ss->ss_src, SP_EVENTS) != 0) {
 		sp->sp_stat.sps_refused++;
 		(void)close(fd);
 		if (ss != NULL) {

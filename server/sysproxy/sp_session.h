@@ -23,9 +23,11 @@ struct sp_session;
 #define SP_RXBUF (64u * 1024)       /* receive buffer of a session */
 #define SP_TXBUF (64u * 1024)       /* queued output beyond which calls wait */
 #define SP_TXBUF_HARD (256u * 1024) /* and beyond which the connection is closed */
-#define SP_COMM_MAX 4096u           /* longest program name taken in a handshake */
-#define SP_PREFORKS_MAX 16u         /* preforks of a client not yet claimed */
-#define SP_READS_A_TURN 8           /* reads of one session before others get their turn */
+#define SP_TXHOLD (8u * 1024)       /* longest frame that is held back for the next */
+#define SP_EVENTS (EPOLLIN | EPOLLRDHUP)
+#define SP_COMM_MAX 4096u   /* longest program name taken in a handshake */
+#define SP_PREFORKS_MAX 16u /* preforks of a client not yet claimed */
+#define SP_READS_A_TURN 8   /* reads of one session before others get their turn */
 
 struct sp_stat {
 	uint64_t sps_clients; /* connections accepted */
@@ -101,6 +103,8 @@ struct sp_session {
 	size_t ss_txhead;
 	size_t ss_txtail;
 	size_t ss_txsize;
+	bool ss_txheld; /* the queue is not stuck but held back until the end of the turn */
+	struct loop_task ss_txtask;
 	struct waitq ss_txwait;
 
 	uint64_t ss_reqno;
@@ -127,6 +131,10 @@ void sp_rx_ready(struct sp_session *ss);
  * => BSD_EINTR: the connection is gone.
  */
 int sp_tx_frame(struct sp_session *ss, struct rumpsp_hdr *hdr, const struct kvec *kv, unsigned nkv);
+/* The same for a frame that another one will follow in the same turn, most likely. */
+int sp_tx_frame_held(struct sp_session *ss, struct rumpsp_hdr *hdr, const struct kvec *kv,
+    unsigned nkv);
+void sp_tx_turn(struct loop_task *lt);
 /* Sends what is queued. => false: the connection failed. */
 bool sp_tx_flush(struct sp_session *ss);
 int sp_tx_error(struct sp_session *ss, uint64_t reqno, enum rumpsp_error error);
