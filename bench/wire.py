@@ -235,12 +235,15 @@ class Wire:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        for server in self.servers:
-            server.stop()
+    def __exit__(self, kind, *_):
+        ended = [(server, server.stop()) for server in self.servers]
+        words = [f"rumpusd ended with status {status}: {server.text().strip()[-4000:]}"
+                 for server, status in ended if status not in (0, -signal.SIGKILL)]
         for host in self.hosts:
             host.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
+        if words and kind is None:
+            raise Failed("; ".join(words))
 
 
 # --- programs -----------------------------------------------------------------------------------

@@ -16,13 +16,69 @@ import libe2e
 import wire
 from libe2e import equal, expect, test
 
-TOPICS = ("socket", "data", "dgram", "opt", "wait", "fd", "proc")
+TOPICS = ("socket", "data", "dgram", "opt", "wait", "fd", "proc", "peer")
 LIMIT_S = 30
-NOBODY = "10.73.0.99"
+NOBODY, BROADCAST = "10.73.0.99", "10.73.0.255"
 
-# topic/case: {line of Linux: (line of the stack, why)}; "line #2" is the second such line.
-DIFFERENCES = {
-}
+# Why the stack differs; under it: topic/case, call (the second of its kind is "call #2"), what
+# Linux gives, what the stack gives. Engine names where only one of them differs.
+DIFFERENCES = (
+)
+
+# What a Linux host does on its end: told by the first line of a connection. Datagrams are echoed.
+PEER = """
+import socket, struct, sys, threading
+def serve(c, addr):
+    f = c.makefile("rb", buffering=0)
+    what = f.readline().split()
+    if what[0] == b"echo":
+        while (data := c.recv(65536)):
+            c.sendall(data)
+    elif what[0] == b"reset":
+        c.sendall(b"before")
+        f.readline()
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    elif what[0] == b"close":
+        c.sendall(b"bye")
+    elif what[0] == b"unread":
+        while not c.recv(1, socket.MSG_PEEK):
+            pass
+    elif what[0] == b"count":
+        n = 0
+        while (data := c.recv(65536)):
+            n += len(data)
+        c.sendall(b"%d" % n)
+    elif what[0] == b"urgent":
+        c.send(b"abcX", socket.MSG_OOB)
+        f.readline()
+        c.sendall(b"def")
+        p = __import__("select").poll()
+        p.register(c, 2)
+        p.poll(5000)
+        c.sendall(c.recv(1, socket.MSG_OOB) + c.recv(1))
+    elif what[0] == b"call":
+        d = socket.create_connection((addr[0], int(what[1])), 5)
+        d.sendall(b"hello")
+        while (data := d.recv(100)):
+            c.sendall(data)
+        d.close()
+    f.close()
+    c.close()
+s = socket.create_server(("0.0.0.0", 0))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 400000)
+u.bind(s.getsockname())
+def datagrams():
+    while True:
+        try:
+            u.sendto(*u.recvfrom(65536))
+        except OSError:
+            pass
+threading.Thread(target=datagrams, daemon=True).start()
+print("listening 0.0.0.0", s.getsockname()[1], flush=True)
+while True:
+    threading.Thread(target=serve, args=s.accept(), daemon=True).start()
+"""
 
 
 def cases(topic):
@@ -30,9 +86,9 @@ def cases(topic):
                           stdout=subprocess.PIPE).stdout.split()
 
 
-def run(endpoint, topic, case):
-    """The lines that a case prints, and how it ended."""
-    process = endpoint.popen(f"calls_{topic}", case, NOBODY, stdin=subprocess.DEVNULL,
+def run(endpoint, topic, case, *args):
+    """What a case prints, and how it ended: [call, result] each."""
+    process = endpoint.popen(f"calls_{topic}", case, *args, stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         out, _ = process.communicate(timeout=LIMIT_S)
@@ -40,67 +96,87 @@ def run(endpoint, topic, case):
         process.kill()
         out, _ = process.communicate()
         out += f"did not end within {LIMIT_S} s\n"
-    ended = process.returncode
-    ended = f"signal {signal.Signals(-ended).name}" if ended < 0 else f"exit {ended}"
-    return numbered(out.splitlines() + [ended])
+    code = process.returncode
+    code = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+    return numbered(out.splitlines() + [f"the program -> {code}"])
 
 
 def numbered(lines):
     """The second "x" becomes "x #2"."""
     seen = {}
     for line in lines:
-        seen[line] = seen.get(line, 0) + 1
-        yield line if seen[line] == 1 else f"{line} #{seen[line]}"
+        call, _, result = line.partition(" -> ")
+        seen[call] = seen.get(call, 0) + 1
+        yield [call if seen[call] == 1 else f"{call} #{seen[call]}", result]
 
 
-def bare(line):
-    return line.rsplit(" #", 1)[0] if line else line
+def known(name, engine):
+    """{call: (what Linux gives, what the stack gives)}"""
+    return {call: (native, stack) for _, rows in DIFFERENCES
+            for case, call, native, stack, *only in rows
+            if case == name and (not only or engine in only)}
 
 
-def compare(name, native, stack):
-    """What is wrong with the stack's lines, as text; empty: nothing."""
-    known = dict(DIFFERENCES.get(name, {}))
+def compare(name, engine, native, stack):
+    """What is wrong with the stack's results, as text; empty: nothing."""
+    table = known(name, engine)
     wrong = []
-    for want, got in itertools.zip_longest(native, stack):
-        if want in known:
-            want = known.pop(want)[0]
-            if bare(want) != bare(got):
-                wrong.append(f"known to be: {want}\n   is now: {got}")
-        elif bare(want) != bare(got):
-            wrong.append(f"Linux: {want}\n stack: {got}")
-    wrong += [f"a known difference was not seen: {line}" for line in known]
+    for want, got in itertools.zip_longest(native, stack, fillvalue=["(the end)", ""]):
+        if want[0] in table:
+            row = table.pop(want[0])
+            if want[0] != got[0] or (want[1], got[1]) != row:
+                wrong.append(f"{want[0]} -> {want[1]}\n  stack: {got[0]} -> {got[1]}\n  known:"
+                             f" Linux {row[0]}, stack {row[1]}")
+        elif want != got:
+            wrong.append(f"{want[0]} -> {want[1]}\n  stack: {got[0]} -> {got[1]}")
+    wrong += [f"known to differ, and not seen: {call}" for call in table]
     return "\n".join(wrong)
 
 
 class Bench:
-    """One wire and one server for all cases; made when the first needs it."""
+    """One wire, one server and one peer for all cases; made when the first needs them."""
 
     def __init__(self):
         self.wire = self.server = self.before = None
+        self.engine = "socket"
+        self.args = ()
+        self.native = {}
 
     def make(self):
         self.wire = wire.Wire()
         self.server = self.wire.server("a")
         self.before = libe2e.baseline(self.server, self.wire.b)
+        peer = self.wire.b.popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE, text=True)
+        self.args = (NOBODY, wire.LINUX_B, wire.listening(peer), BROADCAST)
 
-    def case(self, topic, case):
+    def use(self, engine):
+        if self.engine != engine:
+            self.server.set(sysproxy__vmcopy=int(engine == "vm"))
+            self.engine = engine
+
+    def case(self, topic, case, engine):
         if self.wire is None:
             self.make()
-        native = run(self.wire.linux("a"), topic, case)
-        wrong = compare(f"{topic}/{case}", native, run(self.server.endpoint, topic, case))
+        self.use(engine)
+        name = f"{topic}/{case}"
+        if name not in self.native:
+            self.native[name] = list(run(self.wire.linux("a"), topic, case, *self.args))
+        stack = run(self.server.endpoint, topic, case, *self.args)
+        wrong = compare(name, engine, self.native[name], stack)
         if not self.server.alive():
             wrong += "\n" + self.server.state()
             self.server = self.wire.server("a")
+            self.engine = "socket"
         expect(not wrong, wrong)
 
 
 bench = Bench()
 
 
-def case_test(topic, case):
-    @test(f"{topic}/{case}")
+def case_test(topic, case, engine):
+    @test(f"{topic}/{case}, engine {engine}")
     def one():
-        bench.case(topic, case)
+        bench.case(topic, case, engine)
 
 
 def lost_client(w):
@@ -143,9 +219,11 @@ def server_lost():
             client.wait()
 
 
-for each_topic in TOPICS:
-    for each_case in cases(each_topic):
-        case_test(each_topic, each_case)
+# Copies of the client's memory go by messages or directly; what does not copy data runs once.
+for each_engine, topics in (("socket", TOPICS), ("vm", ("data", "dgram", "peer"))):
+    for each_topic in topics:
+        for each_case in cases(each_topic):
+            case_test(each_topic, each_case, each_engine)
 
 
 @test("nothing is left in the server after all of them")

@@ -115,11 +115,13 @@ def stack_to_nc():
         there, back = noise(200_000, b"there"), noise(100_000, b"back")
         with open(f"{w.folder}/back", "wb") as f:
             f.write(back)
-        with open(f"{w.folder}/back", "rb") as f:
-            nc = w.b.popen(["nc", "-vnlN", wire.LINUX_B, "7000"], stdin=f, stdout=PIPE, stderr=PIPE)
+        with open(f"{w.folder}/back", "rb") as f, open(f"{w.folder}/got", "wb") as out:
+            nc = w.b.popen(["nc", "-vnlN", wire.LINUX_B, "7000"], stdin=f, stdout=out, stderr=PIPE)
         expect(b"istening" in nc.stderr.readline(), "nc does not listen")
         equal(talk(server, wire.LINUX_B, 7000, there), (0, back, ""), "talk")
-        out, _ = nc.communicate(timeout=30)
+        nc.communicate(timeout=30)
+        with open(f"{w.folder}/got", "rb") as f:
+            out = f.read()
         expect(out == there, f"nc got {len(out)} of {len(there)} bytes, or others")
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # timeout: 240
 """The study's pair is byte-exact in every mode: both ways at once, random writes and reads."""
+import subprocess
 import sys
 
 import libe2e
@@ -48,6 +49,49 @@ def sends_per_copyin(server, peer):
 def native():
     with wire.Wire() as w:
         both_roles(w.linux("a"), w.linux("b"))
+
+
+FLIPPER = """
+import socket, sys, threading
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+print("listening 127.0.0.1", listener.getsockname()[1], flush=True)
+one = listener.accept()[0]
+two = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+def pump(a, b, flip):
+    seen = 0
+    try:
+        while data := bytearray(a.recv(4096)):
+            if seen <= flip < seen + len(data):
+                data[flip - seen] ^= 0x10
+            seen += len(data)
+            b.sendall(data)
+        b.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+other = threading.Thread(target=pump, args=(one, two, -1))
+other.start()
+pump(two, one, 123456)
+other.join()
+"""
+
+
+@test("one bit that flips on the way is found, and its place is told")
+def flipped():
+    with wire.Wire() as w:
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        end = wire.Endpoint("127.0.0.1", w.a, "", {})
+        out = end.popen("writeserver", "-a", "127.0.0.1", "-p", "0", **pipes)
+        flipper = w.a.popen([sys.executable, "-c", FLIPPER, wire.listening(out)], text=True, **pipes)
+        into = end.popen("readclient", "-a", "127.0.0.1", "-p", wire.listening(flipper), "--verify",
+                         "-n", "1m", **pipes)
+        _, errors = into.communicate(timeout=30)
+        expect(into.returncode == 1, f"exit status {into.returncode}")
+        expect("byte 123456: differs" in errors, errors)
+        for process in (out, flipper):
+            process.kill()
+            process.communicate()
 
 
 def mode_test(name, mode):
