@@ -225,6 +225,8 @@ soaccept(struct socket *head, bool nonblock, struct socket **sop, union bsd_sock
 	if (nam == NULL)
 		nam = &unwanted;
 	memset(nam, 0, sizeof(*nam));
+	if ((head->so_proto->pr_flags & PR_LISTEN) == 0)
+		return EOPNOTSUPP;
 	if ((head->so_options & SO_ACCEPTCONN) == 0)
 		return EINVAL;
 	sohold(head);
@@ -252,7 +254,10 @@ soshutdown(struct socket *so, int how)
 
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return EINVAL;
-	if ((so->so_state & connected) == 0 && (so->so_options & SO_ACCEPTCONN) == 0)
+	if ((so->so_options & SO_ACCEPTCONN) != 0 && how == SHUT_RDWR)
+		how = SHUT_RD; /* a listener sends nothing: what ends is accept */
+	if ((so->so_state & connected) == 0 &&
+	    ((so->so_options & SO_ACCEPTCONN) == 0 || how == SHUT_WR))
 		return ENOTCONN;
 	sohold(so);
 	if (how != SHUT_WR) {

@@ -151,12 +151,20 @@ accept_waits_and_hands_out(void **state)
 	netstack_run(ns);
 	assert_int_equal(ca.ca_error, BSD_EINTR);
 	call_start(ns, &ca, call_accept, head);
-	assert_int_equal(soshutdown(head, BSD_SHUT_RD), 0);
+	assert_int_equal(soshutdown(head, BSD_SHUT_WR), BSD_ENOTCONN);
+	netstack_run(ns);
+	assert_false(ca.ca_done);
+	assert_int_equal(soshutdown(head, BSD_SHUT_RDWR), 0);
+	assert_int_equal(head->so_state & SS_CANTSENDMORE, 0); /* the protocol was not asked */
 	netstack_run(ns);
 	assert_int_equal(ca.ca_error, BSD_ECONNABORTED);
+	assert_int_equal(soshutdown(head, BSD_SHUT_RD), 0);
 	soclose(head);
 	so = fake_socket(ns, BSD_SOCK_STREAM);
 	assert_int_equal(soaccept(so, true, &a, NULL), BSD_EINVAL);
+	soclose(so);
+	so = fake_socket(ns, BSD_SOCK_DGRAM);
+	assert_int_equal(soaccept(so, true, &a, NULL), BSD_EOPNOTSUPP);
 	soclose(so);
 	fake_end(ns);
 }
