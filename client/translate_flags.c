@@ -74,8 +74,8 @@ linux_to_bsd_socktype(int type, int *out)
 	case SOCK_RAW:
 		*out |= BSD_SOCK_RAW;
 		return 0;
-	default: /* Linux knows types up to SOCK_PACKET, yet not for these families */
-		return bare >= SOCK_RDM && bare <= SOCK_PACKET ? ESOCKTNOSUPPORT : EINVAL;
+	default: /* Linux takes all up to SOCK_PACKET for a type, yet has none for these families */
+		return bare <= SOCK_PACKET ? ESOCKTNOSUPPORT : EINVAL;
 	}
 }
 

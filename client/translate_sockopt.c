@@ -143,6 +143,21 @@ put_mcastif(const void *val, socklen_t len, union bsd_option *out, uint32_t *ble
 	return put_bytes(&mreqn.imr_address, sizeof(mreqn.imr_address), out, blen);
 }
 
+/* TCP_CONGESTION, the only one: the algorithms' names are the same in both but for one. */
+static const char reno_bsd[] = "newreno", reno_linux[sizeof(reno_bsd)] = "reno";
+
+static int
+put_string(const void *val, socklen_t len, union bsd_option *out, uint32_t *blen)
+{
+	if (len == 0 || len >= sizeof(out->bo_bytes))
+		return EINVAL;
+	put_bytes(val, len, out, blen);
+	if (strcmp((const char *)out->bo_bytes, reno_linux) == 0)
+		put_bytes(reno_bsd, sizeof(reno_bsd), out, blen);
+	*blen = (uint32_t)strlen((const char *)out->bo_bytes) + 1;
+	return 0;
+}
+
 static int
 put_int(enum option_kind kind, const void *val, socklen_t len, union bsd_option *out)
 {
@@ -176,11 +191,7 @@ linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_t le
 	case OPT_TIMEVAL:
 		return put_timeval(val, len, out, blen);
 	case OPT_STRING:
-		if (len == 0 || len >= sizeof(out->bo_bytes))
-			return EINVAL;
-		put_bytes(val, len, out, blen);
-		*blen = (uint32_t)strlen((const char *)out->bo_bytes) + 1;
-		return 0;
+		return put_string(val, len, out, blen);
 	case OPT_BYTES:
 		return len > sizeof(out->bo_bytes) ? EINVAL : put_bytes(val, len, out, blen);
 	case OPT_MCASTIF:
@@ -219,6 +230,10 @@ bsd_to_linux_option(const struct sockopt_map *map, const union bsd_option *in, u
 		whole = sizeof(int32_t);
 		if (*len > 0 && *len < sizeof(int32_t))
 			*len = 1; /* as Linux: a short buffer takes a char */
+		break;
+	case OPT_STRING:
+		if (memcmp(out.bytes, reno_bsd, sizeof(reno_bsd)) == 0)
+			memcpy(out.bytes, reno_linux, sizeof(reno_linux));
 		break;
 	case OPT_TIMEVAL:
 		out.tv.tv_sec = in->bo_timeval.tv_sec;

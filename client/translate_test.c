@@ -151,7 +151,9 @@ socket_args(void **state)
 	assert_int_equal(linux_to_bsd_socktype(SOCK_DGRAM, &out), 0);
 	assert_int_equal(out, 2);
 	assert_int_equal(linux_to_bsd_socktype(SOCK_SEQPACKET, &out), ESOCKTNOSUPPORT);
-	assert_int_equal(linux_to_bsd_socktype(0, &out), EINVAL);
+	assert_int_equal(linux_to_bsd_socktype(0, &out), ESOCKTNOSUPPORT);
+	assert_int_equal(linux_to_bsd_socktype(SOCK_PACKET, &out), ESOCKTNOSUPPORT);
+	assert_int_equal(linux_to_bsd_socktype(SOCK_PACKET + 1, &out), EINVAL);
 	assert_int_equal(linux_to_bsd_socktype(SOCK_STREAM | 0x20000000, &out), EINVAL);
 	assert_int_equal(linux_to_bsd_protocol(IPPROTO_TCP, &out), 0);
 	assert_int_equal(out, 6);
@@ -291,7 +293,10 @@ option_values(void **state)
 	const struct sockopt_map *timeo = sockopt_lookup(SOL_SOCKET, SO_RCVTIMEO);
 	const struct sockopt_map *err = sockopt_lookup(SOL_SOCKET, SO_ERROR);
 	const struct sockopt_map *ttl = sockopt_lookup(IPPROTO_IP, IP_TTL);
+	const struct sockopt_map *cc = sockopt_lookup(IPPROTO_TCP, TCP_CONGESTION);
 	struct timeval tv = {.tv_sec = 1, .tv_usec = 1000000};
+	char name[16] = "";
+	socklen_t namelen = sizeof(name);
 	struct ip_mreqn mreqn = {.imr_ifindex = 1};
 	union bsd_option opt;
 	uint32_t blen;
@@ -301,6 +306,13 @@ option_values(void **state)
 	(void)state;
 	assert_int_equal(linux_to_bsd_option(timeo, &tv, sizeof(tv), &opt, &blen), EDOM);
 	assert_int_equal(linux_to_bsd_option(timeo, &tv, 8, &opt, &blen), EINVAL);
+	assert_int_equal(linux_to_bsd_option(cc, "reno", 4, &opt, &blen), 0);
+	assert_int_equal(blen, sizeof("newreno"));
+	assert_string_equal(opt.bo_bytes, "newreno");
+	bsd_to_linux_option(cc, &opt, blen, name, &namelen);
+	assert_string_equal(name, "reno");
+	assert_int_equal(linux_to_bsd_option(cc, "renoir", 7, &opt, &blen), 0);
+	assert_string_equal(opt.bo_bytes, "renoir");
 	opt.bo_int = BSD_ECONNREFUSED;
 	bsd_to_linux_option(err, &opt, 4, &value, &len);
 	assert_int_equal(value, ECONNREFUSED);
