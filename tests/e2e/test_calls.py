@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-# timeout: 600
+# timeout: 400
 """Each system call gives on the stack what it gives on Linux: result, errno, data, and waiting.
 
 One source is built twice (tests/programs/calls_*.c) and prints a line a call; the lines of both
@@ -23,6 +23,167 @@ NOBODY, BROADCAST = "10.73.0.99", "10.73.0.255"
 # Why the stack differs; under it: topic/case, call (the second of its kind is "call #2"), what
 # Linux gives, what the stack gives. Engine names where only one of them differs.
 DIFFERENCES = (
+    ("no IPv6, raw or host-local sockets in this stack", (
+        ("socket/kinds", "socket(AF_INET, SOCK_RAW, 0)", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT"),
+        ("socket/other-families", "socket(AF_INET6, SOCK_STREAM, 0)", "ok", "EAFNOSUPPORT"),
+        ("socket/other-families", "socket(AF_INET6, SOCK_DGRAM, 0)", "ok", "EAFNOSUPPORT"),
+        ("socket/other-families", "socket(AF_UNIX, SOCK_STREAM, 0)", "ok", "EAFNOSUPPORT"),
+        ("socket/other-families", "socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)",
+         "ok", "ESOCKTNOSUPPORT"),
+    )),
+    ("BSD: a stream cannot be bound or connected to a group, to everybody, or to port 0", (
+        ("socket/bind-stream", "bind(c, (struct sockaddr *)&group, ADDRLEN)", "0", "EAFNOSUPPORT"),
+        ("socket/connect-unreachable", "connect(fd, (struct sockaddr *)&zero, ADDRLEN)",
+         "ECONNREFUSED", "EADDRNOTAVAIL"),
+        ("socket/connect-unreachable", "connect(fd, (struct sockaddr *)&all, ADDRLEN)",
+         "ENETUNREACH", "EACCES"),
+        ("socket/connect-unreachable", "connect(fd, (struct sockaddr *)&mc, ADDRLEN)",
+         "ENETUNREACH", "EAFNOSUPPORT"),
+        ("dgram/connected", 'sendto(fd[0], "x", 1, 0, calls_loopback(0), ADDRLEN)',
+         "EINVAL", "EADDRNOTAVAIL"),
+    )),
+    ("BSD: what is not connected cannot send or be shut down, a listener cannot connect", (
+        ("socket/listening", 'send(a, "x", 1, MSG_NOSIGNAL)', "EPIPE", "ENOTCONN"),
+        ("socket/listening", "connect(a, calls_loopback(calls_port(a)), ADDRLEN)",
+         "EISCONN", "EOPNOTSUPP"),
+        ("socket/connect-no-neighbour", 'send(fd, "x", 1, MSG_NOSIGNAL)', "EAGAIN", "ENOTCONN"),
+        ("proc/shutdown-under", "a blocked accept", "EINVAL", "ECONNABORTED"),
+    )),
+    ("BSD: accept tells that the connection is gone", (
+        ("socket/peer-gone-before-accept", "accept(listener, NULL, NULL) #2", "ok", "ECONNABORTED"),
+        ("socket/peer-gone-before-accept", "read(s, buf, sizeof(buf)) #2", "ECONNRESET", "EBADF"),
+    )),
+    ("BSD: a socket whose connection failed is spent, one that is connected says so at once", (
+        ("socket/connect-blocking", "connect(fd, calls_loopback(port), ADDRLEN) #2",
+         "ECONNREFUSED", "EINVAL"),
+        ("socket/connect-blocking", "connect(fd, calls_loopback(calls_port(listener)), ADDRLEN)",
+         "0", "EINVAL"),
+        ("socket/connect-nonblocking", "connect(fd, calls_loopback(port), ADDRLEN) #2",
+         "0", "EISCONN"),
+    )),
+    ("BSD: a write after the connection ended is EPIPE, and the error stays for reads", (
+        ("socket/connect-refused-told-once", 'send(fd, "x", 1, MSG_NOSIGNAL)',
+         "ECONNREFUSED", "EPIPE"),
+        ("data/write-to-closed", "read(fd[0], buf, sizeof(buf)) #2", "0", "ECONNRESET"),
+        ("data/reset-by-linger", 'write(fd[0], "x", 1) #2', "ECONNRESET", "EPIPE"),
+        ("data/reset-by-linger", "pipes #2", "2", "3"),
+        ("data/reset-by-linger", "read(fd[0], buf, sizeof(buf)) #3", "0", "ECONNRESET"),
+    )),
+    ("BSD: that a neighbour is silent does not end an attempt to connect before its own time-out", (
+        ("socket/connect-no-neighbour", "poll(&p, 1, 6000)", "1", "0"),
+        ("socket/connect-no-neighbour", "polls", "OUT ERR HUP", "nothing"),
+        ("socket/connect-no-neighbour", "SO_ERROR", "EHOSTUNREACH", "0"),
+    )),
+    ("POSIX: lengths beyond SSIZE_MAX are EINVAL", (
+        ("data/vectors", "writev(fd[0], huge, 2)", "EFAULT", "EINVAL"),
+    )),
+    ("BSD: FIONREAD counts all that is there, Linux up to the urgent mark or the datagram's end", (
+        ("data/urgent", "left", "3", "6"),
+        ("dgram/truncation", "left", "6", "30"),
+    )),
+    ("BSD: SHUT_RD throws away what is there", (
+        ("data/shutdown-read", "read(fd[1], buf, sizeof(buf))", "6", "0"),
+    )),
+    ("a copy-out has no answer: the server cannot know that the client could not take it", (
+        ("data/bad-buffers", "what was there", "still is", "is lost", "socket"),
+    )),
+    ("a datagram that could not be copied out stays; Linux drops it", (
+        ("dgram/vectors", "recv(fd[1], in, 3, MSG_DONTWAIT)", "EAGAIN", "3", "vm"),
+    )),
+    ("the client refuses MSG_TRUNC as a request, and MSG_OOB with datagrams is refused both ways", (
+        ("dgram/truncation", "recv(fd[1], buf, 2, MSG_TRUNC)", "6", "EOPNOTSUPP"),
+        ("dgram/shut", "recv(fd[1], buf, 1, MSG_OOB | MSG_DONTWAIT)", "EAGAIN", "EOPNOTSUPP"),
+    )),
+    ("BSD: a connected datagram socket sends to its peer only, and keeps its port", (
+        ("dgram/connected",
+         'sendto(fd[0], "elsewhere", 9, 0, calls_loopback(calls_port(third)), ADDRLEN)',
+         "9", "EISCONN"),
+        ("dgram/connected", "calls_port(fd[0]) == a", "0", "1"),
+    )),
+    ("BSD: an error to be told makes a socket readable", (
+        ("dgram/refused", "polls", "ERR", "IN ERR"),
+        ("dgram/refused", "polls #2", "ERR", "IN ERR"),
+        ("dgram/refused", "polls #3", "ERR", "IN ERR"),
+    )),
+    ("BSD: no vectors are a datagram of no bytes", (
+        ("dgram/vectors", "an empty datagram", "none", "came"),
+    )),
+    ("BSD: values out of range are refused, where Linux takes the nearest or the default", (
+        ("opt/buffers", "setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, sizeof(value)) #3",
+         "0", "EINVAL"),
+        ("opt/buffers", "setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, sizeof(value)) #3",
+         "0", "EINVAL"),
+        ("opt/low-waters", "set SOL_SOCKET SO_RCVLOWAT 0", "0", "EINVAL"),
+        ("opt/low-waters", "get SOL_SOCKET SO_RCVLOWAT #2", "1, 4 bytes", "10, 4 bytes"),
+        ("opt/low-waters", "set SOL_SOCKET SO_RCVLOWAT -1", "0", "EINVAL"),
+        ("opt/low-waters", "get SOL_SOCKET SO_RCVLOWAT #3", "16777216, 4 bytes", "10, 4 bytes"),
+        ("opt/times", "setsockopt(fd, SOL_SOCKET, name, &tv, sizeof(tv)) #4", "0", "EDOM"),
+        ("opt/times", "setsockopt(fd, SOL_SOCKET, name, &tv, sizeof(tv)) #8", "0", "EDOM"),
+        ("opt/ip", "set IPPROTO_IP IP_TTL -1", "0", "EINVAL"),
+        ("opt/ip", "get IPPROTO_IP IP_TTL #5", "64, 4 bytes", "255, 4 bytes"),
+        ("opt/ip", "set IPPROTO_IP IP_TTL -1 #2", "0", "EINVAL"),
+        ("opt/ip", "get IPPROTO_IP IP_TTL #10", "64, 4 bytes", "255, 4 bytes"),
+    )),
+    ("BSD: SO_SNDLOWAT can be set; TCP_MAXSEG tells the size in use; defaults of its own", (
+        ("opt/low-waters", "first SOL_SOCKET SO_SNDLOWAT", "1, 4 bytes", "2048, 4 bytes"),
+        ("opt/low-waters", "set SOL_SOCKET SO_SNDLOWAT 10", "ENOPROTOOPT", "0"),
+        ("opt/low-waters", "get SOL_SOCKET SO_SNDLOWAT", "1, 4 bytes", "10, 4 bytes"),
+        ("opt/tcp", "get IPPROTO_TCP TCP_MAXSEG", "1000, 4 bytes", "536, 4 bytes"),
+        ("opt/tcp", "get IPPROTO_TCP TCP_MAXSEG #2", "1000, 4 bytes", "536, 4 bytes"),
+        ("opt/tcp", "get IPPROTO_TCP TCP_MAXSEG #3", "1000, 4 bytes", "536, 4 bytes"),
+        ("opt/tcp", "first IPPROTO_TCP TCP_KEEPCNT", "9, 4 bytes", "8, 4 bytes"),
+    )),
+    ("options that nothing carries out are refused, membership of groups among them", (
+        ("opt/not-offered", "setsockopt(fd, IPPROTO_TCP, TCP_CORK, &one, sizeof(one))",
+         "0", "ENOPROTOOPT"),
+        ("opt/not-offered", "setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one))",
+         "0", "ENOPROTOOPT"),
+        ("opt/not-offered", "setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &one, sizeof(one))",
+         "0", "ENOPROTOOPT"),
+        ("opt/not-offered", "setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof(one))",
+         "0", "ENOPROTOOPT"),
+        ("opt/not-offered", "setsockopt(fd, SOL_SOCKET, SO_DEBUG, &one, sizeof(one))",
+         "0", "ENOPROTOOPT"),
+        ("opt/not-offered", "setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &one, sizeof(one))",
+         "0", "ENOPROTOOPT"),
+        ("opt/not-offered", "setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &one, sizeof(one))",
+         "0", "ENOPROTOOPT"),
+        ("opt/not-offered", "setsockopt(u, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one))",
+         "0", "ENOPROTOOPT"),
+        ("opt/not-offered", "setsockopt(u, IPPROTO_IP, IP_RECVTTL, &one, sizeof(one))",
+         "0", "ENOPROTOOPT"),
+        ("opt/not-offered", "setsockopt(u, IPPROTO_IP, IP_RECVERR, &one, sizeof(one))",
+         "0", "ENOPROTOOPT"),
+        ("opt/multicast", "first IPPROTO_IP IP_MULTICAST_LOOP", "1, 4 bytes", "ENOPROTOOPT"),
+        ("opt/multicast", "set IPPROTO_IP IP_MULTICAST_LOOP 0", "0", "ENOPROTOOPT"),
+        ("opt/multicast", "get IPPROTO_IP IP_MULTICAST_LOOP", "0, 4 bytes", "ENOPROTOOPT"),
+        ("opt/multicast", "setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &mreq.imr_interface, len)",
+         "0", "ENOPROTOOPT"),
+        ("opt/multicast", "getsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &mreq.imr_interface, &len)",
+         "0", "ENOPROTOOPT"),
+        ("opt/multicast", "setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq))",
+         "0", "ENOPROTOOPT"),
+        ("opt/multicast", "setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) #2",
+         "EADDRINUSE", "ENOPROTOOPT"),
+        ("opt/multicast", "setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &mreq, sizeof(mreq))",
+         "0", "ENOPROTOOPT"),
+        ("opt/multicast", "setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &mreq, sizeof(mreq)) #2",
+         "EADDRNOTAVAIL", "ENOPROTOOPT"),
+    )),
+    ("an unknown option is ENOPROTOOPT, whatever its level or descriptor", (
+        ("opt/unknown", "getsockopt(fd, 12345, 1, &value, &len)", "EOPNOTSUPP", "ENOPROTOOPT"),
+        ("opt/unknown", "getsockopt(u, IPPROTO_TCP, TCP_NODELAY, &value, &len)",
+         "EOPNOTSUPP", "ENOPROTOOPT"),
+        ("opt/unknown", "setsockopt(99, SOL_SOCKET, 9999, &value, sizeof(value))",
+         "EBADF", "ENOPROTOOPT"),
+    )),
+    ("BSD: a stream that never was connected is not ready for anything", (
+        ("wait/stages", "a new one", "OUT HUP", "nothing"),
+        ("wait/stages", "a bound one", "OUT HUP", "nothing"),
+    )),
+    ("a close ends calls of other threads on that descriptor; Linux lets them wait on", (
+        ("proc/close-under", "a blocked read", "0", "EBADF"),
+    )),
 )
 
 # What a Linux host does on its end: told by the first line of a connection. Datagrams are echoed.
@@ -107,7 +268,7 @@ def numbered(lines):
     for line in lines:
         call, _, result = line.partition(" -> ")
         seen[call] = seen.get(call, 0) + 1
-        yield [call if seen[call] == 1 else f"{call} #{seen[call]}", result]
+        yield [call if seen[call] == 1 else f"{call} #{seen[call]}", result.strip()]
 
 
 def known(name, engine):
@@ -151,7 +312,8 @@ class Bench:
 
     def use(self, engine):
         if self.engine != engine:
-            self.server.set(sysproxy__vmcopy=int(engine == "vm"))
+            self.server.set(sysproxy__vmcopy=int(engine == "vm"),
+                            kern__mbuf__mclnum=16 if engine == "vm" else 1)
             self.engine = engine
 
     def case(self, topic, case, engine):
@@ -219,7 +381,7 @@ def server_lost():
             client.wait()
 
 
-# Copies of the client's memory go by messages or directly; what does not copy data runs once.
+# Bytes go by messages or directly, a cluster or sixteen at a time; calls without data run once.
 for each_engine, topics in (("socket", TOPICS), ("vm", ("data", "dgram", "peer"))):
     for each_topic in topics:
         for each_case in cases(each_topic):

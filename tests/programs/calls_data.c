@@ -123,7 +123,7 @@ fill_up(void)
 	while (sent > 0 && (r = read(fd[1], buf, sizeof(buf))) > 0)
 		sent -= (size_t)r;
 	DO(sent);
-	(void)printf("then polls %s\n", calls_wait(fd[0], POLLOUT));
+	(void)printf("then polls -> %s\n", calls_wait(fd[0], POLLOUT));
 	DO(write(fd[0], "x", 1));
 	DO(read(fd[1], buf, 9));
 	DO(ioctl(fd[1], FIONREAD, &left));
@@ -152,7 +152,7 @@ vectors_of(int fd[2], int n, size_t each)
 	(void)printf("writev of %d -> %zd of %zu\n", n, r, total);
 	for (int i = 0; i < n; i++)
 		iov[i].iov_base = in + ((uint8_t *)iov[i].iov_base - out);
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLIN));
 	host_sleep_ms(20);
 	r = readv(fd[1], iov, n);
 	(void)printf("readv of %d -> %zd, %s\n", n, r,
@@ -293,9 +293,9 @@ urgent(void)
 	DO(mark);
 	DO(send(fd[0], "abcX", 4, MSG_OOB));
 	DO(send(fd[0], "def", 3, 0));
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLPRI));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLPRI));
 	host_sleep_ms(50);
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLPRI | POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLPRI | POLLIN));
 	DO(ioctl(fd[1], FIONREAD, &left));
 	DO(left);
 	DO(ioctl(fd[1], SIOCATMARK, &mark));
@@ -323,7 +323,7 @@ urgent_inline(void)
 	DO(setsockopt(fd[1], SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)));
 	DO(send(fd[0], "abcX", 4, MSG_OOB));
 	DO(send(fd[0], "def", 3, 0));
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLPRI));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLPRI));
 	host_sleep_ms(50);
 	DO(recv(fd[1], buf, 1, MSG_OOB));
 	DO(read(fd[1], buf, sizeof(buf)));
@@ -370,7 +370,7 @@ shutdown_read(void)
 
 	calls_pair(fd);
 	DO(write(fd[0], "before", 6));
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLIN));
 	DO(shutdown(fd[1], SHUT_RD));
 	DO(read(fd[1], buf, sizeof(buf)));
 	DO(read(fd[1], buf, sizeof(buf)));
@@ -396,10 +396,10 @@ shutdown_both(void)
 	DO(write(fd[0], "x", 1));
 	DO(pipes);
 	DO(read(fd[1], buf, sizeof(buf)));
-	(void)printf("polls %s\n", calls_wait(fd[0], POLLIN | POLLOUT));
+	(void)printf("polls -> %s\n", calls_wait(fd[0], POLLIN | POLLOUT));
 	DO(shutdown(fd[1], SHUT_RDWR));
 	host_sleep_ms(50);
-	(void)printf("polls %s\n", calls_wait(fd[0], POLLIN | POLLOUT));
+	(void)printf("polls -> %s\n", calls_wait(fd[0], POLLIN | POLLOUT));
 	DO(shutdown(fd[0], SHUT_WR));
 }
 
@@ -413,10 +413,10 @@ write_to_closed(void)
 	catch_sigpipe();
 	calls_pair(fd);
 	DO(close(fd[1]));
-	(void)printf("polls %s\n", calls_wait(fd[0], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[0], POLLIN));
 	DO(read(fd[0], buf, sizeof(buf)));
 	DO(write(fd[0], "x", 1));
-	(void)printf("polls %s\n", calls_wait(fd[0], POLLERR));
+	(void)printf("polls -> %s\n", calls_wait(fd[0], POLLERR));
 	DO(write(fd[0], "x", 1));
 	DO(pipes);
 	DO(write(fd[0], "x", 1));
@@ -424,7 +424,7 @@ write_to_closed(void)
 	DO(send(fd[0], "x", 1, MSG_NOSIGNAL));
 	DO(pipes);
 	DO(read(fd[0], buf, sizeof(buf)));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd[0]));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd[0]));
 }
 
 static void
@@ -434,7 +434,7 @@ reset_pair(int fd[2])
 
 	MUST(setsockopt(fd[1], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
 	DO(close(fd[1]));
-	(void)printf("polls %s\n", calls_wait(fd[0], POLLIN | POLLOUT));
+	(void)printf("polls -> %s\n", calls_wait(fd[0], POLLIN | POLLOUT));
 }
 
 static void
@@ -458,8 +458,8 @@ reset_by_linger(void)
 	DO(read(fd[0], buf, sizeof(buf)));
 	calls_pair(fd);
 	reset_pair(fd);
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd[0]));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd[0]));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd[0]));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd[0]));
 	DO(read(fd[0], buf, sizeof(buf)));
 	DO(shutdown(fd[0], SHUT_WR));
 	DO(getpeername(fd[0], calls_loopback(0), &(socklen_t){sizeof(struct sockaddr_in)}));
@@ -474,16 +474,16 @@ reset_with_data(void)
 
 	calls_pair(fd);
 	DO(write(fd[1], "before", 6));
-	(void)printf("polls %s\n", calls_wait(fd[0], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[0], POLLIN));
 	reset_pair(fd);
 	DO(read(fd[0], buf, 3));
 	DO(read(fd[0], buf, sizeof(buf)));
 	DO(read(fd[0], buf, sizeof(buf)));
 	calls_pair(fd);
 	DO(write(fd[0], "unread", 6));
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLIN));
 	DO(close(fd[1]));
-	(void)printf("polls %s\n", calls_wait(fd[0], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[0], POLLIN));
 	DO(read(fd[0], buf, sizeof(buf)));
 	DO(read(fd[0], buf, sizeof(buf)));
 }
@@ -517,13 +517,16 @@ bad_buffers(void)
 	DO(writev(fd[0], iov, 1));
 	DO(write(fd[0], "good", 4));
 	DO(read(fd[1], calls_wild, 4));
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLIN));
-	DO(recv(fd[1], calls_null, 4, 0));
-	DO(readv(fd[1], iov, 1));
-	DO(read(fd[1], page, 4));
-	DO(memcmp(page, "good", 4));
+	(void)printf("what was there -> %s\n",
+	    recv(fd[1], page, 9, MSG_DONTWAIT) == 4 ? "still is" : "is lost");
+	DO(write(fd[0], "good", 4));
 	DO(ioctl(fd[1], FIONREAD, calls_wild));
 	DO(ioctl(fd[1], FIONBIO, NULL));
+	DO(read(fd[1], page, 4));
+	DO(memcmp(page, "good", 4));
+	DO(write(fd[0], "last", 4));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLIN));
+	DO(readv(fd[1], iov, 1));
 }
 
 /* What lies between the first good byte and the first bad one. */
@@ -541,7 +544,7 @@ half_bad_buffers(void)
 	r = write(fd[0], page + 4090, 12);
 	(void)printf("half-bad write -> %s\n", r < 0 ? calls_errname(errno) : "some");
 	DO(write(fd[0], "z", 1));
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLIN));
 	DO(recv(fd[1], buf, sizeof(buf), MSG_DONTWAIT));
 	DO(buf[0]);
 }
@@ -570,7 +573,6 @@ timeouts(void)
 	(void)printf("the last write -> %s\n", r < 0 ? calls_errname(errno) : "some");
 	DO(host_now_ms() - start >= 115);
 	DO(host_now_ms() - start < 2000);
-	DO(write(fd[0], buf, sizeof(buf)));
 	DO(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
 	start = host_now_ms();
 	DO(accept(listener, NULL, NULL));
@@ -599,9 +601,9 @@ blocked_writer(void)
 	host_sleep_ms(50);
 	DO(close(fd[1]));
 	MUST(-pthread_join(thread, NULL));
-	(void)printf("the writer got %s\n",
+	(void)printf("the writer got -> %s\n",
 	    wr.wr_result < 0 ? calls_errname(wr.wr_errno) : "a part");
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd[0]));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd[0]));
 }
 
 const struct calls_case calls_cases[] = {

@@ -43,7 +43,7 @@ truncation(void)
 	b = calls_port(fd[1]);
 	for (int i = 0; i < 5; i++)
 		DO(sendto(fd[0], "abcdef", 6, 0, calls_loopback(b), ADDRLEN));
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLIN));
 	DO(recv(fd[1], buf, 2, MSG_PEEK));
 	DO(ioctl(fd[1], FIONREAD, &left));
 	DO(left);
@@ -84,7 +84,7 @@ sizes(void)
 		(void)printf("%zu -> %zd, the peer polls %s\n", lengths[i], sent,
 		    calls_wait(fd[1], POLLIN));
 		got = recv(fd[1], in, sizeof(in), MSG_DONTWAIT);
-		(void)printf("got %zd, %s\n", got,
+		(void)printf("got %zd, -> %s\n", got,
 		    got == sent && memcmp(in, out, (size_t)got) == 0 ? "the same" : "DIFFERENT");
 	}
 }
@@ -99,7 +99,7 @@ largest_at_once(void)
 	calls_udp_pair(fd);
 	b = calls_port(fd[1]);
 	DO(sendto(fd[0], buf, 65507, 0, calls_loopback(b), ADDRLEN));
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLIN));
 	DO(recv(fd[1], buf, sizeof(buf), MSG_DONTWAIT));
 }
 
@@ -158,31 +158,33 @@ refused(void)
 
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
 	DO(write(fd, "x", 1));
-	(void)printf("polls %s\n", calls_wait(fd, POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd, POLLIN));
 	DO(read(fd, buf, sizeof(buf)));
 	DO(recv(fd, buf, sizeof(buf), MSG_DONTWAIT));
 	DO(write(fd, "x", 1));
-	(void)printf("polls %s\n", calls_wait(fd, POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd, POLLIN));
 	DO(write(fd, "x", 1));
 	DO(write(fd, "x", 1));
-	(void)printf("polls %s\n", calls_wait(fd, POLLIN));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd));
+	(void)printf("polls -> %s\n", calls_wait(fd, POLLIN));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
 	DO(sendto(free_one, "x", 1, 0, calls_loopback(port), ADDRLEN));
 	host_sleep_ms(50);
-	(void)printf("SO_ERROR of an unconnected one %s\n", calls_soerror(free_one));
+	(void)printf("SO_ERROR of an unconnected one -> %s\n", calls_soerror(free_one));
 }
 
 static void
 broadcast(void)
 {
-	struct sockaddr_in all = calls_addr("255.255.255.255", 9);
+	struct sockaddr_in all = calls_addr(calls_argv[3], 9);
 	int fd = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0)), on = 1;
 
 	DO(sendto(fd, "x", 1, 0, (struct sockaddr *)&all, ADDRLEN));
 	DO(connect(fd, (struct sockaddr *)&all, ADDRLEN));
 	DO(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)));
+	DO(sendto(fd, "x", 1, 0, (struct sockaddr *)&all, ADDRLEN));
 	DO(connect(fd, (struct sockaddr *)&all, ADDRLEN));
+	DO(write(fd, "x", 1));
 }
 
 static void
@@ -200,8 +202,8 @@ shut(void)
 	DO(write(fd[0], "x", 1));
 	DO(shutdown(fd[0], SHUT_RD));
 	DO(read(fd[0], buf, sizeof(buf)));
-	DO(recv(fd[0], buf, 1, MSG_OOB));
-	DO(send(fd[1], "x", 1, MSG_OOB));
+	DO(recv(fd[1], buf, 1, MSG_OOB | MSG_DONTWAIT));
+	DO(sendto(fd[1], "x", 1, MSG_OOB, calls_loopback(b), ADDRLEN));
 }
 
 /* More than the receiver's buffer holds is lost, and nothing breaks. */
@@ -240,7 +242,8 @@ vectors(void)
 	DO(readv(fd[1], two, 2));
 	DO(memcmp(in, "abcdefg", 7));
 	DO(writev(fd[0], out, 0));
-	DO(recv(fd[1], in, 1, MSG_DONTWAIT));
+	(void)printf("an empty datagram -> %s\n",
+	    recv(fd[1], in, 1, MSG_DONTWAIT) == 0 ? "came" : "none");
 	DO(write(fd[0], a, 0));
 	DO(recv(fd[1], in, 1, 0));
 	DO(write(fd[0], calls_wild, 10));

@@ -109,7 +109,7 @@ numbers(void)
 	DO(dup(5));
 	DO(close(pair[1]));
 	DO(socket(AF_INET, SOCK_STREAM, 0));
-	(void)printf("a fresh one, SO_ERROR %s\n", calls_soerror(pair[1]));
+	(void)printf("a fresh one, SO_ERROR -> %s\n", calls_soerror(pair[1]));
 	DO(fcntl(pair[1], F_GETFL) & O_NONBLOCK);
 	DO(close(-1));
 	DO(close(100000));

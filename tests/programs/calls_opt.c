@@ -143,11 +143,11 @@ receive_low_water(void)
 	DO(poll(&(struct pollfd){.fd = fd[1], .events = POLLIN}, 1, 0));
 	DO(recv(fd[1], buf, sizeof(buf), MSG_DONTWAIT | MSG_PEEK));
 	DO(write(fd[0], "de", 2));
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLIN));
 	DO(read(fd[1], buf, sizeof(buf)));
 	DO(write(fd[0], "abc", 3));
 	DO(shutdown(fd[0], SHUT_WR));
-	(void)printf("polls %s\n", calls_wait(fd[1], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLIN));
 	DO(read(fd[1], buf, sizeof(buf)));
 }
 
@@ -264,7 +264,7 @@ tcp(void)
 	DO(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "nonesuch", 8));
 	DO(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4));
 	DO(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len));
-	(void)printf("the name is %s\n", name);
+	(void)printf("the name is -> %s\n", name);
 	DO(setsockopt(fd, IPPROTO_TCP, 9999, &len, sizeof(len)));
 	DO(getsockopt(fd, IPPROTO_TCP, 9999, name, &len));
 }

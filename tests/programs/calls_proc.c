@@ -22,7 +22,7 @@ fork_both_write(void)
 		_exit(7);
 	}
 	DO(host_take(up[0]));
-	(void)printf("the child: %s\n", host_ended(pid));
+	(void)printf("the child -> %s\n", host_ended(pid));
 	DO(recv(fd[1], buf, 6, MSG_WAITALL));
 	DO(write(fd[0], "parent", 6));
 	DO(recv(fd[1], buf, 6, MSG_WAITALL));
@@ -30,7 +30,7 @@ fork_both_write(void)
 	DO(read(fd[0], buf, sizeof(buf)));
 	DO(fcntl(fd[0], F_SETFL, O_NONBLOCK));
 	DO(close(fd[1]));
-	(void)printf("polls %s\n", calls_wait(fd[0], POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd[0], POLLIN));
 	DO(read(fd[0], buf, sizeof(buf)));
 }
 
@@ -54,7 +54,7 @@ fork_last_close(void)
 	host_give(down[1]);
 	DO(read(fd[1], &byte, 1));
 	DO(read(fd[1], &byte, 1));
-	(void)printf("the child: %s\n", host_ended(pid));
+	(void)printf("the child -> %s\n", host_ended(pid));
 }
 
 static void
@@ -79,7 +79,7 @@ fork_accepts(void)
 		DO(close(c));
 	}
 	for (int i = 0; i < 4; i++)
-		(void)printf("a child: %s\n", host_ended(pid[i]));
+		(void)printf("a child -> %s\n", host_ended(pid[i]));
 	c = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
 	DO(connect(c, calls_loopback(port), ADDRLEN));
 	DO_FD(accept(listener, NULL, NULL));
@@ -101,7 +101,7 @@ fork_shares(void)
 		(void)dup2(n, 40);
 		_exit(n == fd[0] || n == fd[1] ? 1 : 0);
 	}
-	(void)printf("the child: %s\n", host_ended(pid));
+	(void)printf("the child -> %s\n", host_ended(pid));
 	DO(fcntl(fd[0], F_GETFL) & O_NONBLOCK);
 	DO(fcntl(fd[0], F_GETFD));
 	DO(fcntl(40, F_GETFD));
@@ -137,8 +137,8 @@ killed(void)
 			DO(recv(s, buf, 5, MSG_WAITALL));
 			DO(kill(pid, SIGKILL));
 		}
-		(void)printf("the child: %s\n", host_ended(pid));
-		(void)printf("the peer polls %s\n", calls_wait(s, POLLIN));
+		(void)printf("the child -> %s\n", host_ended(pid));
+		(void)printf("the peer polls -> %s\n", calls_wait(s, POLLIN));
 		DO(read(s, buf, 5));
 		DO(close(s));
 	}
@@ -184,11 +184,12 @@ exec_keeps(void)
 		(void)execve("/proc/self/exe", argv, environ);
 		_exit(9);
 	}
-	DO(close(gone[0]));
+	MUST(close(gone[0]));
+	MUST(recv(fd[1], buf, 11, MSG_WAITALL));
+	MUST(write(fd[1], "reply", 5));
+	(void)printf("the child -> %s\n", host_ended(pid));
+	DO(memcmp(buf, "new program", 11));
 	DO(read(gone[1], buf, 1));
-	DO(recv(fd[1], buf, 11, MSG_WAITALL));
-	DO(write(fd[1], "reply", 5));
-	(void)printf("the child: %s\n", host_ended(pid));
 	DO(write(fd[0], "ours", 4));
 	DO(recv(fd[1], buf, 4, MSG_WAITALL));
 }

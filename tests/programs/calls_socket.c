@@ -58,12 +58,13 @@ bind_stream(void)
 	int a = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
 	int b = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
 	struct sockaddr_in not_ours = calls_addr("192.0.2.1", 0), any = calls_addr("0.0.0.0", 0);
-	struct sockaddr_in six = calls_addr("127.0.0.1", 0), far = calls_addr("224.0.0.1", 0);
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr_in group = calls_addr("224.0.0.1", 0);
+	int c = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
 
-	six.sin_family = AF_INET6;
 	DO(bind(a, (struct sockaddr *)&not_ours, ADDRLEN));
-	DO(bind(a, (struct sockaddr *)&far, ADDRLEN));
-	DO(bind(a, (struct sockaddr *)&six, ADDRLEN));
+	DO(bind(c, (struct sockaddr *)&group, ADDRLEN));
+	DO(bind(a, (struct sockaddr *)&six, sizeof(six)));
 	DO(bind(a, calls_loopback(0), 4));
 	DO(bind(a, NULL, ADDRLEN));
 	DO(bind(a, calls_loopback(0), ADDRLEN));
@@ -103,14 +104,18 @@ bind_reuse(void)
 static void
 bind_time_wait(void)
 {
-	int listener = calls_listener(1), on = 1, port = calls_port(listener), c, s, again;
+	int listener = (int)MUST(socket(AF_INET, SOCK_STREAM, 0)), on = 1, port, c, s, again;
 
+	MUST(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
+	MUST(bind(listener, calls_loopback(0), ADDRLEN));
+	MUST(listen(listener, 1));
+	port = calls_port(listener);
 	c = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
 	MUST(connect(c, calls_loopback(port), ADDRLEN));
 	s = (int)MUST(accept(listener, NULL, NULL));
 	DO(close(s));
 	DO(close(listener));
-	(void)printf("the peer polls %s\n", calls_wait(c, POLLIN));
+	(void)printf("the peer polls -> %s\n", calls_wait(c, POLLIN));
 	DO(close(c));
 	again = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
 	DO(bind(again, calls_loopback(port), ADDRLEN));
@@ -158,7 +163,7 @@ accepting(void)
 		c[i] = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
 		MUST(connect(c[i], calls_loopback(port), ADDRLEN));
 	}
-	(void)printf("listener polls %s\n", calls_wait(listener, POLLIN | POLLOUT));
+	(void)printf("listener polls -> %s\n", calls_wait(listener, POLLIN | POLLOUT));
 	s = DO_FD(accept(listener, (struct sockaddr *)&sin, &len));
 	DO(len);
 	calls_say_name("the peer's name", 0, &sin, calls_port(c[0]), port);
@@ -188,7 +193,7 @@ listener_close(void)
 
 	DO(connect(c, calls_loopback(port), ADDRLEN));
 	DO(close(listener));
-	(void)printf("the queued one polls %s\n", calls_wait(c, POLLIN));
+	(void)printf("the queued one polls -> %s\n", calls_wait(c, POLLIN));
 	DO(read(c, &byte, 1));
 	DO(read(c, &byte, 1));
 	DO(connect(late, calls_loopback(port), ADDRLEN));
@@ -242,8 +247,10 @@ connect_blocking(void)
 	DO(connect(fd, calls_loopback(port), 3));
 	DO(connect(fd, NULL, ADDRLEN));
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
+	DO(connect(fd, calls_loopback(calls_port(listener)), ADDRLEN));
+	fd = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
 	DO(connect(fd, calls_loopback(calls_port(listener)), ADDRLEN));
 	DO(connect(fd, calls_loopback(calls_port(listener)), ADDRLEN));
 	DO(connect(99, calls_loopback(port), ADDRLEN));
@@ -269,20 +276,17 @@ connect_nonblocking(void)
 	int fd = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
-	(void)printf("polls %s\n", calls_wait(fd, POLLOUT));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd));
+	(void)printf("polls -> %s\n", calls_wait(fd, POLLOUT));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
 	fd = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 	port = dead_port();
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
-	(void)printf("refused polls %s\n", calls_wait(fd, POLLIN | POLLOUT));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd));
-	(void)printf("SO_ERROR again %s\n", calls_soerror(fd));
-	(void)printf("then polls %s\n", calls_wait(fd, POLLIN | POLLOUT));
-	DO(connect(fd, calls_loopback(calls_port(listener)), ADDRLEN));
-	(void)printf("then polls %s\n", calls_wait(fd, POLLOUT));
-	DO(write(fd, "x", 1));
+	(void)printf("refused polls -> %s\n", calls_wait(fd, POLLIN | POLLOUT));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
+	(void)printf("SO_ERROR again -> %s\n", calls_soerror(fd));
+	(void)printf("then polls -> %s\n", calls_wait(fd, POLLIN | POLLOUT));
 }
 
 /* The error of a connection that failed is told once, by whichever call comes first. */
@@ -293,20 +297,20 @@ connect_refused_told_once(void)
 	char byte;
 
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
-	(void)printf("polls %s\n", calls_wait(fd, POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd, POLLIN));
 	DO(read(fd, &byte, 1));
 	DO(read(fd, &byte, 1));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
 	fd = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
-	(void)printf("polls %s\n", calls_wait(fd, POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd, POLLIN));
 	DO(send(fd, "x", 1, MSG_NOSIGNAL));
 	DO(send(fd, "x", 1, MSG_NOSIGNAL));
 	fd = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
-	(void)printf("polls %s\n", calls_wait(fd, POLLIN));
+	(void)printf("polls -> %s\n", calls_wait(fd, POLLIN));
 	DO(connect(fd, calls_loopback(port), ADDRLEN));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
 }
 
 static void
@@ -318,7 +322,7 @@ connect_unreachable(void)
 	int u = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
 
 	DO(connect(fd, (struct sockaddr *)&sin, ADDRLEN));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
 	DO(connect(u, (struct sockaddr *)&sin, ADDRLEN));
 	DO(sendto(u, "x", 1, 0, (struct sockaddr *)&sin, ADDRLEN));
 	DO(connect(fd, (struct sockaddr *)&zero, ADDRLEN));
@@ -340,9 +344,9 @@ connect_no_neighbour(void)
 	DO(poll(&p, 1, 50));
 	DO(read(fd, &byte, 1));
 	DO(send(fd, "x", 1, MSG_NOSIGNAL));
-	DO(poll(&p, 1, 15000));
-	(void)printf("polls %s\n", calls_revents(p.revents));
-	(void)printf("SO_ERROR %s\n", calls_soerror(fd));
+	DO(poll(&p, 1, 6000));
+	(void)printf("polls -> %s\n", calls_revents(p.revents));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
 }
 
 static void
@@ -369,7 +373,7 @@ names(void)
 	NAME(getpeername(s, sa, &len));
 	DO(shutdown(fd, SHUT_WR));
 	NAME(getpeername(fd, sa, &len));
-	(void)printf("the accepted polls %s\n", calls_wait(s, POLLIN));
+	(void)printf("the accepted polls -> %s\n", calls_wait(s, POLLIN));
 	NAME(getpeername(s, sa, &len));
 	DO(close(fd));
 	host_sleep_ms(50);
@@ -379,9 +383,9 @@ names(void)
 	DO(len);
 	len = (socklen_t)-1;
 	DO(getsockname(s, sa, &len));
+	len = sizeof(sin);
 	DO(getsockname(s, NULL, &len));
 	DO(getsockname(s, sa, NULL));
-	len = sizeof(sin);
 	DO(getsockname(99, sa, &len));
 	DO(getpeername(99, sa, &len));
 }

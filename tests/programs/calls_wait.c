@@ -18,36 +18,36 @@ stages(void)
 	struct linger linger = {1, 0};
 	char buf[8];
 
-	(void)printf("a new one %s\n", at_once(fd));
-	(void)printf("a new datagram one %s\n", at_once(u));
+	(void)printf("a new one -> %s\n", at_once(fd));
+	(void)printf("a new datagram one -> %s\n", at_once(u));
 	MUST(bind(fd, calls_loopback(0), ADDRLEN));
-	(void)printf("a bound one %s\n", at_once(fd));
+	(void)printf("a bound one -> %s\n", at_once(fd));
 	listener = calls_listener(1);
-	(void)printf("a listener %s\n", at_once(listener));
+	(void)printf("a listener -> %s\n", at_once(listener));
 	MUST(connect(fd, calls_loopback(calls_port(listener)), ADDRLEN));
-	(void)printf("a connected one %s\n", at_once(fd));
-	(void)printf("its listener %s\n", calls_wait(listener, POLLIN | POLLOUT));
+	(void)printf("a connected one -> %s\n", at_once(fd));
+	(void)printf("its listener -> %s\n", calls_wait(listener, POLLIN | POLLOUT));
 	calls_pair(pair);
 	MUST(write(pair[0], "x", 1));
-	(void)printf("with data %s\n", calls_wait(pair[1], POLLIN));
-	(void)printf("with data %s\n", at_once(pair[1]));
+	(void)printf("with data -> %s\n", calls_wait(pair[1], POLLIN));
+	(void)printf("with data -> %s\n", at_once(pair[1]));
 	MUST(shutdown(pair[0], SHUT_WR));
-	(void)printf("who shut %s\n", at_once(pair[0]));
+	(void)printf("who shut -> %s\n", at_once(pair[0]));
 	MUST(read(pair[1], buf, 1));
-	(void)printf("who was shut out %s\n", calls_wait(pair[1], POLLIN));
-	(void)printf("who was shut out %s\n", at_once(pair[1]));
+	(void)printf("who was shut out -> %s\n", calls_wait(pair[1], POLLIN));
+	(void)printf("who was shut out -> %s\n", at_once(pair[1]));
 	MUST(shutdown(pair[1], SHUT_WR));
-	(void)printf("both shut %s\n", calls_wait(pair[1], POLLHUP));
-	(void)printf("both shut %s\n", at_once(pair[1]));
-	(void)printf("both shut %s\n", calls_wait(pair[0], POLLHUP));
-	(void)printf("both shut %s\n", at_once(pair[0]));
+	(void)printf("both shut -> %s\n", calls_wait(pair[1], POLLHUP));
+	(void)printf("both shut -> %s\n", at_once(pair[1]));
+	(void)printf("both shut -> %s\n", calls_wait(pair[0], POLLHUP));
+	(void)printf("both shut -> %s\n", at_once(pair[0]));
 	calls_pair(pair);
 	MUST(setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
 	MUST(close(pair[1]));
-	(void)printf("reset %s\n", calls_wait(pair[0], POLLIN));
-	(void)printf("reset %s\n", at_once(pair[0]));
-	(void)printf("reset, SO_ERROR %s\n", calls_soerror(pair[0]));
-	(void)printf("reset and told %s\n", at_once(pair[0]));
+	(void)printf("reset -> %s\n", calls_wait(pair[0], POLLIN));
+	(void)printf("reset -> %s\n", at_once(pair[0]));
+	(void)printf("reset, SO_ERROR -> %s\n", calls_soerror(pair[0]));
+	(void)printf("reset and told -> %s\n", at_once(pair[0]));
 }
 
 static void
@@ -70,7 +70,7 @@ several(void)
 	p[4] = (struct pollfd){.fd = -1, .events = POLLIN, .revents = -1};
 	DO(poll(p, 5, -1));
 	for (int i = 0; i < 5; i++)
-		(void)printf("%d: %s\n", i, calls_revents(p[i].revents));
+		(void)printf("descriptor %d -> %s\n", i, calls_revents(p[i].revents));
 	p[0].events = p[2].events = 0;
 	DO(poll(p, 3, 0));
 	p[0].fd = -2;
@@ -201,7 +201,7 @@ woken(void)
 
 	calls_pair(fd);
 	MUST(-pthread_create(&thread, NULL, wake_writer, &fd[0]));
-	(void)printf("data %s\n", calls_wait(fd[1], POLLIN));
+	(void)printf("data -> %s\n", calls_wait(fd[1], POLLIN));
 	MUST(-pthread_join(thread, NULL));
 	MUST(read(fd[1], buf, 1));
 	MUST(-pthread_create(&thread, NULL, wake_writer, &fd[0]));
@@ -211,20 +211,20 @@ woken(void)
 	MUST(-pthread_join(thread, NULL));
 	MUST(read(fd[1], buf, 1));
 	MUST(-pthread_create(&thread, NULL, wake_closer, &fd[0]));
-	(void)printf("end %s\n", calls_wait(fd[1], POLLIN));
+	(void)printf("end -> %s\n", calls_wait(fd[1], POLLIN));
 	MUST(-pthread_join(thread, NULL));
 	c = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 	DO(connect(c, calls_loopback(calls_port(listener)), ADDRLEN));
-	(void)printf("connection %s\n", calls_wait(listener, POLLIN));
-	(void)printf("connected %s\n", calls_wait(c, POLLOUT));
+	(void)printf("connection -> %s\n", calls_wait(listener, POLLIN));
+	(void)printf("connected -> %s\n", calls_wait(c, POLLOUT));
 	while (write(c, buf, sizeof(buf)) > 0)
 		;
-	(void)printf("full %s\n", at_once(c));
+	(void)printf("full -> %s\n", at_once(c));
 	fd[0] = (int)MUST(accept4(listener, NULL, NULL, SOCK_NONBLOCK));
 	(void)calls_wait(fd[0], POLLIN);
 	while ((n = read(fd[0], buf, sizeof(buf))) > 0)
 		host_sleep_ms(1);
-	(void)printf("room %s\n", calls_wait(c, POLLOUT));
+	(void)printf("room -> %s\n", calls_wait(c, POLLOUT));
 }
 
 /* Each poll of two is woken by the one that got a byte. */
@@ -241,7 +241,7 @@ both_directions(void)
 		p[1] = (struct pollfd){.fd = fd[1], .events = POLLIN};
 		MUST(write(fd[i % 2], "x", 1));
 		if (poll(p, 2, 2000) != 1 || p[1 - i % 2].revents != POLLIN) {
-			(void)printf("round %d: %s\n", i, calls_revents(p[1 - i % 2].revents));
+			(void)printf("round %d -> %s\n", i, calls_revents(p[1 - i % 2].revents));
 			return;
 		}
 		MUST(read(fd[1 - i % 2], &byte, 1));
