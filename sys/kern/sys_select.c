@@ -144,8 +144,8 @@ poll_wait(struct lwp *l, const struct pollset *ps, unsigned *readyp)
 	int error = 0;
 
 	*readyp = poll_scan(l, ps, NULL, NULL);
-	if (*readyp > 0 || pollwait_over(pw, ns))
-		return 0;
+	if (*readyp > 0 || pollwait_over(pw, ns) || lwp_current(ns) == NULL)
+		return 0; /* the loop never waits */
 	srs = scratch_get(&sc, ps->ps_n * sizeof(*srs));
 	if (srs == NULL)
 		return ENOMEM;

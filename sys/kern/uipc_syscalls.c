@@ -151,7 +151,7 @@ so_connect(struct socket *so, const struct bsd_sockaddr *nam)
 
 	if (error != 0)
 		return error;
-	if ((so->so_state & (SS_NBIO | SS_ISCONNECTING)) == (SS_NBIO | SS_ISCONNECTING))
+	if ((so->so_state & SS_ISCONNECTING) != 0 && sononblock(so, 0))
 		return EINPROGRESS;
 	return soconnect_wait(so);
 }

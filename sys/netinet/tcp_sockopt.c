@@ -147,6 +147,9 @@ tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
 	case TCP_CONGCTL:
 		sockopt_put(sopt, tp->t_congctl->cc_name, sizeof(tp->t_congctl->cc_name));
 		return 0;
+	case TCP_INFO:
+		tcp_info(tp, sopt);
+		return 0;
 	default:
 		return ENOPROTOOPT;
 	}
