@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#include <rumpus/tcp_info.h>
+
 enum bsd_errno {
 #define RUMPUS_ERRNO(name, value, text) BSD_##name = (value),
 #include <rumpus/errno.def>
@@ -239,60 +241,6 @@ struct bsd_linger {
 	int32_t l_linger; /* seconds */
 };
 
-/*
- * TCP_INFO: what is known of a connection. Bytes and microseconds unless the name says otherwise.
- * What later versions know besides comes at the end; getsockopt gives as much as there is room for.
- */
-struct bsd_tcp_info {
-	uint8_t tcpi_state;       /* BSD_TCPS_* */
-	uint8_t tcpi_ca_state;    /* BSD_TCP_CA_* */
-	uint8_t tcpi_retransmits; /* time-outs in a row, or probes of a closed window */
-	uint8_t tcpi_probes;      /* keepalives without answer */
-	uint8_t tcpi_options;     /* BSD_TCPI_OPT_* */
-	uint8_t tcpi_snd_wscale;
-	uint8_t tcpi_rcv_wscale;
-	uint8_t tcpi_pad0;
-	uint32_t tcpi_rto; /* backed off */
-	uint32_t tcpi_rtt; /* smoothed; 0: no sample yet */
-	uint32_t tcpi_rttvar;
-	uint32_t tcpi_min_rtt;
-	uint32_t tcpi_snd_mss;
-	uint32_t tcpi_advmss; /* what we announced */
-	uint32_t tcpi_pmtu;   /* learnt from ICMP; 0: the interface's */
-	uint32_t tcpi_unacked;
-	uint32_t tcpi_notsent;
-	uint32_t tcpi_snd_cwnd;
-	uint32_t tcpi_snd_ssthresh;
-	uint32_t tcpi_snd_wnd;
-	uint32_t tcpi_rcv_wnd;
-	uint32_t tcpi_rcv_space; /* of the receive buffer */
-	uint32_t tcpi_rcv_ooo;   /* held out of order */
-	uint32_t tcpi_last_data_sent_ms;
-	uint32_t tcpi_last_rcv_ms;
-	uint32_t tcpi_total_retrans; /* segments */
-	uint32_t tcpi_rcv_ooopack;   /* segments */
-	uint32_t tcpi_pad1;
-	uint64_t tcpi_bytes_sent; /* without retransmissions */
-	uint64_t tcpi_bytes_retrans;
-	uint64_t tcpi_bytes_received;
-};
-
-enum {
-	BSD_TCPS_CLOSED = 0,
-	BSD_TCPS_LISTEN = 1,
-	BSD_TCPS_SYN_SENT = 2,
-	BSD_TCPS_SYN_RECEIVED = 3,
-	BSD_TCPS_ESTABLISHED = 4,
-	BSD_TCPS_CLOSE_WAIT = 5,
-	BSD_TCPS_FIN_WAIT_1 = 6,
-	BSD_TCPS_CLOSING = 7,
-	BSD_TCPS_LAST_ACK = 8,
-	BSD_TCPS_FIN_WAIT_2 = 9,
-	BSD_TCPS_TIME_WAIT = 10
-};
-enum { BSD_TCP_CA_OPEN = 0, BSD_TCP_CA_DISORDER = 1, BSD_TCP_CA_RECOVERY = 3, BSD_TCP_CA_LOSS = 4 };
-enum { BSD_TCPI_OPT_TIMESTAMPS = 1, BSD_TCPI_OPT_SACK = 2, BSD_TCPI_OPT_WSCALE = 4 };
-
 /* System call numbers: BSD_SYS_read = 3, ... */
 enum bsd_syscall {
 #define RUMPUS_SYSCALL(number, name, argc, decl) BSD_SYS_##name = (number),
@@ -321,7 +269,6 @@ _Static_assert(sizeof(struct bsd_sockaddr_in) == 16, "sockaddr_in is 16 bytes");
 _Static_assert(sizeof(struct bsd_sockaddr_in6) == 28, "sockaddr_in6 is 28 bytes");
 _Static_assert(sizeof(struct bsd_msghdr) == 48, "msghdr is 48 bytes");
 _Static_assert(sizeof(struct bsd_timeval) == 16, "timeval is 16 bytes");
-_Static_assert(sizeof(struct bsd_tcp_info) == 112, "tcp_info has no hidden padding");
 _Static_assert(sizeof(struct bsd_pollfd) == 8, "pollfd is 8 bytes");
 
 #endif /* RUMPUS_ABI_H */
