@@ -57,6 +57,7 @@ static const struct sysctl_node kern_nodes[] = {
     NS_POOL("kern.pool.files", ns_filepool, "open files"),
     NS_POOL("kern.pool.procs", ns_procpool, "processes"),
     NS_POOL("kern.pool.lwps", ns_lwppool, "lwps"),
+    NS_COUNTER("kern.lwps", ns_nlwps, SYSCTL_U32, "lwps with a call in progress"),
     NS_COPY(copyins, "copies from callers"),
     NS_COPY(copyin_bytes, "bytes copied from callers"),
     NS_COPY(copyouts, "copies to callers"),

@@ -15,8 +15,7 @@ import wire
 _tests = []
 
 _POOLS = [f"kern.mbuf.{p}.nout" for p in ("mbufs", "mcl2k", "mcl4k", "jumbo")]
-_POOLS += [f"kern.pool.{p}.nout" for p in ("sockets", "files", "procs", "lwps")]
-LWPS_KEPT = 65  # the stack keeps 64 of them for the next calls, and one asks
+_POOLS += [f"kern.pool.{p}.nout" for p in ("sockets", "files", "procs")] + ["kern.lwps"]
 
 
 class Skip(Exception):
@@ -41,7 +40,7 @@ def equal(got, want, what):
 
 def held(server):
     """What is out of the server's pools, the clusters of either size as one."""
-    now = {name.split(".")[2]: n for name, n in server.get(*_POOLS).items()}
+    now = {name.removesuffix(".nout").split(".")[-1]: n for name, n in server.get(*_POOLS).items()}
     now["clusters"] = now.pop("mcl2k") + now.pop("mcl4k")
     return now
 
@@ -59,7 +58,6 @@ def settled(server, before, limit_s=15):
 
     def same():
         now.update(held(server))
-        now["lwps"] = before["lwps"] if now["lwps"] <= LWPS_KEPT else now["lwps"]
         return now == before
     expect(wire.wait_until(same, limit_s, 0.05), "pools did not come back: " + ", ".join(
         f"{k} {before[k]} -> {v}" for k, v in now.items() if v != before[k]))
