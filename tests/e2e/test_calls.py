@@ -304,11 +304,12 @@ class Bench:
         self.native = {}
 
     def make(self):
-        self.wire = wire.Wire()
-        self.server = self.wire.server("a")
-        self.before = libe2e.baseline(self.server, self.wire.b)
-        peer = self.wire.b.popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE, text=True)
+        made = wire.Wire()
+        self.server = made.server("a")
+        self.before = libe2e.baseline(self.server, made.b)
+        peer = made.b.popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE, text=True)
         self.args = (NOBODY, wire.LINUX_B, wire.listening(peer), BROADCAST)
+        self.wire = made
 
     def use(self, engine):
         if self.engine != engine:
@@ -394,6 +395,9 @@ def nothing_left():
         raise libe2e.Skip("no case was run")
     libe2e.server_alive(bench.server)
     libe2e.settled(bench.server, bench.before, 90)
+    equal(bench.server.get("sysproxy.stats.vm_fallbacks"), {"sysproxy.stats.vm_fallbacks": 0},
+          "sessions that the vm engine could not serve")
+    equal(bench.server.stop(), 0, f"exit status of rumpusd{bench.server.state()}")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ lost(void)
 		MUST(-pthread_create(&thread[i], NULL, lost_main, &lo[i]));
 	}
 	host_sleep_ms(200);
+	(void)alarm(20); /* nothing hangs: the limit of all that follows */
 	(void)printf("ready\n");
 	for (int i = 0; i < 4; i++) {
 		MUST(-pthread_join(thread[i], NULL));
