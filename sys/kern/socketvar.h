@@ -155,6 +155,11 @@ bool sodirect_peekrecord(const struct socket *so, union bsd_sockaddr_any *nam, s
 void sodirect_droprecord(struct socket *so);
 /* The socket's own name, or the peer's. => ENOTCONN, EINVAL: the protocol has let go */
 int sogetname(struct socket *so, bool peer, union bsd_sockaddr_any *nam);
+/*
+ * After an attempt to connect has failed and the protocol has let go: a fresh pcb, unbound, with
+ * the protocol's defaults. => the protocol's errors
+ */
+int soreattach(struct socket *so);
 /* From now on soclose resets the connection. */
 void soabortive(struct socket *so);
 

@@ -187,6 +187,21 @@ sogetname(struct socket *so, bool peer, union bsd_sockaddr_any *nam)
 	return peer ? pru->pr_peeraddr(so, nam) : pru->pr_sockaddr(so, nam);
 }
 
+int
+soreattach(struct socket *so)
+{
+	int error;
+
+	if (so->so_pcb != NULL)
+		return 0;
+	KASSERT((so->so_state & (SS_NOFDREF | SS_ISCONNECTED | SS_ISCONNECTING)) == 0);
+	so->so_state &= ~(uint32_t)(SS_CANTRCVMORE | SS_CANTSENDMORE | SS_ISDISCONNECTED);
+	sohold(so);
+	error = so->so_proto->pr_usrreqs->pr_attach(so, so->so_proto->pr_protocol);
+	so->so_refs--; /* the caller's descriptor holds it */
+	return error;
+}
+
 void
 soabortive(struct socket *so)
 {

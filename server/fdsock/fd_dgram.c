@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Datagrams: records of the pair, struct fdsock_dgram and payload, both ways.
+ *
+ * A pending error is told once: by a record of its own, which the client's next receive finds, or
+ * by SO_ERROR, which then takes that record back out of the client's end.
+ */
+#include "server/fdsock/fd_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#define FD_IOV 64u
+#define FD_DGRAM_SMALL 2048u /* room made before the length is known */
+
+/* len bytes: what lies in kv first, then in more. => BSD errno */
+static int
+fd_dgram_sendbig(struct fdsock *fs, const struct bsd_sockaddr *nam, const uint8_t *more,
+    const struct kvec *first, size_t len)
+{
+	struct kvec kv[FD_IOV];
+	unsigned nkv = FD_IOV;
+	struct mbuf *m = sodirect_room(fs->fs_so, len, kv, &nkv);
+	size_t off = 0;
+
+	for (unsigned i = 0; m != NULL && i < nkv; i++) {
+		for (size_t at = 0; at < kv[i].kv_len;) {
+			bool infirst = off < first->kv_len;
+			size_t piece =
+			    KERN_MIN(kv[i].kv_len - at, infirst ? first->kv_len - off : len - off);
+			const uint8_t *from = infirst ? (const uint8_t *)first->kv_base + off
+						      : more + (off - first->kv_len);
+
+			memcpy((uint8_t *)kv[i].kv_base + at, from, piece);
+			at += piece;
+			off += piece;
+		}
+	}
+	if (m == NULL || off < len) {
+		sodirect_free(m);
+		return BSD_ENOBUFS;
+	}
+	return sodirect_send(fs->fs_so, m, len, nam, 0);
+}
+
+/* The addressee: NULL means the connected peer. => BSD errno */
+static int
+fd_dgram_nam(const struct fdsock_dgram *dg, union fd_addr *addr, const struct bsd_sockaddr **nam)
+{
+	*nam = NULL;
+	if ((dg->dg_flags & ~(uint32_t)FDSOCK_DG_ADDR) != 0)
+		return BSD_EINVAL; /* ancillary data is not sent yet */
+	if ((dg->dg_flags & FDSOCK_DG_ADDR) == 0)
+		return 0;
+	if (fd_dgram_addr(dg, addr) != 0)
+		return BSD_EAFNOSUPPORT;
+	*nam = &addr->sa;
+	return 0;
+}
+
+int
+fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payload, size_t len)
+{
+	const struct kvec none = {0};
+	const struct bsd_sockaddr *nam;
+	union fd_addr addr;
+	int error = fd_dgram_nam(dg, &addr, &nam);
+
+	if (error == 0)
+		error = fd_dgram_sendbig(fs, nam, payload, &none, len);
+	return error;
+}
+
+/* One record. => false: there is none now */
+static bool
+fd_dgram_in1(struct fdsock *fs)
+{
+	struct fd_server *fd = fs->fs_server;
+	const struct bsd_sockaddr *nam;
+	struct fdsock_dgram dg;
+	union fd_addr addr;
+	unsigned nkv = 1;
+	struct kvec room;
+	struct mbuf *m = sodirect_room(fs->fs_so, FD_DGRAM_SMALL, &room, &nkv);
+	struct iovec iov[3] = {{&dg, sizeof(dg)}, {room.kv_base, room.kv_len},
+	    {fd->fd_scratch, FD_SCRATCH}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = nitems(iov)};
+	size_t len;
+	ssize_t n;
+	int error;
+
+	if (m == NULL) {
+		fd_sock_nomem(fs);
+		return false;
+	}
+	n = recvmsg(fs->fs_src.ls_fd, &msg, MSG_DONTWAIT);
+	if (n < (ssize_t)sizeof(dg)) {
+		sodirect_free(m);
+		if (n > 0)
+			fd->fd_stat.fds_dgrams_bad++;
+		fs->fs_canread = n > 0;
+		return n > 0;
+	}
+	fd->fd_stat.fds_dgrams_in++;
+	len = (size_t)n - sizeof(dg);
+	error = fd_dgram_nam(&dg, &addr, &nam);
+	if (error == 0 && len <= room.kv_len) {
+		error = sodirect_send(fs->fs_so, m, len, nam, 0);
+	} else {
+		if (error == 0)
+			error = fd_dgram_sendbig(fs, nam, fd->fd_scratch, &room, len);
+		sodirect_free(m);
+	}
+	if (error != 0 && fs->fs_so->so_error == 0)
+		fs->fs_so->so_error = error;
+	return true;
+}
+
+/* => false: the pair is full, or gone */
+static bool
+fd_dgram_write(struct fdsock *fs, const struct fdsock_dgram *dg, const struct kvec *kv,
+    unsigned nkv)
+{
+	struct iovec iov[FD_IOV + 1];
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = nkv + 1};
+
+	iov[0].iov_base = fs->fs_server->fd_scratch;
+	iov[0].iov_len = sizeof(*dg);
+	memcpy(fs->fs_server->fd_scratch, dg, sizeof(*dg));
+	for (unsigned i = 0; i < nkv; i++)
+		iov[i + 1] = (struct iovec){kv[i].kv_base, kv[i].kv_len};
+	if (sendmsg(fs->fs_src.ls_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	if (errno == EAGAIN)
+		fd_sock_full(fs);
+	else if (errno == ENOMEM || errno == ENOBUFS)
+		fd_sock_nomem(fs);
+	else
+		fs->fs_discard = true;
+	return false;
+}
+
+/* => false: not now */
+static bool
+fd_dgram_out1(struct fdsock *fs)
+{
+	struct fdsock_dgram dg = {0};
+	union bsd_sockaddr_any nam;
+	struct kvec kv[FD_IOV];
+	struct kvec control;
+	unsigned nkv = FD_IOV;
+	size_t len;
+
+	if (!sodirect_peekrecord(fs->fs_so, &nam, &control, kv, &nkv, &len))
+		return false;
+	if (nam.sa.sa_len > 0) {
+		dg.dg_flags |= FDSOCK_DG_ADDR;
+		fd_addr_split(&nam.sa, &dg.dg_family, &dg.dg_port, dg.dg_addr, &dg.dg_scope_id);
+	}
+	if (!fs->fs_discard && !fd_dgram_write(fs, &dg, kv, nkv) && !fs->fs_discard)
+		return false;
+	fs->fs_server->fd_stat.fds_dgrams_out += !fs->fs_discard;
+	sodirect_droprecord(fs->fs_so);
+	return true;
+}
+
+static void
+fd_dgram_out_error(struct fdsock *fs)
+{
+	struct fdsock_dgram dg = {.dg_flags = FDSOCK_DG_ERROR};
+	int error = fs->fs_so->so_error;
+
+	if (error == 0 || !fs->fs_canwrite)
+		return;
+	dg.dg_error = (uint16_t)fd_errno(error);
+	if (fd_dgram_write(fs, &dg, NULL, 0)) {
+		fs->fs_so->so_error = 0;
+		fs->fs_dgerror = error;
+	}
+}
+
+int
+fd_dgram_takeerror(struct fdsock *fs, int clientfd)
+{
+	struct fdsock_dgram dg;
+	int error = fs->fs_so->so_error;
+
+	fs->fs_so->so_error = 0;
+	if (error != 0 || fs->fs_dgerror == 0)
+		return error;
+	/* It is told already, unless its record is still the first. */
+	if (recv(clientfd, &dg, sizeof(dg), MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof(dg) &&
+	    (dg.dg_flags & FDSOCK_DG_ERROR) != 0) {
+		(void)recv(clientfd, &dg, sizeof(dg), MSG_DONTWAIT);
+		error = fs->fs_dgerror;
+	}
+	fs->fs_dgerror = 0;
+	return error;
+}
+
+void
+fd_dgram_work(struct fdsock *fs)
+{
+	unsigned n = 0;
+
+	while (fs->fs_canread && n++ < FD_DGRAMS_A_TURN && fd_dgram_in1(fs))
+		;
+	fd_dgram_out_error(fs);
+	while (fs->fs_canwrite && n++ < 2 * FD_DGRAMS_A_TURN && fd_dgram_out1(fs))
+		;
+	if (n >= FD_DGRAMS_A_TURN)
+		fd_sock_schedule(fs);
+	else if (fs->fs_reset || (fs->fs_hup && !fs->fs_canread))
+		fd_sock_release(fs);
+}

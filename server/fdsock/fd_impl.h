@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the fdsock door share. */
+#ifndef SERVER_FDSOCK_IMPL_H
+#define SERVER_FDSOCK_IMPL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <rumpus/abi.h>
+#include <rumpus/fdsock.h>
+
+#include "kern/cdefs.h"
+#include "kern/netstack.h"
+#include "kern/queue.h"
+#include "server/loop.h"
+
+#define FD_HASH 16384u /* buckets of sockets by cookie */
+#define FD_TOMBS 8192u /* errors that outlive their sockets */
+#define FD_TOMBHASH 4096u
+#define FD_CLIENTHASH 256u
+#define FD_SCRATCH (128u * 1024)
+#define FD_READ_MAX (64u * 1024)   /* bytes of one read from a pair */
+#define FD_IN_BUDGET (256u * 1024) /* bytes of one socket in a turn, each way */
+#define FD_OUT_BUDGET (512u * 1024)
+#define FD_DGRAMS_A_TURN 64u
+#define FD_ACCEPTS_A_TURN 64u
+#define FD_REQUESTS_A_TURN 16u
+#define FD_GATE_SNDBUF 16384             /* of a client's end while it connects; Linux doubles it */
+#define FD_RETRY_NS (10 * NSEC_PER_MSEC) /* memory was short: look again */
+
+struct fd_server;
+struct fd_ctl;
+
+struct fd_stat {
+	uint64_t fds_requests;
+	uint64_t fds_malformed;   /* records that made no sense */
+	uint64_t fds_refused;     /* connections and sockets beyond a limit */
+	uint64_t fds_replieslost; /* replies that nobody took */
+	uint64_t fds_bytes_in;    /* from clients */
+	uint64_t fds_bytes_out;   /* to clients */
+	uint64_t fds_dgrams_in;
+	uint64_t fds_dgrams_out;
+	uint64_t fds_dgrams_bad; /* records of clients without a whole header */
+	uint64_t fds_accepted;   /* connections handed to listeners */
+	uint64_t fds_unaccepted; /* reset because nobody took them */
+	uint64_t fds_nomem;      /* times that memory for a read was short */
+	uint64_t fds_stray;      /* bytes written to a socket that was not connected */
+};
+
+/* Who sockets and control connections are charged to: a process. */
+struct fd_client {
+	LIST_ENTRY(fd_client) fc_hash;
+	pid_t fc_pid;
+	uint32_t fc_nsocks;
+	uint32_t fc_nctls;
+};
+
+union fd_addr {
+	struct bsd_sockaddr sa;
+	struct bsd_sockaddr_in sin;
+	struct bsd_sockaddr_in6 sin6;
+};
+
+enum fd_kind { FD_STREAM, FD_LISTENER, FD_DGRAM, FD_KIND_COUNT };
+
+struct fdsock {
+	LIST_ENTRY(fdsock) fs_hash;
+	TAILQ_ENTRY(fdsock) fs_list;
+	TAILQ_ENTRY(fdsock) fs_work;
+	struct fd_server *fs_server;
+	struct fd_client *fs_owner;
+	struct socket *fs_so;
+	struct loop_source fs_src; /* our end of the pair */
+	uint64_t fs_cookie;        /* of the client's end */
+	enum fd_kind fs_kind;
+	int fs_domain; /* the host's numbers */
+	int fs_protocol;
+	bool fs_queued;   /* on fd_work */
+	bool fs_canread;  /* the pair may have something for us */
+	bool fs_canwrite; /* and may take something */
+	bool fs_eof;      /* the client sends no more */
+	bool fs_hup;      /* nobody holds the client's end any more, or it is shut both ways */
+	bool fs_reset;    /* the client went with data unread */
+	bool fs_finsent;  /* the client was told that the peer sends no more */
+	bool fs_discard;  /* the client does not want to read any more */
+	bool fs_pri;      /* the pair holds an urgent byte */
+	bool fs_bulk;     /* the last read was a large one */
+	bool fs_keep;     /* the client shut it down by request: remember it afterwards */
+	bool fs_bound;    /* by request, to fs_local */
+	bool fs_up;       /* the connection was made */
+	bool fs_stray;    /* the client wrote without a connection */
+	bool fs_dying;    /* the connection failed; what was received goes out first */
+	bool fs_held;     /* accepted, but its record waits in the listener's fs_pending */
+	int fs_oobout;    /* an urgent byte for the client; -1: none */
+	union fd_addr fs_local; /* the last that was known: sa_len 0: none */
+	/* connecting */
+	bool fs_gate;   /* the pair is stuffed with fs_filler bytes: unwritable */
+	bool fs_narrow; /* the client's end still has its small buffer */
+	bool fs_untold; /* connected, but no call has said so yet */
+	size_t fs_filler;
+	int fs_sndbuf; /* as getsockopt tells it: twice what is to be set */
+	/* accepting: of a listener, and of what it made */
+	uint32_t fs_backlog;
+	uint32_t fs_unit;          /* what a record in the pair counts, by SIOCOUTQ */
+	struct fdsock *fs_pending; /* accepted from the stack, its record not yet in the pair */
+	int fs_pendingfd;
+	struct fdsock_accepted fs_pendingrec;
+	uint64_t fs_listener; /* cookie of the listener; 0: the client has it for certain */
+	uint64_t fs_untakenuntil_ns;
+	int fs_dgerror; /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
+	bool fs_dgtold;
+};
+TAILQ_HEAD(fdsock_list, fdsock);
+LIST_HEAD(fdsock_hash, fdsock);
+
+/* What is left of a socket that failed. */
+struct fd_tomb {
+	LIST_ENTRY(fd_tomb) ft_hash;
+	uint64_t ft_cookie; /* 0: free */
+	int ft_error;       /* BSD errno, taken once */
+	int ft_type;
+	int ft_domain;
+	int ft_protocol;
+	union fd_addr ft_local;
+};
+LIST_HEAD(fd_tomb_hash, fd_tomb);
+LIST_HEAD(fd_client_hash, fd_client);
+TAILQ_HEAD(fd_ctl_list, fd_ctl);
+
+struct fd_server {
+	struct loop *fd_loop;
+	struct netstack *fd_ns;
+	struct loop_source fd_src; /* the control socket */
+	char *fd_path;
+	pid_t fd_pid;
+	struct loop_task fd_task;
+	struct callout fd_retry; /* work that waits for memory */
+	struct fdsock_list fd_socks;
+	struct fdsock_list fd_work;
+	uint32_t fd_nwork;
+	struct fd_ctl_list fd_ctls;
+	struct fdsock_hash fd_hash[FD_HASH];
+	struct fd_client_hash fd_clients[FD_CLIENTHASH];
+	struct fd_tomb_hash fd_tombhash[FD_TOMBHASH];
+	struct fd_tomb fd_tombs[FD_TOMBS];
+	uint32_t fd_nexttomb;
+	/* settings and what they limit */
+	uint32_t fd_maxsockets;
+	uint32_t fd_maxperclient;
+	uint32_t fd_maxctls;
+	uint32_t fd_maxctlsperclient;
+	uint32_t fd_nsocks;
+	uint32_t fd_nctls;
+	struct fd_stat fd_stat;
+	struct sysctl_table fd_sysctls;
+	uint8_t fd_scratch[FD_SCRATCH];
+};
+
+/* fd_control.c: control connections */
+void fd_ctl_accept(struct fd_server *fd, int sock);
+void fd_ctl_closeall(struct fd_server *fd);
+
+/* fd_client.c: accounts and tombs */
+/* => NULL: no memory. The caller takes a reference by counting up; fd_client_put frees at zero. */
+struct fd_client *fd_client_get(struct fd_server *fd, pid_t pid);
+void fd_client_put(struct fd_client *fc);
+void fd_tomb_add(struct fdsock *fs, int error);
+struct fd_tomb *fd_tomb_find(struct fd_server *fd, uint64_t cookie);
+
+/* fd_sock.c: a socket's life */
+/*
+ * Makes the pair for so, which is the fdsock's from then on. flags: SOCK_NONBLOCK.
+ * => host errno; so is unchanged on failure. *clientfd is the caller's.
+ */
+int fd_sock_make(struct fd_server *fd, struct fd_client *owner, struct socket *so, int domain,
+    int flags, struct fdsock **fsp, int *clientfd);
+struct fdsock *fd_sock_find(struct fd_server *fd, uint64_t cookie);
+/* => 0: not a socket */
+uint64_t fd_cookie(int sock);
+/* Has fd_sock_work called in this turn. */
+void fd_sock_schedule(struct fdsock *fs);
+/* The client is gone: closes the socket in order (or as SO_LINGER wants it). Frees fs. */
+void fd_sock_release(struct fdsock *fs);
+/* The connection has ended: shows it to the client and remembers the error. Frees fs. */
+void fd_sock_die(struct fdsock *fs, int error);
+/* Asks the stack for the socket's own address, and remembers it. */
+void fd_sock_getname(struct fdsock *fs);
+/* Writes down in the client's end what it is. */
+void fd_sock_tag(const struct fdsock *fs, int clientfd);
+/* The pair is full: wait until it has room again. */
+void fd_sock_full(struct fdsock *fs);
+/* Looks at fs again soon, when memory may have come back. */
+void fd_sock_nomem(struct fdsock *fs);
+
+/* What is to be done once a turn, for all that were scheduled; and after a shortage. */
+void fd_server_task(struct loop_task *lt);
+void fd_server_retry(void *arg);
+
+/* Each carries out what is to be done, and may free fs. */
+void fd_stream_work(struct fdsock *fs);
+void fd_listen_work(struct fdsock *fs);
+void fd_dgram_work(struct fdsock *fs);
+
+/* fd_stream.c */
+/* Reads what the client wrote, while the stack has room. */
+void fd_stream_in(struct fdsock *fs);
+
+/* fd_connect.c: results are host errnos */
+int fd_connect(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam);
+/* The handshake has ended if SS_ISCONNECTING is gone: opens the gate. => false: still shut */
+bool fd_gate_check(struct fdsock *fs);
+/* Gives the client's end its buffer back. */
+void fd_gate_widen(struct fdsock *fs, int clientfd);
+
+/* fd_listen.c */
+int fd_listen(struct fdsock *fs, int clientfd, int backlog);
+/* The listener goes: what it made and nobody took goes with it. */
+void fd_listen_gone(struct fdsock *head);
+/* Was the client's end of fs never taken out of its listener's pair? */
+bool fd_listen_untaken(const struct fdsock *fs);
+
+/* fd_dgram.c */
+/* Sends one record. => BSD errno */
+int fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payload,
+    size_t len);
+/* Takes the pending error, and its record out of the client's end. => BSD errno */
+int fd_dgram_takeerror(struct fdsock *fs, int clientfd);
+
+/* fd_ops.c: one request */
+struct fd_call {
+	struct fd_server *ca_server;
+	struct fd_client *ca_client;
+	const struct fdsock_request *ca_req;
+	const uint8_t *ca_data;
+	int ca_fd;            /* the descriptor it is about; -1 */
+	struct fdsock *ca_fs; /* of ca_fd; NULL: it has ended, see ca_tomb */
+	struct fd_tomb *ca_tomb;
+	struct fdsock_reply *ca_reply;
+	uint8_t *ca_out; /* fp_datalen bytes at most FDSOCK_REPLY_MAX - header */
+	int ca_outfd;    /* to be attached, then closed; -1 */
+};
+void fd_call_run(struct fd_call *ca);
+
+/* fd_translate_addr.c, fd_translate_errno.c: this host's numbers and the stack's */
+int fd_errno(int bsd_error);
+/* => host errno EINVAL, EAFNOSUPPORT */
+int fd_addr_in(const void *sa, size_t len, union fd_addr *out);
+/* => bytes */
+size_t fd_addr_out(const struct bsd_sockaddr *sa, void *out);
+int fd_domain_in(int domain, int *out);
+int fd_domain_out(int bsd_family);
+/* Records' form of an address. */
+void fd_addr_split(const struct bsd_sockaddr *sa, uint16_t *family, uint16_t *port, uint8_t *addr,
+    uint32_t *scope);
+int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
+
+/* fd_translate_sockopt.c: results are host errnos */
+int fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void *val,
+    size_t len);
+/* => *len in: room, out: bytes */
+int fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, size_t *len);
+/* Is the option known at all? */
+bool fd_sockopt_known(int level, int name);
+
+#endif /* SERVER_FDSOCK_IMPL_H */

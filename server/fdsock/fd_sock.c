@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The life of a socket of this door: its pair, its events, its end.
+ *
+ * Our end is edge-triggered, so that a full so_snd or a half-closed pair costs no system call and
+ * no wake-up; fs_canread and fs_canwrite remember the edges. EPOLLOUT is asked for only while the
+ * pair is full: else every read of the client would wake us.
+ */
+#include "server/fdsock/fd_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FD_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
+
+uint64_t
+fd_cookie(int sock)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(sock, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
+struct fdsock *
+fd_sock_find(struct fd_server *fd, uint64_t cookie)
+{
+	struct fdsock *fs;
+
+	LIST_FOREACH(fs, &fd->fd_hash[cookie % FD_HASH], fs_hash) {
+		if (fs->fs_cookie == cookie)
+			return fs;
+	}
+	return NULL;
+}
+
+static void
+fd_sock_queue(struct fdsock *fs)
+{
+	struct fd_server *fd = fs->fs_server;
+
+	if (fs->fs_queued)
+		return;
+	fs->fs_queued = true;
+	TAILQ_INSERT_TAIL(&fd->fd_work, fs, fs_work);
+	fd->fd_nwork++;
+}
+
+void
+fd_sock_schedule(struct fdsock *fs)
+{
+	struct fd_server *fd = fs->fs_server;
+
+	fd_sock_queue(fs);
+	loop_defer(fd->fd_loop, &fd->fd_task);
+}
+
+/* From the stack: only notes that there is something to do. */
+static void
+fd_sock_upcall(struct socket *so, void *arg)
+{
+	(void)so;
+	fd_sock_schedule(arg);
+}
+
+static void
+fd_sock_work(struct fdsock *fs)
+{
+	switch (fs->fs_kind) {
+	case FD_STREAM:
+		fd_stream_work(fs);
+		break;
+	case FD_LISTENER:
+		fd_listen_work(fs);
+		break;
+	case FD_DGRAM:
+		fd_dgram_work(fs);
+		break;
+	case FD_KIND_COUNT:
+		break;
+	}
+}
+
+static void
+fd_sock_ready(struct loop_source *ls, uint32_t events)
+{
+	struct fdsock *fs = ls->ls_arg;
+
+	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0)
+		fs->fs_canread = true;
+	if ((events & EPOLLPRI) != 0)
+		fs->fs_pri = true;
+	if ((events & EPOLLHUP) != 0)
+		fs->fs_hup = true;
+	if ((events & EPOLLERR) != 0)
+		fs->fs_reset = true;
+	if ((events & EPOLLOUT) != 0 && !fs->fs_canwrite) {
+		fs->fs_canwrite = true;
+		loop_events(fs->fs_server->fd_loop, ls, FD_EVENTS);
+	}
+	/* What the client sends goes on its way before the stack runs, the rest is done after. */
+	if (fs->fs_kind == FD_STREAM && !fs->fs_reset)
+		fd_stream_in(fs);
+	fd_sock_schedule(fs);
+}
+
+void
+fd_sock_full(struct fdsock *fs)
+{
+	fs->fs_canwrite = false;
+	loop_events(fs->fs_server->fd_loop, &fs->fs_src, FD_EVENTS | EPOLLOUT);
+}
+
+void
+fd_sock_nomem(struct fdsock *fs)
+{
+	struct fd_server *fd = fs->fs_server;
+
+	fd->fd_stat.fds_nomem++;
+	fd_sock_queue(fs);
+	if (!callout_pending(&fd->fd_retry))
+		callout_reset(&fd->fd_retry, FD_RETRY_NS);
+}
+
+void
+fd_sock_getname(struct fdsock *fs)
+{
+	union bsd_sockaddr_any nam;
+
+	if (sogetname(fs->fs_so, false, &nam) == 0)
+		memcpy(&fs->fs_local, &nam, sizeof(fs->fs_local));
+}
+
+void
+fd_sock_tag(const struct fdsock *fs, int clientfd)
+{
+	const struct socket *so = fs->fs_so;
+	uint64_t tag = FDSOCK_TAG_MAGIC | (uint64_t)(fs->fs_protocol & 0xffff) << 16 |
+	    (uint64_t)(so->so_proto->pr_type & 0xff) << 8 | (uint64_t)(fs->fs_domain & 0xff);
+
+	if (fs->fs_kind == FD_LISTENER)
+		tag |= FDSOCK_TAG_LISTENING;
+	else if (fs->fs_gate)
+		tag |= FDSOCK_TAG_CONNECTING;
+	else if ((so->so_state & SS_ISCONNECTED) != 0)
+		tag |= FDSOCK_TAG_CONNECTED;
+	(void)setsockopt(clientfd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, sizeof(tag));
+}
+
+static int
+fd_sock_pair(struct fdsock *fs, int type, int flags, int *clientfd)
+{
+	int sv[2];
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0, sv) != 0)
+		return errno;
+	fs->fs_src = (struct loop_source){.ls_fd = sv[0], .ls_ready = fd_sock_ready, .ls_arg = fs};
+	fs->fs_cookie = fd_cookie(sv[1]);
+	if (fs->fs_cookie == 0 || loop_add(fs->fs_server->fd_loop, &fs->fs_src, FD_EVENTS) != 0) {
+		(void)close(sv[0]);
+		(void)close(sv[1]);
+		return ENOBUFS;
+	}
+	*clientfd = sv[1];
+	return 0;
+}
+
+/* The client's limit is like its own of descriptors, the server's like the system's. */
+static int
+fd_sock_limit(struct fd_server *fd, const struct fd_client *owner)
+{
+	int error = 0;
+
+	if (fd->fd_nsocks >= fd->fd_maxsockets)
+		error = ENFILE;
+	else if (owner->fc_nsocks >= fd->fd_maxperclient)
+		error = EMFILE;
+	fd->fd_stat.fds_refused += error != 0;
+	return error;
+}
+
+int
+fd_sock_make(struct fd_server *fd, struct fd_client *owner, struct socket *so, int domain,
+    int flags, struct fdsock **fsp, int *clientfd)
+{
+	bool stream = (so->so_proto->pr_flags & PR_ATOMIC) == 0;
+	struct fdsock *fs;
+	int error = fd_sock_limit(fd, owner);
+
+	if (error != 0)
+		return error;
+	if ((fs = calloc(1, sizeof(*fs))) == NULL)
+		return ENOMEM;
+	fs->fs_server = fd;
+	fs->fs_kind = stream ? FD_STREAM : FD_DGRAM;
+	fs->fs_canwrite = true;
+	fs->fs_pendingfd = -1;
+	fs->fs_oobout = -1;
+	fs->fs_domain = domain;
+	fs->fs_protocol = so->so_proto->pr_protocol;
+	error = fd_sock_pair(fs, stream ? SOCK_STREAM : SOCK_SEQPACKET, flags, clientfd);
+	if (error != 0) {
+		free(fs);
+		return error;
+	}
+	fs->fs_so = so;
+	fs->fs_owner = owner;
+	owner->fc_nsocks++;
+	fd->fd_nsocks++;
+	so->so_upcallarg = fs;
+	so->so_upcall = fd_sock_upcall;
+	LIST_INSERT_HEAD(&fd->fd_hash[fs->fs_cookie % FD_HASH], fs, fs_hash);
+	TAILQ_INSERT_TAIL(&fd->fd_socks, fs, fs_list);
+	fd_sock_tag(fs, *clientfd);
+	*fsp = fs;
+	return 0;
+}
+
+static void
+fd_sock_free(struct fdsock *fs)
+{
+	struct fd_server *fd = fs->fs_server;
+
+	if (fs->fs_queued) {
+		TAILQ_REMOVE(&fd->fd_work, fs, fs_work);
+		fd->fd_nwork--;
+	}
+	loop_del(fd->fd_loop, &fs->fs_src);
+	(void)close(fs->fs_src.ls_fd);
+	(void)soclose(fs->fs_so);
+	LIST_REMOVE(fs, fs_hash);
+	TAILQ_REMOVE(&fd->fd_socks, fs, fs_list);
+	fd->fd_nsocks--;
+	fs->fs_owner->fc_nsocks--;
+	fd_client_put(fs->fs_owner);
+	free(fs);
+}
+
+void
+fd_sock_release(struct fdsock *fs)
+{
+	if (fs->fs_pending != NULL) {
+		(void)close(fs->fs_pendingfd);
+		soabortive(fs->fs_pending->fs_so);
+		fd_sock_release(fs->fs_pending);
+	}
+	if (fs->fs_kind == FD_LISTENER)
+		fd_listen_gone(fs);
+	if (fs->fs_keep)
+		fd_tomb_add(fs, 0);
+	if (fs->fs_reset)
+		soabortive(fs->fs_so);
+	else if (fd_listen_untaken(fs)) {
+		fs->fs_server->fd_stat.fds_unaccepted++;
+		soabortive(fs->fs_so);
+	}
+	fd_sock_free(fs);
+}
+
+void
+fd_sock_die(struct fdsock *fs, int error)
+{
+	fd_tomb_add(fs, error);
+	fd_sock_free(fs);
+}
+
+/* Once a turn: whoever was scheduled before it. */
+static void
+fd_server_work(struct fd_server *fd)
+{
+	struct fdsock *fs;
+
+	for (uint32_t n = fd->fd_nwork; n > 0 && (fs = TAILQ_FIRST(&fd->fd_work)) != NULL; n--) {
+		TAILQ_REMOVE(&fd->fd_work, fs, fs_work);
+		fd->fd_nwork--;
+		fs->fs_queued = false;
+		fd_sock_work(fs);
+	}
+}
+
+void
+fd_server_task(struct loop_task *lt)
+{
+	fd_server_work(container_of(lt, struct fd_server, fd_task));
+}
+
+void
+fd_server_retry(void *arg)
+{
+	struct fd_server *fd = arg;
+
+	loop_defer(fd->fd_loop, &fd->fd_task);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Streams: bytes between a pair and a connection, both ways, and how either way ends.
+ *
+ * The urgent byte travels as the pair's own (MSG_OOB of AF_UNIX), at its place in the stream, so
+ * that recv(MSG_OOB), SIOCATMARK and SO_OOBINLINE are the host's at the client's end.
+ */
+#include "server/fdsock/fd_impl.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define FD_IOV 64u
+
+_Static_assert(sizeof(struct kvec) == sizeof(struct iovec) &&
+	offsetof(struct kvec, kv_base) == offsetof(struct iovec, iov_base) &&
+	offsetof(struct kvec, kv_len) == offsetof(struct iovec, iov_len),
+    "a kvec is the host's iovec");
+
+/* Has the protocol ended? */
+static bool
+fd_stream_over(const struct fdsock *fs)
+{
+	return (fs->fs_so->so_state & SS_ISDISCONNECTED) != 0 || fs->fs_so->so_pcb == NULL;
+}
+
+/* The client sends no more: neither do we, once what it sent has been taken. */
+static void
+fd_stream_eof(struct fdsock *fs)
+{
+	fs->fs_canread = false;
+	if (fs->fs_eof)
+		return;
+	fs->fs_eof = true;
+	if (fs->fs_up && !fs->fs_hup) /* else soclose sees to it */
+		(void)soshutdown(fs->fs_so, BSD_SHUT_WR);
+}
+
+/* => bytes; 0: nothing now, or the end. Fragments of descriptors sent along are dropped. */
+static size_t
+fd_stream_read(struct fdsock *fs, struct kvec *kv, unsigned nkv, int flags)
+{
+	struct msghdr msg = {.msg_iov = (struct iovec *)kv, .msg_iovlen = nkv};
+	ssize_t n = recvmsg(fs->fs_src.ls_fd, &msg, flags | MSG_DONTWAIT);
+
+	if (n > 0) {
+		fs->fs_listener = 0;
+		return (size_t)n;
+	}
+	if (n == 0)
+		fd_stream_eof(fs);
+	else if (errno == ECONNRESET)
+		fs->fs_reset = true;
+	fs->fs_canread = false;
+	return 0;
+}
+
+/* Written without a connection: it goes nowhere, and the socket is done for. */
+static void
+fd_stream_stray(struct fdsock *fs)
+{
+	struct kvec kv = {.kv_base = fs->fs_server->fd_scratch, .kv_len = FD_READ_MAX};
+	size_t n;
+
+	while (fs->fs_canread && (n = fd_stream_read(fs, &kv, 1, 0)) > 0) {
+		fs->fs_server->fd_stat.fds_stray += n;
+		fs->fs_stray = true;
+		if (n < FD_READ_MAX)
+			break;
+	}
+}
+
+/* Passes the urgent byte on, if the pair's stream has come to it. => false: go on reading */
+static bool
+fd_stream_urgent(struct fdsock *fs)
+{
+	unsigned nkv = 1;
+	struct kvec kv;
+	struct mbuf *m;
+	int mark = 0;
+
+	if (ioctl(fs->fs_src.ls_fd, SIOCATMARK, &mark) != 0 || mark == 0)
+		return false;
+	m = sodirect_room(fs->fs_so, 1, &kv, &nkv);
+	if (m == NULL) {
+		fd_sock_nomem(fs);
+		return true;
+	}
+	fs->fs_pri = false;
+	if (recv(fs->fs_src.ls_fd, kv.kv_base, 1, MSG_OOB | MSG_DONTWAIT) == 1)
+		(void)sodirect_send(fs->fs_so, m, 1, NULL, BSD_MSG_OOB);
+	else
+		sodirect_free(m);
+	return false;
+}
+
+/* One read and one send. => bytes; 0: stop */
+static size_t
+fd_stream_in1(struct fdsock *fs)
+{
+	struct socket *so = fs->fs_so;
+	size_t len = KERN_MIN(sbspace(&so->so_snd), fs->fs_bulk ? FD_READ_MAX : FD_READ_MAX / 8);
+	struct kvec kv[FD_IOV];
+	unsigned nkv = FD_IOV;
+	struct mbuf *m = sodirect_room(so, len, kv, &nkv);
+	size_t n;
+
+	if (m == NULL) {
+		fd_sock_nomem(fs);
+		return 0;
+	}
+	n = fd_stream_read(fs, kv, nkv, 0);
+	if (n == 0) {
+		sodirect_free(m);
+		return 0;
+	}
+	fs->fs_bulk = n >= FD_READ_MAX / 8;
+	fs->fs_server->fd_stat.fds_bytes_in += n;
+	return sodirect_send(so, m, n, NULL, 0) == 0 ? n : 0;
+}
+
+void
+fd_stream_in(struct fdsock *fs)
+{
+	size_t done = 0, n;
+
+	if (fs->fs_gate || fs->fs_dying || fs->fs_held)
+		return;
+	if (!fs->fs_up) {
+		fd_stream_stray(fs);
+		return;
+	}
+	while (fs->fs_canread && !fd_stream_over(fs) && sowritable(fs->fs_so)) {
+		if (fs->fs_pri && fd_stream_urgent(fs))
+			break;
+		if (done >= FD_IN_BUDGET) {
+			fd_sock_schedule(fs);
+			break;
+		}
+		n = fd_stream_in1(fs);
+		if (n == 0)
+			break;
+		done += n;
+	}
+}
+
+/* Writes to the client. => bytes taken, 0: the pair is full, or the client does not read */
+static size_t
+fd_stream_write(struct fdsock *fs, struct kvec *kv, unsigned nkv, size_t len, int flags)
+{
+	struct msghdr msg = {.msg_iov = (struct iovec *)kv, .msg_iovlen = nkv};
+	ssize_t n = sendmsg(fs->fs_src.ls_fd, &msg, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+		fs->fs_discard = true;
+		return 0;
+	}
+	if (n < 0 && errno == ENOMEM)
+		fd_sock_nomem(fs);
+	else if (n < 0 || (size_t)n < len)
+		fd_sock_full(fs);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void
+fd_stream_out_urgent(struct fdsock *fs)
+{
+	uint8_t byte;
+	struct kvec kv = {.kv_base = &byte, .kv_len = 1};
+
+	if (fs->fs_oobout < 0 && (fs->fs_so->so_state & SS_RCVATMARK) != 0 &&
+	    sodirect_oob(fs->fs_so, &byte) == 0)
+		fs->fs_oobout = byte;
+	if (fs->fs_oobout < 0)
+		return;
+	byte = (uint8_t)fs->fs_oobout;
+	if (fd_stream_write(fs, &kv, 1, 1, MSG_OOB) == 1)
+		fs->fs_oobout = -1;
+}
+
+/* Writes what has been received. */
+static void
+fd_stream_out(struct fdsock *fs)
+{
+	struct kvec kv[FD_IOV];
+	size_t done = 0, len, n;
+	unsigned nkv;
+
+	while (fs->fs_canwrite && !fs->fs_discard) {
+		fd_stream_out_urgent(fs);
+		nkv = sodirect_peek(fs->fs_so, kv, FD_IOV, &len);
+		if (nkv == 0 || !fs->fs_canwrite)
+			break;
+		if (done >= FD_OUT_BUDGET) {
+			fd_sock_schedule(fs);
+			break;
+		}
+		n = fd_stream_write(fs, kv, nkv, len, 0);
+		fs->fs_server->fd_stat.fds_bytes_out += n;
+		sodirect_consume(fs->fs_so, n);
+		done += n;
+	}
+	if (fs->fs_discard)
+		sodirect_consume(fs->fs_so, fs->fs_so->so_rcv.sb_cc);
+}
+
+/* The connection has failed. What it brought is the client's still; then the pair ends. */
+static void
+fd_stream_fail(struct fdsock *fs)
+{
+	struct socket *so = fs->fs_so;
+
+	if (so->so_rcv.sb_cc == 0) {
+		fd_sock_die(fs, so->so_error);
+		return;
+	}
+	if (!fs->fs_dying)
+		(void)shutdown(fs->fs_src.ls_fd, SHUT_RD);
+	fs->fs_dying = true;
+}
+
+/* What has ended, once both ways have been served? May free fs. */
+static void
+fd_stream_settle(struct fdsock *fs)
+{
+	struct socket *so = fs->fs_so;
+
+	if (fs->fs_reset || (fs->fs_hup && fs->fs_eof)) {
+		fd_sock_release(fs);
+		return;
+	}
+	if (fs->fs_stray) {
+		fd_sock_die(fs, BSD_EPIPE);
+		return;
+	}
+	if (!fs->fs_up)
+		return;
+	if (fd_stream_over(fs) && (!fs->fs_eof || so->so_error != 0)) {
+		fd_stream_fail(fs);
+		return;
+	}
+	if ((so->so_state & SS_CANTRCVMORE) != 0 && so->so_rcv.sb_cc == 0 && !fs->fs_finsent) {
+		fs->fs_finsent = true;
+		(void)shutdown(fs->fs_src.ls_fd, SHUT_WR);
+	}
+}
+
+void
+fd_stream_work(struct fdsock *fs)
+{
+	if (fs->fs_held)
+		return;
+	if (fs->fs_gate && (fs->fs_hup || fs->fs_reset)) {
+		fd_sock_release(fs);
+		return;
+	}
+	if (!fd_gate_check(fs))
+		return;
+	if (!fs->fs_reset) {
+		fd_stream_in(fs);
+		fd_stream_out(fs);
+	}
+	fd_stream_settle(fs);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Socket options of the host, carried out by the stack, by the pair, or by this door: one table.
+ * An option that is not in it is refused with ENOPROTOOPT, as the host does with an unknown one.
+ *
+ * What concerns how the client's end waits and reads (time-outs, low-water mark, urgent data in
+ * line) is set on that end itself, where the host's kernel obeys it.
+ */
+#include "server/fdsock/fd_impl.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+enum fd_optkind {
+	FD_OPT_FLAG,   /* int, zero or not */
+	FD_OPT_INT,    /* the same number */
+	FD_OPT_BYTE,   /* int or char */
+	FD_OPT_BUF,    /* bytes: Linux doubles what is set, and tells that */
+	FD_OPT_LINGER, /* struct linger, the same in both */
+	FD_OPT_STRING,
+	FD_OPT_BYTES, /* the same bytes */
+	FD_OPT_MREQ,  /* ip_mreq or ip_mreqn here, ip_mreq there */
+	FD_OPT_MCASTIF,
+	FD_OPT_PAIR,  /* the client's end obeys it */
+	FD_OPT_STATE, /* told by fd_sockopt_state */
+	FD_OPT_KIND_COUNT
+};
+
+struct fd_option {
+	int op_level; /* the host's */
+	int op_name;
+	int op_bsdlevel;
+	int op_bsdname;
+	enum fd_optkind op_kind;
+};
+
+#define FD_SOCKET(name, kind)                                      \
+	{                                                          \
+		SOL_SOCKET, name, BSD_SOL_SOCKET, BSD_##name, kind \
+	}
+#define FD_HERE(name, kind)                  \
+	{                                    \
+		SOL_SOCKET, name, 0, 0, kind \
+	}
+#define FD_TCP(name, bsdname, kind)                               \
+	{                                                         \
+		IPPROTO_TCP, name, BSD_IPPROTO_TCP, bsdname, kind \
+	}
+#define FD_IP(name, kind)                                          \
+	{                                                          \
+		IPPROTO_IP, name, BSD_IPPROTO_IP, BSD_##name, kind \
+	}
+
+static const struct fd_option fd_options[] = {
+    FD_SOCKET(SO_REUSEADDR, FD_OPT_FLAG),
+    FD_SOCKET(SO_REUSEPORT, FD_OPT_FLAG),
+    FD_SOCKET(SO_KEEPALIVE, FD_OPT_FLAG),
+    FD_SOCKET(SO_DONTROUTE, FD_OPT_FLAG),
+    FD_SOCKET(SO_BROADCAST, FD_OPT_FLAG),
+    FD_SOCKET(SO_LINGER, FD_OPT_LINGER),
+    FD_SOCKET(SO_SNDBUF, FD_OPT_BUF),
+    FD_SOCKET(SO_RCVBUF, FD_OPT_BUF),
+    FD_HERE(SO_OOBINLINE, FD_OPT_PAIR),
+    FD_HERE(SO_RCVTIMEO, FD_OPT_PAIR),
+    FD_HERE(SO_SNDTIMEO, FD_OPT_PAIR),
+    FD_HERE(SO_RCVLOWAT, FD_OPT_PAIR),
+    FD_HERE(SO_ERROR, FD_OPT_STATE),
+    FD_HERE(SO_TYPE, FD_OPT_STATE),
+    FD_HERE(SO_DOMAIN, FD_OPT_STATE),
+    FD_HERE(SO_PROTOCOL, FD_OPT_STATE),
+    FD_HERE(SO_ACCEPTCONN, FD_OPT_STATE),
+    FD_HERE(SO_SNDLOWAT, FD_OPT_STATE),
+    FD_TCP(TCP_NODELAY, BSD_TCP_NODELAY, FD_OPT_FLAG),
+    FD_TCP(TCP_MAXSEG, BSD_TCP_MAXSEG, FD_OPT_INT),
+    FD_TCP(TCP_KEEPIDLE, BSD_TCP_KEEPIDLE, FD_OPT_INT),
+    FD_TCP(TCP_KEEPINTVL, BSD_TCP_KEEPINTVL, FD_OPT_INT),
+    FD_TCP(TCP_KEEPCNT, BSD_TCP_KEEPCNT, FD_OPT_INT),
+    FD_TCP(TCP_CONGESTION, BSD_TCP_CONGCTL, FD_OPT_STRING),
+    FD_IP(IP_OPTIONS, FD_OPT_BYTES),
+    FD_IP(IP_HDRINCL, FD_OPT_FLAG),
+    FD_IP(IP_TOS, FD_OPT_BYTE),
+    FD_IP(IP_TTL, FD_OPT_BYTE),
+    FD_IP(IP_MULTICAST_IF, FD_OPT_MCASTIF),
+    FD_IP(IP_MULTICAST_TTL, FD_OPT_BYTE),
+    FD_IP(IP_MULTICAST_LOOP, FD_OPT_BYTE),
+    FD_IP(IP_ADD_MEMBERSHIP, FD_OPT_MREQ),
+    FD_IP(IP_DROP_MEMBERSHIP, FD_OPT_MREQ),
+};
+
+_Static_assert(sizeof(struct linger) == sizeof(struct bsd_linger), "linger is the same in both");
+
+static const struct fd_option *
+fd_sockopt_lookup(int level, int name)
+{
+	for (size_t i = 0; i < nitems(fd_options); i++) {
+		if (fd_options[i].op_level == level && fd_options[i].op_name == name)
+			return &fd_options[i];
+	}
+	return NULL;
+}
+
+bool
+fd_sockopt_known(int level, int name)
+{
+	return fd_sockopt_lookup(level, name) != NULL;
+}
+
+static void
+fd_sopt_bytes(struct sockopt *sopt, const void *val, size_t len)
+{
+	memcpy(sopt->sopt_data, val, len);
+	sopt->sopt_size = len;
+}
+
+static int
+fd_set_int(struct sockopt *sopt, const struct fd_option *op, const void *val, size_t len)
+{
+	uint8_t byte;
+	int value;
+
+	if (len >= sizeof(value)) {
+		memcpy(&value, val, sizeof(value));
+	} else if (op->op_kind == FD_OPT_BYTE && len > 0) {
+		memcpy(&byte, val, 1);
+		value = byte;
+	} else {
+		return EINVAL;
+	}
+	if (op->op_kind == FD_OPT_BUF)
+		value = value < 0 || value > INT32_MAX / 2 ? INT32_MAX : KERN_MAX(2 * value, 4608);
+	fd_sopt_bytes(sopt, &value, sizeof(value));
+	return 0;
+}
+
+/* An interface named by its index cannot be told to the stack. */
+static int
+fd_set_mreq(struct sockopt *sopt, const struct fd_option *op, const void *val, size_t len)
+{
+	struct ip_mreqn mreqn = {0};
+
+	if (op->op_kind == FD_OPT_MCASTIF && len >= 4 && len < sizeof(struct ip_mreq)) {
+		fd_sopt_bytes(sopt, val, 4);
+		return 0;
+	}
+	if (len < sizeof(struct ip_mreq))
+		return EINVAL;
+	memcpy(&mreqn, val, len < sizeof(mreqn) ? sizeof(struct ip_mreq) : sizeof(mreqn));
+	if (mreqn.imr_ifindex != 0)
+		return ENODEV;
+	if (op->op_kind == FD_OPT_MCASTIF)
+		fd_sopt_bytes(sopt, &mreqn.imr_address, 4);
+	else
+		fd_sopt_bytes(sopt, &mreqn, sizeof(struct ip_mreq));
+	return 0;
+}
+
+static int
+fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, size_t len)
+{
+	switch (op->op_kind) {
+	case FD_OPT_FLAG:
+	case FD_OPT_INT:
+	case FD_OPT_BYTE:
+	case FD_OPT_BUF:
+		return fd_set_int(sopt, op, val, len);
+	case FD_OPT_LINGER:
+		if (len < sizeof(struct linger))
+			return EINVAL;
+		fd_sopt_bytes(sopt, val, sizeof(struct linger));
+		return 0;
+	case FD_OPT_STRING:
+		fd_sopt_bytes(sopt, val, strnlen(val, len));
+		return len == 0 ? EINVAL : 0;
+	case FD_OPT_BYTES:
+		fd_sopt_bytes(sopt, val, len);
+		return 0;
+	case FD_OPT_MREQ:
+	case FD_OPT_MCASTIF:
+		return fd_set_mreq(sopt, op, val, len);
+	default:
+		return ENOPROTOOPT;
+	}
+}
+
+int
+fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void *val, size_t len)
+{
+	const struct fd_option *op = fd_sockopt_lookup(level, name);
+	struct sockopt sopt = {.sopt_set = true};
+	int error;
+
+	if (op == NULL)
+		return ENOPROTOOPT;
+	if (op->op_kind == FD_OPT_PAIR)
+		return setsockopt(clientfd, level, name, val, (socklen_t)len) == 0 ? 0 : errno;
+	if (len > sizeof(sopt.sopt_data))
+		return EINVAL;
+	error = fd_set_value(&sopt, op, val, len);
+	if (error != 0)
+		return error;
+	sopt.sopt_level = op->op_bsdlevel;
+	sopt.sopt_name = op->op_bsdname;
+	return fd_errno(sosetopt(fs->fs_so, &sopt));
+}
+
+/* SO_ERROR takes the error; a connect that it tells of is told. */
+static int
+fd_sockopt_error(struct fdsock *fs, int clientfd)
+{
+	int error = fs->fs_so->so_error;
+
+	fs->fs_untold = false;
+	if (fs->fs_kind == FD_DGRAM)
+		return fd_errno(fd_dgram_takeerror(fs, clientfd));
+	fs->fs_so->so_error = 0;
+	return fd_errno(error);
+}
+
+static int
+fd_sockopt_state(struct fdsock *fs, int clientfd, int name)
+{
+	switch (name) {
+	case SO_ERROR:
+		return fd_sockopt_error(fs, clientfd);
+	case SO_TYPE:
+		return fs->fs_so->so_proto->pr_type;
+	case SO_DOMAIN:
+		return fs->fs_domain;
+	case SO_PROTOCOL:
+		return fs->fs_protocol;
+	case SO_ACCEPTCONN:
+		return fs->fs_kind == FD_LISTENER;
+	default: /* SO_SNDLOWAT: Linux has no other */
+		return 1;
+	}
+}
+
+static size_t
+fd_get_int(const struct fd_option *op, const struct sockopt *sopt, void *val, size_t room)
+{
+	int value = 0;
+
+	memcpy(&value, sopt->sopt_data, KERN_MIN(sopt->sopt_size, sizeof(value)));
+	if (op->op_kind == FD_OPT_FLAG)
+		value = value != 0;
+	if (op->op_kind == FD_OPT_BYTE && room > 0 && room < sizeof(value))
+		room = 1; /* as Linux: a short buffer takes a char */
+	room = KERN_MIN(room, sizeof(value));
+	memcpy(val, &value, room);
+	return room;
+}
+
+int
+fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, size_t *len)
+{
+	const struct fd_option *op = fd_sockopt_lookup(level, name);
+	struct sockopt sopt = {.sopt_size = sizeof(sopt.sopt_data)};
+	socklen_t pairlen = (socklen_t)*len;
+	int error;
+
+	if (op == NULL)
+		return ENOPROTOOPT;
+	if (op->op_kind == FD_OPT_PAIR) {
+		error = getsockopt(clientfd, level, name, val, &pairlen) == 0 ? 0 : errno;
+		*len = pairlen;
+		return error;
+	}
+	if (op->op_kind == FD_OPT_STATE) {
+		sockopt_putint(&sopt, fd_sockopt_state(fs, clientfd, name));
+		*len = fd_get_int(op, &sopt, val, *len);
+		return 0;
+	}
+	sopt.sopt_level = op->op_bsdlevel;
+	sopt.sopt_name = op->op_bsdname;
+	error = sogetopt(fs->fs_so, &sopt);
+	if (error != 0)
+		return fd_errno(error);
+	if (op->op_kind <= FD_OPT_BUF) {
+		*len = fd_get_int(op, &sopt, val, *len);
+	} else {
+		*len = KERN_MIN(*len, sopt.sopt_size);
+		memcpy(val, sopt.sopt_data, *len);
+	}
+	return 0;
+}
