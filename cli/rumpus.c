@@ -19,9 +19,11 @@
 static const char help[] =
     "usage: rumpus [-s URL|PATH] sysctl [-j] [NAME[=VALUE]]...\n"
     "       rumpus [-s URL|PATH] stats [-j] [NAME]...\n"
+    "       rumpus [-s PATH] run [-v] [--all] [--rules FILE] [--] PROGRAM [ARGUMENT]...\n"
     "\n"
     "  sysctl           show the settings and counters named, or all; NAME=VALUE sets one\n"
     "  stats            show the counters that are not zero; NAME: those that begin so\n"
+    "  run              run a program whose sockets are the stack's; rumpus run --help\n"
     "\n"
     "  -s URL|PATH      the server: unix://PATH, tcp://A.B.C.D:PORT or the path of its socket;\n"
     "                   without it, $RUMP_SERVER\n"
@@ -84,11 +86,13 @@ connect_server(const char *where)
 struct command {
 	const char *cm_name;
 	int (*cm_run)(const struct request *rq);
+	int (*cm_runself)(const char *where, int argc, char **argv); /* its own options and server */
 };
 
 static const struct command commands[] = {
-    {"sysctl", cmd_sysctl},
-    {"stats", cmd_stats},
+    {"sysctl", cmd_sysctl, NULL},
+    {"stats", cmd_stats, NULL},
+    {"run", NULL, cmd_run},
 };
 
 static const struct command *
@@ -149,6 +153,8 @@ run_command(const struct command *cm, struct choices *ch, int argc, char **argv)
 	int status;
 
 	optind = 1;
+	if (cm->cm_runself != NULL)
+		return cm->cm_runself(ch->ch_server, argc, argv);
 	if (!options_parse(ch, argc, argv))
 		return usage_error(cm->cm_name);
 	if (ch->ch_help) {

@@ -21,4 +21,11 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cmd_sysctl(const struct request *rq);
 int cmd_stats(const struct request *rq);
 
+/*
+ * Runs a program on the stack. where: the server's control socket, or NULL for the usual places.
+ * => an exit status: 125 our own error, 126 not executable, 127 not found, 2 and 3 as ever;
+ *    else it does not return.
+ */
+int cmd_run(const char *where, int argc, char **argv);
+
 #endif /* CLI_RUMPUS_H */

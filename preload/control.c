@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control connection, and requests over it.
+ *
+ * The connection is one word: its number and the kernel's identity of the socket, compared before
+ * each use, since the program may have closed the number and used it again. It lies at a high
+ * number. A vfork child that opens another one spoils the word of its parent, which then finds
+ * its own again by the address of its peer.
+ */
+#include "preload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CONTROL_HIGH 1024  /* numbers below this one: the kernel's table need not grow */
+#define CONTROL_NUMBERS 16 /* that many of them */
+#define CONTROL_ATTEMPTS 4 /* connections that turn out dead, before giving up */
+#define COOKIE_BITS 40
+
+/* The number in the upper bits, the low bits of the cookie below; 0: none. */
+static _Atomic uint64_t control_word;
+
+struct rights {
+	_Alignas(struct cmsghdr) char bytes[CMSG_SPACE(2 * sizeof(int))];
+};
+
+static void
+close_fd(int fd)
+{
+	int saved = errno;
+
+	(void)syscall(SYS_close, fd);
+	errno = saved;
+}
+
+/* --- the connection ------------------------------------------------------------------------- */
+
+static uint64_t
+word_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0)
+		return 0;
+	return (uint64_t)fd << COOKIE_BITS | (cookie & ((UINT64_C(1) << COOKIE_BITS) - 1));
+}
+
+static int
+fd_of(uint64_t word)
+{
+	return (int)(word >> COOKIE_BITS);
+}
+
+static int
+high_number(void)
+{
+	struct rlimit rl = {.rlim_cur = CONTROL_HIGH};
+	rlim_t top;
+
+	(void)syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &rl);
+	top = rl.rlim_cur < CONTROL_HIGH ? rl.rlim_cur : CONTROL_HIGH;
+	return top > CONTROL_NUMBERS + 3 ? (int)top - CONTROL_NUMBERS : 3;
+}
+
+static bool
+is_control(int fd)
+{
+	struct sockaddr_un sun;
+	socklen_t len = sizeof(sun);
+	int type = 0;
+	socklen_t typelen = sizeof(type);
+
+	return syscall(SYS_getpeername, fd, &sun, &len) == 0 && sun.sun_family == AF_UNIX &&
+	    len > offsetof(struct sockaddr_un, sun_path) &&
+	    strncmp(sun.sun_path, settings_server(), sizeof(sun.sun_path)) == 0 &&
+	    syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &typelen) == 0 &&
+	    type == SOCK_SEQPACKET;
+}
+
+/* One that this process has, though the word does not know. */
+static int
+control_find(void)
+{
+	int base = high_number();
+
+	for (int fd = base; fd < base + CONTROL_NUMBERS; fd++) {
+		if (is_control(fd))
+			return fd;
+	}
+	return -1;
+}
+
+/* => a descriptor, or -1 with errno */
+static int
+control_connect(void)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int fd, high, error;
+
+	strcpy(sun.sun_path, settings_server()); /* settings.c has seen to its length */
+	if (sun.sun_path[0] == '\0')
+		return fail(ENOENT);
+	fd = (int)syscall(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	do {
+		error = syscall(SYS_connect, fd, &sun, sizeof(sun)) == 0 ? 0 : errno;
+	} while (error == EINTR);
+	if (error != 0) {
+		close_fd(fd);
+		return fail(error);
+	}
+	high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, high_number());
+	if (high < 0)
+		high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
+	close_fd(fd);
+	return high;
+}
+
+/* => 0 with the connection's word, or errno */
+static int
+control_get(uint64_t *wordp)
+{
+	uint64_t word = atomic_load(&control_word), fresh;
+	int fd;
+
+	if (word != 0 && word_of(fd_of(word)) == word) {
+		*wordp = word;
+		return 0;
+	}
+	if ((fd = control_find()) < 0 && (fd = control_connect()) < 0)
+		return errno;
+	fresh = word_of(fd);
+	if (!atomic_compare_exchange_strong(&control_word, &word, fresh) && word != fresh &&
+	    word_of(fd_of(word)) == word) {
+		close_fd(fd); /* another thread was faster */
+		fresh = word;
+	}
+	*wordp = fresh;
+	return 0;
+}
+
+/* The server has closed it. */
+static void
+control_drop(uint64_t word)
+{
+	uint64_t expected = word;
+
+	(void)atomic_compare_exchange_strong(&control_word, &expected, 0);
+	if (word_of(fd_of(word)) == word)
+		close_fd(fd_of(word));
+}
+
+/* --- requests ------------------------------------------------------------------------------- */
+
+/* => 0, EPIPE if the other side is gone, or errno */
+static int
+request_send(int control, const struct exchange *ex, int reply_end)
+{
+	struct fdsock_request req = {.fq_magic = FDSOCK_MAGIC, .fq_op = ex->ex_op};
+	struct iovec iov[1 + EXCHANGE_VECTORS] = {{&req, sizeof(req)}};
+	int fds[2] = {reply_end, ex->ex_about};
+	size_t fdslen = (ex->ex_about >= 0 ? 2 : 1) * sizeof(int);
+	struct rights rights = {0};
+	struct msghdr msg = {.msg_iov = iov,
+	    .msg_iovlen = 1 + (size_t)ex->ex_ndata,
+	    .msg_control = rights.bytes,
+	    .msg_controllen = CMSG_SPACE(fdslen)};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	memcpy(req.fq_arg, ex->ex_arg, sizeof(req.fq_arg));
+	for (int i = 0; i < ex->ex_ndata; i++) {
+		iov[1 + i] = ex->ex_data[i];
+		req.fq_datalen += (uint32_t)ex->ex_data[i].iov_len;
+	}
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(fdslen);
+	memcpy(CMSG_DATA(cmsg), fds, fdslen);
+	while (syscall(SYS_sendmsg, control, &msg, MSG_NOSIGNAL) < 0) {
+		if (errno == ECONNRESET || errno == ENOTCONN)
+			return EPIPE;
+		if (errno != EINTR)
+			return errno;
+	}
+	return 0;
+}
+
+/* => errno of the way there */
+static int
+request_deliver(const struct exchange *ex, int reply_end)
+{
+	uint64_t word = 0;
+	int error = EPIPE;
+
+	for (int i = 0; i < CONTROL_ATTEMPTS && error == EPIPE; i++) {
+		error = control_get(&word);
+		if (error != 0)
+			return error == EMFILE || error == ENFILE ? error : ECONNRESET;
+		error = request_send(fd_of(word), ex, reply_end);
+		if (error == EPIPE)
+			control_drop(word);
+	}
+	return error == EPIPE ? ECONNRESET : error;
+}
+
+static int
+attached_fd(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	return fd;
+}
+
+/* => errno of the way back */
+static int
+reply_take(struct exchange *ex, int end)
+{
+	struct iovec iov[2] = {{&ex->ex_reply, sizeof(ex->ex_reply)},
+	    {ex->ex_room, ex->ex_roomlen}};
+	struct rights rights;
+	struct msghdr msg = {.msg_iov = iov,
+	    .msg_iovlen = 2,
+	    .msg_control = rights.bytes,
+	    .msg_controllen = sizeof(rights.bytes)};
+	ssize_t n;
+
+	do {
+		n = syscall(SYS_recvmsg, end, &msg, ex->ex_cloexec ? MSG_CMSG_CLOEXEC : 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno;
+	ex->ex_fd = attached_fd(&msg);
+	if (n < (ssize_t)sizeof(ex->ex_reply) || ex->ex_reply.fp_magic != FDSOCK_MAGIC)
+		return ECONNRESET;
+	n -= (ssize_t)sizeof(ex->ex_reply);
+	if (ex->ex_reply.fp_datalen > (size_t)n)
+		ex->ex_reply.fp_datalen = (uint32_t)n;
+	ex->ex_answered = true;
+	return ex->ex_reply.fp_error;
+}
+
+/* Closes our end of the reply pair; a descriptor that came moves down into its number. */
+static void
+reply_close(struct exchange *ex, int end)
+{
+	if (ex->ex_fd > end &&
+	    syscall(SYS_dup3, ex->ex_fd, end, ex->ex_cloexec ? O_CLOEXEC : 0) == end) {
+		close_fd(ex->ex_fd);
+		ex->ex_fd = end;
+		return;
+	}
+	close_fd(end);
+}
+
+int
+control_exchange(struct exchange *ex)
+{
+	int end[2], error;
+
+	ex->ex_answered = false;
+	ex->ex_fd = -1;
+	if (syscall(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end) != 0)
+		return errno;
+	error = request_deliver(ex, end[1]);
+	close_fd(end[1]);
+	if (error == 0)
+		error = reply_take(ex, end[0]);
+	reply_close(ex, end[0]);
+	return error;
+}
+
+int
+control_simple(int op, int about, int arg0, int arg1)
+{
+	struct exchange ex = {.ex_op = (uint32_t)op, .ex_about = about, .ex_arg = {arg0, arg1}};
+
+	return control_exchange(&ex);
+}
+
+int
+control_take_error(int fd, int *pendingp, bool *lostp)
+{
+	struct exchange ex = {.ex_op = FDSOCK_OP_QUERY, .ex_about = fd, .ex_arg = {1}};
+	int error = control_exchange(&ex);
+
+	*pendingp = error == 0 ? ex.ex_reply.fp_value[0] : 0;
+	*lostp = error == ENOTSOCK || (!ex.ex_answered && error == ECONNRESET);
+	return error;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a descriptor is: asked of the kernel, never remembered. */
+#include "preload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SEEN_LOOKED = 1, SEEN_STREAM = 2, SEEN_DGRAM = 4 };
+#define PROBE_MAX 1024 /* descriptors looked at where /proc is not */
+
+static _Atomic unsigned seen;
+
+bool
+descriptor_is_stream(uint64_t tag)
+{
+	return tag != 0 && FDSOCK_TAG_TYPE(tag) == SOCK_STREAM;
+}
+
+bool
+descriptor_is_dgram(uint64_t tag)
+{
+	return tag != 0 && FDSOCK_TAG_TYPE(tag) != SOCK_STREAM;
+}
+
+uint64_t
+descriptor_tag(int fd)
+{
+	uint64_t tag = 0;
+	socklen_t len = sizeof(tag);
+	int saved = errno;
+	unsigned bit;
+
+	if (syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, &len) != 0)
+		errno = saved;
+	if (len != sizeof(tag) || (tag & FDSOCK_TAG_MASK) != FDSOCK_TAG_MAGIC)
+		return 0;
+	bit = descriptor_is_stream(tag) ? SEEN_STREAM : SEEN_DGRAM;
+	if ((atomic_load_explicit(&seen, memory_order_relaxed) & bit) == 0)
+		atomic_fetch_or_explicit(&seen, bit, memory_order_relaxed);
+	return tag;
+}
+
+void
+descriptor_mark(int fd, uint64_t bits)
+{
+	uint64_t tag = descriptor_tag(fd);
+
+	if (tag != 0 && (tag & bits) != bits) {
+		tag |= bits;
+		(void)syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag,
+		    sizeof(tag));
+	}
+}
+
+/* --- those that this program was started with ----------------------------------------------- */
+
+static int
+number_of(const char *name)
+{
+	int n = 0;
+
+	if (*name == '\0')
+		return -1;
+	for (; *name != '\0'; name++) {
+		if (*name < '0' || *name > '9' || n > 1 << 24)
+			return -1;
+		n = n * 10 + (*name - '0');
+	}
+	return n;
+}
+
+struct linux_dirent64 {
+	uint64_t d_ino;
+	int64_t d_off;
+	unsigned short d_reclen;
+	unsigned char d_type;
+	char d_name[];
+};
+
+static bool
+look_in_proc(void)
+{
+	_Alignas(struct linux_dirent64) char buf[1024];
+	long n;
+	int dir =
+	    (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return false;
+	while ((n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0) {
+		for (long at = 0; at < n;) {
+			const struct linux_dirent64 *d = (const void *)(buf + at);
+			int fd = number_of(d->d_name);
+
+			if (fd >= 0)
+				(void)descriptor_tag(fd);
+			at += d->d_reclen;
+		}
+	}
+	(void)syscall(SYS_close, dir);
+	return n == 0;
+}
+
+static unsigned
+look(void)
+{
+	int saved = errno;
+
+	if (!look_in_proc()) {
+		for (int fd = 0; fd < PROBE_MAX; fd++)
+			(void)descriptor_tag(fd);
+	}
+	errno = saved;
+	return atomic_fetch_or_explicit(&seen, SEEN_LOOKED, memory_order_relaxed);
+}
+
+static unsigned
+seen_now(void)
+{
+	unsigned bits = atomic_load_explicit(&seen, memory_order_relaxed);
+
+	return (bits & SEEN_LOOKED) != 0 ? bits : look();
+}
+
+bool
+descriptor_streams_possible(void)
+{
+	return (seen_now() & SEEN_STREAM) != 0;
+}
+
+bool
+descriptor_dgrams_possible(void)
+{
+	return (seen_now() & SEEN_DGRAM) != 0;
+}
+
+/* --- one in the place of another ------------------------------------------------------------ */
+
+int
+descriptor_replace(int from, int fd)
+{
+	long cloexec = syscall(SYS_fcntl, fd, F_GETFD);
+	long flags = syscall(SYS_fcntl, fd, F_GETFL);
+	int error = 0;
+
+	if (cloexec < 0 || flags < 0 || syscall(SYS_fcntl, from, F_SETFL, flags) < 0 ||
+	    syscall(SYS_dup3, from, fd, (cloexec & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) < 0)
+		error = errno;
+	(void)syscall(SYS_close, from);
+	return error;
+}

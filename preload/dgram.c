@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Datagrams: each record of the pair begins with a header that has the address and what else
+ * the program asked for by options.
+ *
+ *     | struct fdsock_dgram | payload |
+ */
+#include "preload.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define IPV4_PAYLOAD_MAX 65507
+#define IPV6_PAYLOAD_MAX 65527
+
+/* --- receiving ------------------------------------------------------------------------------ */
+
+static const uint8_t v4mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+static int
+family_of(uint64_t tag)
+{
+	return FDSOCK_TAG_FAMILY(tag);
+}
+
+/* An address of a record, in the form of the socket's family. */
+static void
+address_of_record(uint64_t tag, const struct fdsock_dgram *dg, const uint8_t *from, uint8_t out[16])
+{
+	if (dg->dg_family == AF_INET && family_of(tag) == AF_INET6) {
+		memcpy(out, v4mapped, sizeof(v4mapped));
+		memcpy(out + sizeof(v4mapped), from, 4);
+	} else {
+		memcpy(out, from, 16);
+	}
+}
+
+static void
+store_name(uint64_t tag, const struct fdsock_dgram *dg, struct msghdr *msg)
+{
+	struct sockaddr_storage ss;
+	uint8_t addr[16];
+	socklen_t len = 0;
+
+	if (msg->msg_name == NULL)
+		return;
+	if ((dg->dg_flags & FDSOCK_DG_ADDR) != 0) {
+		address_of_record(tag, dg, dg->dg_addr, addr);
+		len = address_make(&ss, family_of(tag), addr, dg->dg_port, dg->dg_scope_id);
+	}
+	(void)address_store(&ss, len, msg->msg_name, &msg->msg_namelen);
+}
+
+/* Ancillary data in the making. */
+struct control {
+	struct msghdr *co_msg;
+	size_t co_used;
+};
+
+static void
+control_put(struct control *co, const int kind[2], const void *data, size_t len)
+{
+	struct msghdr *msg = co->co_msg;
+	size_t room = msg->msg_controllen - co->co_used, have = CMSG_LEN(len);
+	struct cmsghdr hdr = {.cmsg_level = kind[0], .cmsg_type = kind[1]};
+	char *at = (char *)msg->msg_control + co->co_used;
+
+	if (msg->msg_control == NULL || room < sizeof(hdr)) {
+		msg->msg_flags |= MSG_CTRUNC;
+		return;
+	}
+	if (room < have) {
+		msg->msg_flags |= MSG_CTRUNC;
+		have = room;
+	}
+	hdr.cmsg_len = have;
+	memcpy(at, &hdr, sizeof(hdr));
+	memcpy(at + CMSG_LEN(0), data, have - CMSG_LEN(0));
+	co->co_used += room < CMSG_SPACE(len) ? room : CMSG_SPACE(len);
+}
+
+static bool
+option_is_on(int fd, int name)
+{
+	int value = 0;
+	struct exchange ex = {.ex_op = FDSOCK_OP_GETSOCKOPT,
+	    .ex_about = fd,
+	    .ex_arg = {SOL_SOCKET, name, sizeof(value)},
+	    .ex_room = &value,
+	    .ex_roomlen = sizeof(value)};
+
+	return control_exchange(&ex) == 0 && value != 0;
+}
+
+static void
+control_time(int fd, struct control *co, uint64_t time_ns)
+{
+	static const int in_us[2] = {SOL_SOCKET, SO_TIMESTAMP};
+	static const int in_ns[2] = {SOL_SOCKET, SO_TIMESTAMPNS};
+	struct timespec ts = {.tv_sec = (time_t)(time_ns / 1000000000),
+	    .tv_nsec = (long)(time_ns % 1000000000)};
+	struct timeval tv = {.tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000};
+
+	if (option_is_on(fd, SO_TIMESTAMPNS))
+		control_put(co, in_ns, &ts, sizeof(ts));
+	else
+		control_put(co, in_us, &tv, sizeof(tv));
+}
+
+static void
+control_ipv4(struct control *co, const struct fdsock_dgram *dg)
+{
+	static const int pktinfo[2] = {IPPROTO_IP, IP_PKTINFO};
+	static const int ttl[2] = {IPPROTO_IP, IP_TTL}, tos[2] = {IPPROTO_IP, IP_TOS};
+	struct in_pktinfo pi = {.ipi_ifindex = (int)dg->dg_ifindex};
+	int value = dg->dg_ttl;
+
+	if ((dg->dg_flags & FDSOCK_DG_PKTINFO) != 0) {
+		memcpy(&pi.ipi_addr, dg->dg_local, sizeof(pi.ipi_addr));
+		memcpy(&pi.ipi_spec_dst, dg->dg_local, sizeof(pi.ipi_spec_dst));
+		control_put(co, pktinfo, &pi, sizeof(pi));
+	}
+	if ((dg->dg_flags & FDSOCK_DG_TTL) != 0)
+		control_put(co, ttl, &value, sizeof(value));
+	if ((dg->dg_flags & FDSOCK_DG_TOS) != 0)
+		control_put(co, tos, &dg->dg_tos, sizeof(dg->dg_tos));
+}
+
+static void
+control_ipv6(struct control *co, uint64_t tag, const struct fdsock_dgram *dg)
+{
+	static const int pktinfo[2] = {IPPROTO_IPV6, IPV6_PKTINFO};
+	static const int ttl[2] = {IPPROTO_IPV6, IPV6_HOPLIMIT};
+	static const int tos[2] = {IPPROTO_IPV6, IPV6_TCLASS};
+	struct in6_pktinfo pi = {.ipi6_ifindex = dg->dg_ifindex};
+	int value = dg->dg_ttl;
+
+	if ((dg->dg_flags & FDSOCK_DG_PKTINFO) != 0) {
+		address_of_record(tag, dg, dg->dg_local, pi.ipi6_addr.s6_addr);
+		control_put(co, pktinfo, &pi, sizeof(pi));
+	}
+	if ((dg->dg_flags & FDSOCK_DG_TTL) != 0)
+		control_put(co, ttl, &value, sizeof(value));
+	value = dg->dg_tos;
+	if ((dg->dg_flags & FDSOCK_DG_TOS) != 0)
+		control_put(co, tos, &value, sizeof(value));
+}
+
+static void
+store_control(int fd, uint64_t tag, const struct fdsock_dgram *dg, struct msghdr *msg)
+{
+	struct control co = {.co_msg = msg};
+
+	if ((dg->dg_flags & FDSOCK_DG_TIME) != 0)
+		control_time(fd, &co, dg->dg_time_ns);
+	if (family_of(tag) == AF_INET)
+		control_ipv4(&co, dg);
+	else
+		control_ipv6(&co, tag, dg);
+	msg->msg_controllen = co.co_used;
+}
+
+/* The pair has ended: shut down, or the server is gone. */
+static ssize_t
+dgram_ended(int fd)
+{
+	int pending;
+	bool lost;
+
+	(void)control_take_error(fd, &pending, &lost);
+	if (lost)
+		return fail(ECONNRESET);
+	return pending != 0 ? fail(pending) : 0;
+}
+
+/* The record is an error, not a datagram. A look at it (MSG_PEEK) takes it, as on Linux. */
+static ssize_t
+dgram_error(int fd, const struct fdsock_dgram *dg, int flags)
+{
+	char rest[sizeof(*dg)];
+
+	if ((flags & MSG_PEEK) != 0)
+		(void)syscall(SYS_recvfrom, fd, rest, sizeof(rest), MSG_DONTWAIT, NULL, NULL);
+	return fail(dg->dg_error);
+}
+
+/* iov has msg's vectors behind one for the header. */
+static ssize_t
+dgram_recv_into(int fd, uint64_t tag, struct msghdr *msg, int flags, struct iovec *iov)
+{
+	struct fdsock_dgram dg;
+	struct msghdr record = {.msg_iov = iov, .msg_iovlen = 1 + msg->msg_iovlen};
+	ssize_t n;
+
+	iov[0] = (struct iovec){&dg, sizeof(dg)};
+	memcpy(iov + 1, msg->msg_iov, msg->msg_iovlen * sizeof(*iov));
+	n = real()->re_recvmsg(fd, &record, flags);
+	if (n < 0)
+		return errno == ECONNRESET ? dgram_ended(fd) : -1;
+	if (n < (ssize_t)sizeof(dg))
+		return dgram_ended(fd);
+	if ((dg.dg_flags & FDSOCK_DG_ERROR) != 0)
+		return dgram_error(fd, &dg, flags);
+	msg->msg_flags = record.msg_flags & MSG_TRUNC;
+	if ((dg.dg_flags & FDSOCK_DG_TRUNC) != 0)
+		msg->msg_flags |= MSG_TRUNC;
+	store_name(tag, &dg, msg);
+	store_control(fd, tag, &dg, msg);
+	return n - (ssize_t)sizeof(dg);
+}
+
+/* Up to the kernel's limit of vectors. => as dgram_recv */
+static __attribute__((noinline)) ssize_t
+dgram_recv_long(int fd, uint64_t tag, struct msghdr *msg, int flags)
+{
+	struct iovec iov[IOV_MAX];
+
+	if (msg->msg_iovlen >= IOV_MAX) /* the header takes one */
+		return fail(EMSGSIZE);
+	return dgram_recv_into(fd, tag, msg, flags, iov);
+}
+
+ssize_t
+dgram_recv(int fd, uint64_t tag, struct msghdr *msg, int flags)
+{
+	struct iovec iov[1 + 8];
+
+	if ((flags & MSG_ERRQUEUE) != 0)
+		return fail(EAGAIN); /* that queue is always empty */
+	if ((flags & MSG_OOB) != 0)
+		return fail(EOPNOTSUPP);
+	if (msg->msg_iovlen > 8)
+		return dgram_recv_long(fd, tag, msg, flags);
+	return dgram_recv_into(fd, tag, msg, flags, iov);
+}
+
+int
+dgram_next_size(int fd, int *sizep)
+{
+	struct fdsock_dgram dg;
+	long n = syscall(SYS_recvfrom, fd, &dg, sizeof(dg), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT,
+	    NULL, NULL);
+
+	if (n < 0 && errno != EAGAIN)
+		return errno;
+	*sizep = 0;
+	if (n > (long)sizeof(dg) && (dg.dg_flags & FDSOCK_DG_ERROR) == 0)
+		*sizep = (int)n - (int)sizeof(dg);
+	return 0;
+}
+
+/* --- sending -------------------------------------------------------------------------------- */
+
+/* => errno */
+static int
+header_name(uint64_t tag, const struct msghdr *msg, struct fdsock_dgram *dg)
+{
+	const struct sockaddr *sa = msg->msg_name;
+	struct sockaddr_in6 sin6 = {0};
+	struct sockaddr_in sin;
+
+	if (sa == NULL || msg->msg_namelen == 0)
+		return (tag & FDSOCK_TAG_CONNECTED) != 0 ? 0 : EDESTADDRREQ;
+	if (msg->msg_namelen < sizeof(sin))
+		return EINVAL;
+	dg->dg_flags |= FDSOCK_DG_ADDR;
+	if (sa->sa_family == AF_INET || (sa->sa_family == AF_UNSPEC && family_of(tag) == AF_INET)) {
+		memcpy(&sin, sa, sizeof(sin));
+		dg->dg_family = AF_INET;
+		dg->dg_port = sin.sin_port;
+		memcpy(dg->dg_addr, &sin.sin_addr, sizeof(sin.sin_addr));
+		return 0;
+	}
+	if (sa->sa_family != AF_INET6 || family_of(tag) != AF_INET6)
+		return EAFNOSUPPORT;
+	memcpy(&sin6, sa, msg->msg_namelen < sizeof(sin6) ? msg->msg_namelen : sizeof(sin6));
+	dg->dg_family = AF_INET6;
+	dg->dg_port = sin6.sin6_port;
+	dg->dg_scope_id = sin6.sin6_scope_id;
+	dg->dg_flowinfo = sin6.sin6_flowinfo;
+	memcpy(dg->dg_addr, &sin6.sin6_addr, sizeof(sin6.sin6_addr));
+	return 0;
+}
+
+static bool
+take_int(const struct cmsghdr *cmsg, uint8_t *out)
+{
+	int value = 0;
+
+	if (cmsg->cmsg_len == CMSG_LEN(1))
+		value = *CMSG_DATA(cmsg);
+	else if (cmsg->cmsg_len == CMSG_LEN(sizeof(value)))
+		memcpy(&value, CMSG_DATA(cmsg), sizeof(value));
+	else
+		return false;
+	*out = (uint8_t)value;
+	return value >= 0 && value <= 255;
+}
+
+/* => 0, or EINVAL for what Linux would refuse or we cannot do */
+static int
+header_cmsg(struct fdsock_dgram *dg, const struct cmsghdr *cmsg)
+{
+	struct in6_pktinfo pi6;
+	struct in_pktinfo pi;
+	bool v6 = cmsg->cmsg_level == IPPROTO_IPV6;
+	int type = cmsg->cmsg_type;
+
+	if (cmsg->cmsg_level == SOL_SOCKET)
+		return type == SCM_RIGHTS || type == SCM_CREDENTIALS ? 0 : EINVAL;
+	if (cmsg->cmsg_level != IPPROTO_IP && !v6)
+		return EINVAL;
+	if (type == (v6 ? IPV6_HOPLIMIT : IP_TTL)) {
+		dg->dg_flags |= FDSOCK_DG_TTL;
+		return take_int(cmsg, &dg->dg_ttl) ? 0 : EINVAL;
+	}
+	if (type == (v6 ? IPV6_TCLASS : IP_TOS)) {
+		dg->dg_flags |= FDSOCK_DG_TOS;
+		return take_int(cmsg, &dg->dg_tos) ? 0 : EINVAL;
+	}
+	dg->dg_flags |= FDSOCK_DG_PKTINFO;
+	if (v6 && type == IPV6_PKTINFO && cmsg->cmsg_len == CMSG_LEN(sizeof(pi6))) {
+		memcpy(&pi6, CMSG_DATA(cmsg), sizeof(pi6));
+		dg->dg_ifindex = pi6.ipi6_ifindex;
+		memcpy(dg->dg_local, &pi6.ipi6_addr, sizeof(pi6.ipi6_addr));
+		return 0;
+	}
+	if (!v6 && type == IP_PKTINFO && cmsg->cmsg_len == CMSG_LEN(sizeof(pi))) {
+		memcpy(&pi, CMSG_DATA(cmsg), sizeof(pi));
+		dg->dg_ifindex = (uint32_t)pi.ipi_ifindex;
+		memcpy(dg->dg_local, &pi.ipi_spec_dst, sizeof(pi.ipi_spec_dst));
+		return 0;
+	}
+	return EINVAL;
+}
+
+static int
+header_control(const struct msghdr *msg, struct fdsock_dgram *dg)
+{
+	struct msghdr walk = *msg; /* CMSG_NXTHDR wants it writable */
+	int error = 0;
+
+	if (msg->msg_control == NULL)
+		return 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&walk); c != NULL && error == 0;
+	     c = CMSG_NXTHDR(&walk, c))
+		error = header_cmsg(dg, c);
+	return error;
+}
+
+/* To where an error is to be told at once: rights and routes of their own. */
+static bool
+is_group(const struct fdsock_dgram *dg)
+{
+	uint32_t v4;
+
+	if ((dg->dg_flags & FDSOCK_DG_ADDR) == 0)
+		return false;
+	if (dg->dg_family == AF_INET6)
+		return dg->dg_addr[0] == 0xff;
+	memcpy(&v4, dg->dg_addr, sizeof(v4));
+	return ntohl(v4) >= 0xe0000000u;
+}
+
+static int
+send_failed(int fd, int error)
+{
+	int pending;
+	bool lost;
+
+	if (error != EPIPE && error != ECONNRESET)
+		return error;
+	(void)control_take_error(fd, &pending, &lost);
+	return lost ? ECONNRESET : EPIPE;
+}
+
+/* iov has msg's vectors behind one for the header. */
+static ssize_t
+dgram_send_from(int fd, const struct msghdr *msg, int flags, struct iovec *iov)
+{
+	struct fdsock_dgram *dg = iov[0].iov_base;
+	struct msghdr record = {.msg_iov = iov, .msg_iovlen = 1 + msg->msg_iovlen};
+	struct exchange ex = {.ex_op = FDSOCK_OP_SENDTO, .ex_about = fd, .ex_data = iov};
+	size_t total = 0;
+	ssize_t n;
+	int error;
+
+	memcpy(iov + 1, msg->msg_iov, msg->msg_iovlen * sizeof(*iov));
+	for (size_t i = 1; i <= msg->msg_iovlen; i++) {
+		if (iov[i].iov_len > IPV6_PAYLOAD_MAX - total)
+			return fail(EMSGSIZE);
+		total += iov[i].iov_len;
+	}
+	if (total > IPV4_PAYLOAD_MAX && dg->dg_family != AF_INET6)
+		return fail(EMSGSIZE);
+	if (is_group(dg) && record.msg_iovlen <= EXCHANGE_VECTORS) {
+		ex.ex_ndata = (int)record.msg_iovlen;
+		error = control_exchange(&ex);
+		return error != 0 ? fail(error) : (ssize_t)total;
+	}
+	n = real()->re_sendmsg(fd, &record, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
+	if (n < 0)
+		return fail(send_failed(fd, errno));
+	return n - (ssize_t)sizeof(*dg);
+}
+
+static __attribute__((noinline)) ssize_t
+dgram_send_long(int fd, const struct msghdr *msg, int flags, struct fdsock_dgram *dg)
+{
+	struct iovec iov[IOV_MAX] = {{dg, sizeof(*dg)}};
+
+	if (msg->msg_iovlen >= IOV_MAX)
+		return fail(EMSGSIZE);
+	return dgram_send_from(fd, msg, flags, iov);
+}
+
+ssize_t
+dgram_send(int fd, uint64_t tag, const struct msghdr *msg, int flags)
+{
+	struct fdsock_dgram dg = {0};
+	struct iovec iov[1 + 8] = {{&dg, sizeof(dg)}};
+	int error = 0;
+
+	if ((flags & (MSG_OOB | MSG_MORE)) != 0)
+		return fail(EOPNOTSUPP); /* Deviation: Linux gathers with MSG_MORE */
+	if (address_of_host(RULE_CONNECT, tag, msg->msg_name, msg->msg_namelen)) {
+		error = migrate(fd, tag);
+		if (error == 0)
+			return real()->re_sendmsg(fd, msg, flags);
+		if (error != EALREADY)
+			return fail(error);
+	}
+	error = header_name(tag, msg, &dg);
+	if (error == 0)
+		error = header_control(msg, &dg);
+	if (error != 0)
+		return fail(error);
+	if (msg->msg_iovlen > 8)
+		return dgram_send_long(fd, msg, flags, &dg);
+	return dgram_send_from(fd, msg, flags, iov);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of librumpus-preload.so share.
+ *
+ * Theory of operation: a socket of the stack is a real descriptor, one end of a pair whose other
+ * end the server holds (<rumpus/fdsock.h>). The library therefore keeps no table of descriptors.
+ * Whatever a trapped call has to know about one it asks the kernel, which keeps a tag in the
+ * descriptor itself: so dup, fork, exec, close by whatever means and passing need no attention.
+ * Process-wide there are only: the control connection (one word, checked before each use), the
+ * rules and the server's path (written once), and two bits that say whether sockets of the stack
+ * may exist here at all, so that read() and write() of a program without any cost nothing.
+ *
+ * Traps run in signal handlers, vfork children, constructors and many threads at once: no locks,
+ * no allocation (but for the calls that return allocated memory by definition), no stdio.
+ *
+ * Not done: DNS of the C library itself, which reaches its sockets behind every trap; stdio on
+ * datagram descriptors; reading a listening or unconnected descriptor as data.
+ */
+#ifndef PRELOAD_PRELOAD_H
+#define PRELOAD_PRELOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include <rumpus/fdsock.h>
+
+#include "rules/rules.h"
+
+#define TRAP __attribute__((visibility("default")))
+
+/* --- the C library's calls ------------------------------------------------------------------ */
+
+/*
+ * The next definitions of calls that may block: these are points of thread cancellation, bare
+ * system calls are not. Calls that return at once are made with syscall().
+ */
+struct real {
+	ssize_t (*re_read)(int, void *, size_t);
+	ssize_t (*re_readv)(int, const struct iovec *, int);
+	ssize_t (*re_write)(int, const void *, size_t);
+	ssize_t (*re_writev)(int, const struct iovec *, int);
+	ssize_t (*re_recvfrom)(int, void *, size_t, int, struct sockaddr *, socklen_t *);
+	ssize_t (*re_recvmsg)(int, struct msghdr *, int);
+	int (*re_recvmmsg)(int, struct mmsghdr *, unsigned, int, struct timespec *);
+	ssize_t (*re_sendto)(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+	ssize_t (*re_sendmsg)(int, const struct msghdr *, int);
+	int (*re_sendmmsg)(int, struct mmsghdr *, unsigned, int);
+	int (*re_accept4)(int, struct sockaddr *, socklen_t *, int);
+	int (*re_connect)(int, const struct sockaddr *, socklen_t);
+};
+
+/* => Until the library's constructor has run, bare system calls. */
+const struct real *real(void);
+
+/* Sets errno. => -1 */
+int fail(int error);
+
+/* --- settings ------------------------------------------------------------------------------- */
+
+/* => The server's path; "" when none was named. */
+const char *settings_server(void);
+const struct rules *settings_rules(void);
+
+/* --- descriptors ---------------------------------------------------------------------------- */
+
+/*
+ * What a descriptor is: its tag, 0 if it is none of ours.
+ * => errno is left as it was.
+ */
+uint64_t descriptor_tag(int fd);
+bool descriptor_is_stream(uint64_t tag);
+bool descriptor_is_dgram(uint64_t tag);
+
+/* Whether there may be sockets of the stack in this process, of either kind. */
+bool descriptor_streams_possible(void);
+bool descriptor_dgrams_possible(void);
+
+/* Adds bits of the interposer's own to the tag. */
+void descriptor_mark(int fd, uint64_t bits);
+
+/* Puts one descriptor into the place of another, with its flags. => errno; from is used up. */
+int descriptor_replace(int from, int fd);
+
+/* In the tag, by the interposer: options have been set. */
+#define TAG_OPTIONS 0x800000000u
+
+/* --- control requests ----------------------------------------------------------------------- */
+
+#define EXCHANGE_VECTORS 8
+
+struct exchange {
+	uint32_t ex_op;
+	int32_t ex_arg[4];
+	int ex_about; /* descriptor, or -1 */
+	const struct iovec *ex_data;
+	int ex_ndata; /* at most EXCHANGE_VECTORS */
+	void *ex_room;
+	size_t ex_roomlen;
+	bool ex_cloexec; /* of a descriptor that comes */
+	/* the answer */
+	bool ex_answered;
+	struct fdsock_reply ex_reply;
+	int ex_fd; /* -1: none came */
+};
+
+/*
+ * Makes one request and takes the answer.
+ * => errno, as the server says; ECONNRESET, or what the kernel says, if it did not answer
+ *    (ex_answered tells).
+ * => A descriptor that came has the lowest number that was free.
+ * => Does not wait for the network. Signals do not cut it short.
+ */
+int control_exchange(struct exchange *ex);
+
+/* An exchange without data. => errno */
+int control_simple(int op, int about, int arg0, int arg1);
+
+/* => errno, with the pending error of a stream taken; *lostp: there is no server that knows it. */
+int control_take_error(int fd, int *pendingp, bool *lostp);
+
+/* --- addresses ------------------------------------------------------------------------------ */
+
+/* A socket address of either family. => its length */
+socklen_t address_make(struct sockaddr_storage *ss, int family, const uint8_t *addr,
+    uint16_t port_net, uint32_t scope_id);
+/* Hands out an address as Linux does: cut to the room, with its full length. => errno */
+int address_store(const void *from, socklen_t fromlen, struct sockaddr *to, socklen_t *tolen);
+/* Whether a call with this address belongs on the host; the rules say. */
+bool address_of_host(enum rule_op op, uint64_t tag, const struct sockaddr *sa, socklen_t len);
+
+/* --- moving to the host --------------------------------------------------------------------- */
+
+/*
+ * Makes fd a socket of the host, with the options set so far, unless it has been bound.
+ * => 0: done. EALREADY: it stays. Other errno: as socket() fails.
+ */
+int migrate(int fd, uint64_t tag);
+
+/* --- datagrams ------------------------------------------------------------------------------ */
+
+ssize_t dgram_recv(int fd, uint64_t tag, struct msghdr *msg, int flags);
+ssize_t dgram_send(int fd, uint64_t tag, const struct msghdr *msg, int flags);
+/* Bytes of the datagram at the front, 0 for none. => errno */
+int dgram_next_size(int fd, int *sizep);
+
+/* --- streams -------------------------------------------------------------------------------- */
+
+/* The result of a call that read nothing: 0, or -1 with errno. => done has been returned with errno */
+ssize_t stream_after_read(int fd, ssize_t done);
+/* The result of a failed write that was made with MSG_NOSIGNAL; flags are the caller's. */
+ssize_t stream_after_write(int fd, int flags);
+
+/* --- interfaces ----------------------------------------------------------------------------- */
+
+/* Up to max records from the index on. => errno; *totalp: how many there are. */
+int interfaces_get(int first, struct fdsock_ifaddr *ia, int max, int *totalp);
+
+#endif /* PRELOAD_PRELOAD_H */

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the library reads once: the C library's own calls, and from the environment the server's
+ * path (RUMPUS_SERVER) and the rules (RUMPUS_RULES, text). Programs clear and overwrite their
+ * environment, so both are copied.
+ *
+ * The constructor does it. Another library's constructor may come before: then the settings are
+ * read at its first call, and calls go to the kernel directly.
+ */
+#include "preload.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static struct real real_calls;
+static _Atomic bool real_known;
+
+static char server_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+static struct rules rules;
+static _Atomic bool settings_known;
+
+int
+fail(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/* --- bare system calls ---------------------------------------------------------------------- */
+
+static ssize_t
+raw_read(int fd, void *buf, size_t n)
+{
+	return syscall(SYS_read, fd, buf, n);
+}
+
+static ssize_t
+raw_readv(int fd, const struct iovec *iov, int iovcnt)
+{
+	return syscall(SYS_readv, fd, iov, iovcnt);
+}
+
+static ssize_t
+raw_write(int fd, const void *buf, size_t n)
+{
+	return syscall(SYS_write, fd, buf, n);
+}
+
+static ssize_t
+raw_writev(int fd, const struct iovec *iov, int iovcnt)
+{
+	return syscall(SYS_writev, fd, iov, iovcnt);
+}
+
+static ssize_t
+raw_recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *from, socklen_t *fromlen)
+{
+	return syscall(SYS_recvfrom, fd, buf, n, flags, from, fromlen);
+}
+
+static ssize_t
+raw_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	return syscall(SYS_recvmsg, fd, msg, flags);
+}
+
+static int
+raw_recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, struct timespec *timeout)
+{
+	return (int)syscall(SYS_recvmmsg, fd, vec, n, flags, timeout);
+}
+
+static ssize_t
+raw_sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *to, socklen_t tolen)
+{
+	return syscall(SYS_sendto, fd, buf, n, flags, to, tolen);
+}
+
+static ssize_t
+raw_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	return syscall(SYS_sendmsg, fd, msg, flags);
+}
+
+static int
+raw_sendmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags)
+{
+	return (int)syscall(SYS_sendmmsg, fd, vec, n, flags);
+}
+
+static int
+raw_accept4(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags)
+{
+	return (int)syscall(SYS_accept4, fd, addr, addrlen, flags);
+}
+
+static int
+raw_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return (int)syscall(SYS_connect, fd, addr, len);
+}
+
+static const struct real bare = {
+    .re_read = raw_read,
+    .re_readv = raw_readv,
+    .re_write = raw_write,
+    .re_writev = raw_writev,
+    .re_recvfrom = raw_recvfrom,
+    .re_recvmsg = raw_recvmsg,
+    .re_recvmmsg = raw_recvmmsg,
+    .re_sendto = raw_sendto,
+    .re_sendmsg = raw_sendmsg,
+    .re_sendmmsg = raw_sendmmsg,
+    .re_accept4 = raw_accept4,
+    .re_connect = raw_connect,
+};
+
+const struct real *
+real(void)
+{
+	return atomic_load_explicit(&real_known, memory_order_acquire) ? &real_calls : &bare;
+}
+
+/* --- the C library's ------------------------------------------------------------------------ */
+
+static void
+real_find(const char *name, void *slot)
+{
+	void *symbol = dlsym(RTLD_NEXT, name);
+
+	if (symbol != NULL)
+		memcpy(slot, &symbol, sizeof(symbol));
+}
+
+static void
+real_find_all(void)
+{
+	struct real found = bare;
+
+	real_find("read", &found.re_read);
+	real_find("readv", &found.re_readv);
+	real_find("write", &found.re_write);
+	real_find("writev", &found.re_writev);
+	real_find("recvfrom", &found.re_recvfrom);
+	real_find("recvmsg", &found.re_recvmsg);
+	real_find("recvmmsg", &found.re_recvmmsg);
+	real_find("sendto", &found.re_sendto);
+	real_find("sendmsg", &found.re_sendmsg);
+	real_find("sendmmsg", &found.re_sendmmsg);
+	real_find("accept4", &found.re_accept4);
+	real_find("connect", &found.re_connect);
+	real_calls = found;
+	atomic_store_explicit(&real_known, true, memory_order_release);
+}
+
+/* --- the environment ------------------------------------------------------------------------ */
+
+/* Runs twice at worst, with the same outcome. A text that is wrong counts as none. */
+static void
+settings_read(void)
+{
+	const char *path = getenv("RUMPUS_SERVER"), *text = getenv("RUMPUS_RULES");
+	struct rules rs = {0};
+
+	if (path != NULL && strlen(path) < sizeof(server_path))
+		memcpy(server_path, path, strlen(path) + 1);
+	if (text != NULL && rules_parse(&rs, text, NULL) != 0)
+		rs.rs_n = 0;
+	(void)rules_parse(&rs, RULES_DEFAULT, NULL);
+	rules = rs;
+	atomic_store_explicit(&settings_known, true, memory_order_release);
+}
+
+static void
+settings_need(void)
+{
+	if (!atomic_load_explicit(&settings_known, memory_order_acquire))
+		settings_read();
+}
+
+const char *
+settings_server(void)
+{
+	settings_need();
+	return server_path;
+}
+
+const struct rules *
+settings_rules(void)
+{
+	settings_need();
+	return &rules;
+}
+
+__attribute__((constructor)) static void
+settings_init(void)
+{
+	int saved = errno;
+
+	real_find_all();
+	settings_need();
+	errno = saved;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the end of a stream means. The kernel knows only that the pair has ended; the error that
+ * the connection ended with is asked of the server, and told once, as Linux does.
+ */
+#include "preload.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+ssize_t
+stream_after_read(int fd, ssize_t done)
+{
+	int pending, saved = errno;
+	bool lost;
+
+	if (done > 0 || (done < 0 && errno != ECONNRESET))
+		return done;
+	if (!descriptor_streams_possible() || !descriptor_is_stream(descriptor_tag(fd))) {
+		errno = saved;
+		return done;
+	}
+	if (control_take_error(fd, &pending, &lost) == 0)
+		return pending != 0 ? fail(pending) : 0;
+	if (lost)
+		return fail(ECONNRESET);
+	errno = saved; /* it could not be asked */
+	return done;
+}
+
+static void
+raise_sigpipe(void)
+{
+	(void)syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), SIGPIPE);
+}
+
+ssize_t
+stream_after_write(int fd, int flags)
+{
+	int pending = 0;
+	bool lost = false;
+
+	if (errno != EPIPE)
+		return -1;
+	if (descriptor_is_stream(descriptor_tag(fd)))
+		(void)control_take_error(fd, &pending, &lost);
+	if (lost)
+		return fail(ECONNRESET);
+	if (pending != 0 && pending != EPIPE)
+		return fail(pending);
+	if ((flags & MSG_NOSIGNAL) == 0)
+		raise_sigpipe();
+	return fail(EPIPE);
+}

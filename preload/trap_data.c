@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The calls that move data. On a stream they are the kernel's own; only an end or an error is
+ * looked into. On a datagram socket they read and write records. Which of the two a descriptor is
+ * need only be asked in a process that has had datagram sockets of the stack at all.
+ *
+ * Writes are made without SIGPIPE, since a connection that was reset says so first, by errno.
+ */
+#include "preload.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+/* => the tag of a datagram socket, else 0 */
+static uint64_t
+dgram_tag(int fd)
+{
+	uint64_t tag = descriptor_dgrams_possible() ? descriptor_tag(fd) : 0;
+
+	return descriptor_is_dgram(tag) ? tag : 0;
+}
+
+/* --- receiving ------------------------------------------------------------------------------ */
+
+TRAP ssize_t
+read(int fd, void *buf, size_t n)
+{
+	uint64_t tag = dgram_tag(fd);
+	struct iovec iov = {buf, n};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t done;
+
+	if (tag != 0)
+		return n == 0 ? 0 : dgram_recv(fd, tag, &msg, 0);
+	done = real()->re_read(fd, buf, n);
+	return done > 0 || n == 0 ? done : stream_after_read(fd, done);
+}
+
+TRAP ssize_t
+readv(int fd, const struct iovec *iov, int iovcnt)
+{
+	uint64_t tag = dgram_tag(fd);
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+	    .msg_iovlen = (size_t)iovcnt};
+	ssize_t done;
+
+	if (tag != 0)
+		return iovcnt < 0 ? fail(EINVAL) : dgram_recv(fd, tag, &msg, 0);
+	done = real()->re_readv(fd, iov, iovcnt);
+	return done > 0 ? done : stream_after_read(fd, done);
+}
+
+/* A stream has no queue of errors and no ancillary data of a peer's. */
+static bool
+stream_refuses(int fd, int flags)
+{
+	return (flags & MSG_ERRQUEUE) != 0 && descriptor_is_stream(descriptor_tag(fd));
+}
+
+static ssize_t
+dgram_recvfrom(int fd, uint64_t tag, struct iovec iov, int flags, struct msghdr *msg)
+{
+	msg->msg_iov = &iov;
+	msg->msg_iovlen = 1;
+	return dgram_recv(fd, tag, msg, flags);
+}
+
+TRAP ssize_t
+recvfrom(int fd, void *restrict buf, size_t n, int flags, __SOCKADDR_ARG from,
+    socklen_t *restrict fromlen)
+{
+	uint64_t tag = dgram_tag(fd);
+	struct msghdr msg = {0};
+	ssize_t done;
+
+	if (tag != 0) {
+		if (from.__sockaddr__ != NULL && fromlen != NULL) {
+			msg.msg_name = from.__sockaddr__;
+			msg.msg_namelen = *fromlen;
+		}
+		done = dgram_recvfrom(fd, tag, (struct iovec){buf, n}, flags, &msg);
+		if (done >= 0 && msg.msg_name != NULL)
+			*fromlen = msg.msg_namelen;
+		return done;
+	}
+	if (stream_refuses(fd, flags))
+		return fail(EAGAIN);
+	done = real()->re_recvfrom(fd, buf, n, flags, from.__sockaddr__, fromlen);
+	return done > 0 || n == 0 ? done : stream_after_read(fd, done);
+}
+
+TRAP ssize_t
+recv(int fd, void *buf, size_t n, int flags)
+{
+	return recvfrom(fd, buf, n, flags, (__SOCKADDR_ARG){.__sockaddr__ = NULL}, NULL);
+}
+
+/* Descriptors that came with a message may be sockets of the stack: see what they are. */
+static void
+note_received(struct msghdr *msg)
+{
+	if (msg->msg_control == NULL || msg->msg_controllen < CMSG_LEN(sizeof(int)))
+		return;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		size_t n =
+		    c->cmsg_len < CMSG_LEN(0) ? 0 : (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			(void)descriptor_tag(fd);
+		}
+	}
+}
+
+TRAP ssize_t
+recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	uint64_t tag = dgram_tag(fd);
+	ssize_t done;
+
+	if (tag != 0)
+		return dgram_recv(fd, tag, msg, flags);
+	if (stream_refuses(fd, flags))
+		return fail(EAGAIN);
+	done = real()->re_recvmsg(fd, msg, flags);
+	if (done >= 0)
+		note_received(msg);
+	return done > 0 ? done : stream_after_read(fd, done);
+}
+
+static int64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* The time is looked at after each datagram, as Linux does. */
+static int
+dgram_recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, const struct timespec *timeout)
+{
+	uint64_t tag = descriptor_tag(fd);
+	int64_t end_ns = 0;
+	unsigned i;
+
+	if (timeout != NULL)
+		end_ns = now_ns() + (int64_t)timeout->tv_sec * 1000000000 + timeout->tv_nsec;
+	for (i = 0; i < n; i++) {
+		ssize_t done = dgram_recv(fd, tag, &vec[i].msg_hdr, flags & ~MSG_WAITFORONE);
+
+		if (done < 0)
+			break;
+		vec[i].msg_len = (unsigned)done;
+		if ((flags & MSG_WAITFORONE) != 0)
+			flags |= MSG_DONTWAIT;
+		if (timeout != NULL && now_ns() >= end_ns) {
+			i++;
+			break;
+		}
+	}
+	return i > 0 || n == 0 ? (int)i : -1;
+}
+
+TRAP int
+recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, struct timespec *timeout)
+{
+	int done;
+
+	if (dgram_tag(fd) != 0)
+		return dgram_recvmmsg(fd, vec, n, flags, timeout);
+	if (stream_refuses(fd, flags))
+		return fail(EAGAIN);
+	done = real()->re_recvmmsg(fd, vec, n, flags, timeout);
+	for (int i = 0; i < done; i++)
+		note_received(&vec[i].msg_hdr);
+	return done > 0 ? done : (int)stream_after_read(fd, done);
+}
+
+/* --- sending -------------------------------------------------------------------------------- */
+
+/* write() as a send without SIGPIPE. => true: done; *done is the result */
+static bool
+write_quietly(int fd, const struct msghdr *msg, ssize_t *done)
+{
+	if (!descriptor_streams_possible())
+		return false;
+	*done = real()->re_sendmsg(fd, msg, MSG_NOSIGNAL);
+	if (*done < 0 && errno == ENOTSOCK)
+		return false;
+	if (*done < 0)
+		*done = stream_after_write(fd, 0);
+	return true;
+}
+
+TRAP ssize_t
+write(int fd, const void *buf, size_t n)
+{
+	struct iovec iov = {(void *)(uintptr_t)buf, n};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	uint64_t tag = dgram_tag(fd);
+	ssize_t done;
+
+	if (tag != 0)
+		return dgram_send(fd, tag, &msg, 0);
+	return write_quietly(fd, &msg, &done) ? done : real()->re_write(fd, buf, n);
+}
+
+TRAP ssize_t
+writev(int fd, const struct iovec *iov, int iovcnt)
+{
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+	    .msg_iovlen = (size_t)iovcnt};
+	uint64_t tag = dgram_tag(fd);
+	ssize_t done;
+
+	if (iovcnt < 0 || iovcnt > IOV_MAX)
+		return real()->re_writev(fd, iov, iovcnt);
+	if (tag != 0)
+		return dgram_send(fd, tag, &msg, 0);
+	return write_quietly(fd, &msg, &done) ? done : real()->re_writev(fd, iov, iovcnt);
+}
+
+TRAP ssize_t
+sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_ARG to, socklen_t tolen)
+{
+	const struct sockaddr *sa = to.__sockaddr__;
+	struct iovec iov = {(void *)(uintptr_t)buf, n};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_name = (void *)(uintptr_t)sa,
+	    .msg_namelen = sa != NULL ? tolen : 0};
+	uint64_t tag = dgram_tag(fd);
+	ssize_t done;
+
+	if (tag != 0)
+		return dgram_send(fd, tag, &msg, flags);
+	if (!descriptor_streams_possible())
+		return real()->re_sendto(fd, buf, n, flags, sa, tolen);
+	if (sa != NULL && descriptor_is_stream(descriptor_tag(fd))) {
+		if ((flags & MSG_FASTOPEN) != 0)
+			return fail(EOPNOTSUPP);
+		sa = NULL; /* TCP does not look at it */
+		tolen = 0;
+	}
+	done = real()->re_sendto(fd, buf, n, flags | MSG_NOSIGNAL, sa, tolen);
+	return done >= 0 ? done : stream_after_write(fd, flags);
+}
+
+TRAP ssize_t
+send(int fd, const void *buf, size_t n, int flags)
+{
+	return sendto(fd, buf, n, flags, (__CONST_SOCKADDR_ARG){.__sockaddr__ = NULL}, 0);
+}
+
+/* Linux looks at levels that TCP does not know, and at descriptors, only to pass over them. */
+static int
+stream_strip(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type != SCM_RIGHTS &&
+		    c->cmsg_type != SCM_CREDENTIALS)
+			return EINVAL;
+	}
+	msg->msg_name = NULL;
+	msg->msg_namelen = 0;
+	msg->msg_control = NULL;
+	msg->msg_controllen = 0;
+	return 0;
+}
+
+TRAP ssize_t
+sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	uint64_t tag = dgram_tag(fd);
+	struct msghdr bare;
+	ssize_t done;
+
+	if (tag != 0)
+		return dgram_send(fd, tag, msg, flags);
+	if (!descriptor_streams_possible())
+		return real()->re_sendmsg(fd, msg, flags);
+	bare = *msg;
+	if ((msg->msg_name != NULL || msg->msg_control != NULL) &&
+	    descriptor_is_stream(descriptor_tag(fd))) {
+		if ((flags & MSG_FASTOPEN) != 0)
+			return fail(EOPNOTSUPP);
+		if (stream_strip(&bare) != 0)
+			return fail(EINVAL);
+	}
+	done = real()->re_sendmsg(fd, &bare, flags | MSG_NOSIGNAL);
+	return done >= 0 ? done : stream_after_write(fd, flags);
+}
+
+TRAP int
+sendmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags)
+{
+	unsigned i;
+
+	if (descriptor_tag(fd) == 0)
+		return real()->re_sendmmsg(fd, vec, n, flags);
+	for (i = 0; i < n && i < IOV_MAX; i++) {
+		ssize_t done = sendmsg(fd, &vec[i].msg_hdr, flags);
+
+		if (done < 0)
+			break;
+		vec[i].msg_len = (unsigned)done;
+	}
+	return i > 0 || n == 0 ? (int)i : -1;
+}
+
+/* --- the same under the C library's other names --------------------------------------------- */
+
+TRAP ssize_t __read_chk(int fd, void *buf, size_t n, size_t room);
+TRAP ssize_t __recv_chk(int fd, void *buf, size_t n, size_t room, int flags);
+TRAP ssize_t __recvfrom_chk(int fd, void *restrict buf, size_t n, size_t room, int flags,
+    __SOCKADDR_ARG from, socklen_t *restrict fromlen);
+_Noreturn void __chk_fail(void);
+
+TRAP ssize_t
+__read_chk(int fd, void *buf, size_t n, size_t room)
+{
+	if (n > room)
+		__chk_fail();
+	return read(fd, buf, n);
+}
+
+TRAP ssize_t
+__recv_chk(int fd, void *buf, size_t n, size_t room, int flags)
+{
+	if (n > room)
+		__chk_fail();
+	return recv(fd, buf, n, flags);
+}
+
+TRAP ssize_t
+__recvfrom_chk(int fd, void *restrict buf, size_t n, size_t room, int flags, __SOCKADDR_ARG from,
+    socklen_t *restrict fromlen)
+{
+	if (n > room)
+		__chk_fail();
+	return recvfrom(fd, buf, n, flags, from, fromlen);
+}

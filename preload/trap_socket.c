@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The calls that make, name and set up sockets. Each asks what the descriptor is, and hands the
+ * request to the server or the call to the kernel.
+ */
+#include "preload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define TYPE_MASK 0xf
+#define NO_TIMEOUT (-1)
+
+/* Linux's result of an exchange. => 0, or -1 with errno */
+static int
+result(int error)
+{
+	return error == 0 ? 0 : fail(error);
+}
+
+/* --- socket --------------------------------------------------------------------------------- */
+
+TRAP int
+socket(int domain, int type, int protocol)
+{
+	struct exchange ex = {.ex_op = FDSOCK_OP_SOCKET,
+	    .ex_about = -1,
+	    .ex_arg = {domain, type, protocol},
+	    .ex_cloexec = (type & SOCK_CLOEXEC) != 0};
+	int error;
+
+	if ((domain != AF_INET && domain != AF_INET6) ||
+	    !rules_possible(settings_rules(), domain, type, protocol))
+		return (int)syscall(SYS_socket, domain, type, protocol);
+	error = control_exchange(&ex);
+	if (error == ECONNRESET && !ex.ex_answered)
+		error = ENETDOWN;
+	if (error == 0 && ex.ex_fd < 0)
+		error = EMFILE; /* there was no room for the descriptor */
+	if (error != 0)
+		return fail(error);
+	(void)descriptor_tag(ex.ex_fd); /* from now on there are such in this process */
+	return ex.ex_fd;
+}
+
+/* --- bind, listen --------------------------------------------------------------------------- */
+
+/* Whether the call goes to the host; moves the descriptor there if it has to. => errno */
+static int
+belongs_to_host(int fd, uint64_t tag, enum rule_op op, const struct sockaddr *sa, socklen_t len,
+    bool *hostp)
+{
+	int error = 0;
+
+	*hostp = tag == 0;
+	if (tag != 0 && address_of_host(op, tag, sa, len)) {
+		error = migrate(fd, tag);
+		*hostp = error == 0;
+	}
+	return error == EALREADY ? 0 : error;
+}
+
+/* => errno; *ex is what was asked and answered */
+static int
+exchange_address(struct exchange *ex, int op, int fd, const struct sockaddr *sa, socklen_t len)
+{
+	struct iovec iov = {(void *)(uintptr_t)sa, len};
+	int error;
+
+	if (sa == NULL)
+		return EFAULT;
+	if (len > sizeof(struct sockaddr_storage))
+		return EINVAL;
+	*ex = (struct exchange){.ex_op = (uint32_t)op,
+	    .ex_about = fd,
+	    .ex_data = &iov,
+	    .ex_ndata = 1,
+	    .ex_cloexec = true};
+	error = control_exchange(ex);
+	ex->ex_data = NULL;
+	return error;
+}
+
+TRAP int
+bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
+{
+	const struct sockaddr *sa = addr.__sockaddr__;
+	struct exchange ex;
+	bool host;
+	int error = belongs_to_host(fd, descriptor_tag(fd), RULE_BIND, sa, len, &host);
+
+	if (error != 0)
+		return fail(error);
+	if (host)
+		return (int)syscall(SYS_bind, fd, sa, len);
+	return result(exchange_address(&ex, FDSOCK_OP_BIND, fd, sa, len));
+}
+
+TRAP int
+listen(int fd, int backlog)
+{
+	if (descriptor_tag(fd) == 0)
+		return (int)syscall(SYS_listen, fd, backlog);
+	return result(control_simple(FDSOCK_OP_LISTEN, fd, backlog, 0));
+}
+
+/* --- connect -------------------------------------------------------------------------------- */
+
+static bool
+is_nonblocking(int fd)
+{
+	return (syscall(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK) != 0;
+}
+
+/* SO_SNDTIMEO, which the pair itself has. => ms or NO_TIMEOUT */
+static int64_t
+send_timeout_ms(int fd)
+{
+	struct timeval tv = {0};
+	socklen_t len = sizeof(tv);
+
+	if (syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) != 0 ||
+	    (tv.tv_sec == 0 && tv.tv_usec == 0))
+		return NO_TIMEOUT;
+	return (int64_t)tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000;
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/*
+ * A handler has run. poll() is never begun again, but connect() is when the handler was set up
+ * with SA_RESTART. Which one ran cannot be told: it is begun again when all are of that kind.
+ */
+static bool
+handlers_restart(void)
+{
+	struct sigaction sa;
+	bool any = false;
+
+	for (int sig = 1; sig < SIGRTMAX; sig++) {
+		if (sigaction(sig, NULL, &sa) != 0 || sa.sa_handler == SIG_DFL ||
+		    sa.sa_handler == SIG_IGN)
+			continue;
+		if ((sa.sa_flags & SA_RESTART) == 0)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+/* Waits until fd is writable. => 0, EINTR, or ETIMEDOUT */
+static int
+wait_writable(int fd)
+{
+	int64_t timeout_ms = send_timeout_ms(fd), end_ms = now_ms() + timeout_ms;
+
+	for (;;) {
+		struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+		int64_t left_ms = timeout_ms == NO_TIMEOUT ? NO_TIMEOUT : end_ms - now_ms();
+		int n;
+
+		if (timeout_ms != NO_TIMEOUT && left_ms < 0)
+			return ETIMEDOUT;
+		n = poll(&pfd, 1, (int)(left_ms > INT32_MAX ? INT32_MAX : left_ms));
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return errno;
+		if (n < 0 && (timeout_ms != NO_TIMEOUT || !handlers_restart()))
+			return EINTR;
+	}
+}
+
+/* A connection is under way, as begun says: EINPROGRESS or EALREADY. => errno, of its end */
+static int
+connect_finish(int fd, int begun)
+{
+	int value = 0, error = wait_writable(fd);
+	struct exchange ex = {.ex_op = FDSOCK_OP_GETSOCKOPT,
+	    .ex_about = fd,
+	    .ex_arg = {SOL_SOCKET, SO_ERROR, sizeof(value)},
+	    .ex_room = &value,
+	    .ex_roomlen = sizeof(value)};
+
+	if (error != 0)
+		return error == ETIMEDOUT ? begun : error;
+	error = control_exchange(&ex);
+	if (error == ENOTSOCK)
+		error = ECONNRESET; /* of a server that is gone */
+	return error != 0 ? error : value;
+}
+
+TRAP int
+connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
+{
+	const struct sockaddr *sa = addr.__sockaddr__;
+	uint64_t tag = descriptor_tag(fd);
+	struct exchange ex;
+	bool host;
+	int error = belongs_to_host(fd, tag, RULE_CONNECT, sa, len, &host), replaced;
+
+	if (error != 0)
+		return fail(error);
+	if (host)
+		return real()->re_connect(fd, sa, len);
+	error = exchange_address(&ex, FDSOCK_OP_CONNECT, fd, sa, len);
+	if (ex.ex_fd >= 0 && (replaced = descriptor_replace(ex.ex_fd, fd)) != 0)
+		error = replaced;
+	if (descriptor_is_stream(tag) && (error == EINPROGRESS || error == EALREADY) &&
+	    !is_nonblocking(fd))
+		error = connect_finish(fd, error);
+	return result(error);
+}
+
+/* --- accept --------------------------------------------------------------------------------- */
+
+/* A descriptor that comes would be lost if there were no number for it. */
+static int
+number_free(int fd)
+{
+	int spare = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0);
+
+	if (spare < 0)
+		return errno;
+	(void)syscall(SYS_close, spare);
+	return 0;
+}
+
+static int
+accepted_fd(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	return fd;
+}
+
+/* The listening pair has ended: shut down, or the server is gone. */
+static int
+listener_ended(int fd)
+{
+	int pending;
+	bool lost;
+
+	(void)control_take_error(fd, &pending, &lost);
+	return lost ? ECONNRESET : EINVAL;
+}
+
+/* Takes one record. => errno */
+static int
+accept_record(int fd, int flags, struct fdsock_accepted *fa, int *newfdp)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {fa, sizeof(*fa)};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	ssize_t n;
+
+	*newfdp = -1;
+	n = real()->re_recvmsg(fd, &msg, (flags & SOCK_CLOEXEC) != 0 ? MSG_CMSG_CLOEXEC : 0);
+	if (n < 0)
+		return errno == ECONNRESET ? listener_ended(fd) : errno;
+	if (n == 0)
+		return listener_ended(fd);
+	*newfdp = accepted_fd(&msg);
+	if (*newfdp < 0)
+		return EMFILE;
+	return n == sizeof(*fa) && fa->fa_magic == FDSOCK_MAGIC ? 0 : ECONNABORTED;
+}
+
+static socklen_t
+peer_address(struct sockaddr_storage *ss, uint64_t tag, const struct fdsock_accepted *fa)
+{
+	uint8_t addr[16] = {[10] = 0xff, [11] = 0xff};
+
+	if (fa->fa_family == AF_INET && FDSOCK_TAG_FAMILY(tag) == AF_INET6)
+		memcpy(addr + 12, fa->fa_addr, 4);
+	else
+		memcpy(addr, fa->fa_addr, sizeof(addr));
+	return address_make(ss, FDSOCK_TAG_FAMILY(tag), addr, fa->fa_port, fa->fa_scope_id);
+}
+
+static int
+accept_stack(int fd, uint64_t tag, struct sockaddr *sa, socklen_t *len, int flags)
+{
+	struct fdsock_accepted fa;
+	struct sockaddr_storage ss;
+	socklen_t sslen;
+	int newfd, error;
+
+	if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0 ||
+	    (descriptor_is_stream(tag) && (tag & FDSOCK_TAG_LISTENING) == 0))
+		return fail(EINVAL);
+	if (!descriptor_is_stream(tag))
+		return fail(EOPNOTSUPP);
+	error = number_free(fd);
+	if (error == 0)
+		error = accept_record(fd, flags, &fa, &newfd);
+	else
+		newfd = -1;
+	if (error == 0) {
+		sslen = peer_address(&ss, tag, &fa);
+		error = address_store(&ss, sslen, sa, len);
+	}
+	if (error == 0 && (flags & SOCK_NONBLOCK) != 0 &&
+	    syscall(SYS_fcntl, newfd, F_SETFL, O_RDWR | O_NONBLOCK) != 0)
+		error = errno;
+	if (error != 0 && newfd >= 0)
+		(void)syscall(SYS_close, newfd);
+	return error != 0 ? fail(error) : newfd;
+}
+
+TRAP int
+accept4(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len, int flags)
+{
+	uint64_t tag = descriptor_tag(fd);
+
+	if (tag == 0)
+		return real()->re_accept4(fd, addr.__sockaddr__, len, flags);
+	return accept_stack(fd, tag, addr.__sockaddr__, len, flags);
+}
+
+TRAP int
+accept(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len)
+{
+	return accept4(fd, addr, len, 0);
+}
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+static int
+get_name(int op, int fd, struct sockaddr *sa, socklen_t *len)
+{
+	struct sockaddr_storage ss;
+	struct exchange ex = {.ex_op = (uint32_t)op,
+	    .ex_about = fd,
+	    .ex_room = &ss,
+	    .ex_roomlen = sizeof(ss)};
+	int error;
+
+	if (sa == NULL || len == NULL)
+		return fail(EFAULT);
+	error = control_exchange(&ex);
+	if (error == 0)
+		error = address_store(&ss, ex.ex_reply.fp_datalen, sa, len);
+	return result(error);
+}
+
+TRAP int
+getsockname(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len)
+{
+	if (descriptor_tag(fd) == 0)
+		return (int)syscall(SYS_getsockname, fd, addr.__sockaddr__, len);
+	return get_name(FDSOCK_OP_GETSOCKNAME, fd, addr.__sockaddr__, len);
+}
+
+TRAP int
+getpeername(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len)
+{
+	if (descriptor_tag(fd) == 0)
+		return (int)syscall(SYS_getpeername, fd, addr.__sockaddr__, len);
+	return get_name(FDSOCK_OP_GETPEERNAME, fd, addr.__sockaddr__, len);
+}
+
+/* --- options -------------------------------------------------------------------------------- */
+
+/* What the tag knows. => -1: not such an option */
+static int
+tagged_option(uint64_t tag, int level, int name)
+{
+	if (level != SOL_SOCKET)
+		return -1;
+	switch (name) {
+	case SO_TYPE:
+		return FDSOCK_TAG_TYPE(tag);
+	case SO_DOMAIN:
+		return FDSOCK_TAG_FAMILY(tag);
+	case SO_PROTOCOL:
+		return FDSOCK_TAG_PROTOCOL(tag);
+	case SO_ACCEPTCONN:
+		return (tag & FDSOCK_TAG_LISTENING) != 0;
+	default:
+		return -1;
+	}
+}
+
+TRAP int
+getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict len)
+{
+	uint64_t tag = descriptor_tag(fd);
+	int known = tagged_option(tag, level, name), error = 0;
+	struct exchange ex = {.ex_op = FDSOCK_OP_GETSOCKOPT,
+	    .ex_about = fd,
+	    .ex_room = value,
+	    .ex_arg = {level, name, FDSOCK_OPTION_MAX}};
+	socklen_t room;
+
+	if (tag == 0)
+		return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
+	if (value == NULL || len == NULL)
+		return fail(EFAULT);
+	room = *len;
+	if ((int)room < 0)
+		return fail(EINVAL);
+	if (known >= 0) {
+		*len = room < sizeof(known) ? room : sizeof(known);
+		memcpy(value, &known, *len);
+		return 0;
+	}
+	if (room < FDSOCK_OPTION_MAX)
+		ex.ex_arg[2] = (int)room;
+	ex.ex_roomlen = (size_t)ex.ex_arg[2];
+	error = control_exchange(&ex);
+	if (error == 0)
+		*len = ex.ex_reply.fp_datalen;
+	return result(error);
+}
+
+TRAP int
+setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	struct iovec iov = {(void *)(uintptr_t)value, len};
+	struct exchange ex = {.ex_op = FDSOCK_OP_SETSOCKOPT,
+	    .ex_about = fd,
+	    .ex_arg = {level, name},
+	    .ex_data = &iov,
+	    .ex_ndata = 1};
+	int error;
+
+	if (descriptor_tag(fd) == 0)
+		return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
+	if ((int)len < 0)
+		return fail(EINVAL);
+	if (value == NULL && len > 0)
+		return fail(EFAULT);
+	if (len > FDSOCK_OPTION_MAX)
+		iov.iov_len = FDSOCK_OPTION_MAX;
+	error = control_exchange(&ex);
+	if (error == 0)
+		descriptor_mark(fd, TAG_OPTIONS);
+	return result(error);
+}
+
+TRAP int
+shutdown(int fd, int how)
+{
+	if (descriptor_tag(fd) == 0)
+		return (int)syscall(SYS_shutdown, fd, how);
+	return result(control_simple(FDSOCK_OP_SHUTDOWN, fd, how, 0));
+}
