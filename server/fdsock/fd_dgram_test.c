@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Datagrams through the door: boundaries, addresses, errors. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/fdsock/fd_testutil.h"
+
+#define UDP_MAX 65507u
+
+struct dgram {
+	struct fdsock_dgram hdr;
+	uint8_t data[UDP_MAX + 1];
+};
+
+static int
+setup(void **state)
+{
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	fdt_start();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	fdt_end();
+	return 0;
+}
+
+static void
+address(struct fdsock_dgram *dg, uint16_t port)
+{
+	static const uint8_t loopback[4] = {127, 0, 0, 1};
+
+	*dg = (struct fdsock_dgram){.dg_flags = FDSOCK_DG_ADDR,
+	    .dg_family = AF_INET,
+	    .dg_port = htons(port)};
+	memcpy(dg->dg_addr, loopback, sizeof(loopback));
+}
+
+/* port 0: to the connected peer */
+static void
+dgram_send(int sock, uint16_t port, size_t len, uint8_t fill)
+{
+	static struct dgram d;
+
+	memset(&d.hdr, 0, sizeof(d.hdr));
+	if (port != 0)
+		address(&d.hdr, port);
+	memset(d.data, fill, len);
+	assert_int_equal(send(sock, &d, sizeof(d.hdr) + len, 0), sizeof(d.hdr) + len);
+}
+
+/* => the sender's port */
+static uint16_t
+dgram_expect(int sock, size_t len, uint8_t fill)
+{
+	static struct dgram d;
+
+	(void)fdt_poll(sock, POLLIN);
+	assert_int_equal(recv(sock, &d, sizeof(d), 0), sizeof(d.hdr) + len);
+	assert_int_equal(d.hdr.dg_flags, FDSOCK_DG_ADDR);
+	assert_int_equal(d.hdr.dg_family, AF_INET);
+	assert_memory_equal(d.hdr.dg_addr, ((uint8_t[4]){127, 0, 0, 1}), 4);
+	for (size_t i = 0; i < len; i++) {
+		if (d.data[i] != fill)
+			fail_msg("byte %zu of %zu is wrong", i, len);
+	}
+	return ntohs(d.hdr.dg_port);
+}
+
+static int
+dgram_error(int sock)
+{
+	struct dgram d;
+
+	(void)fdt_poll(sock, POLLIN);
+	assert_int_equal(recv(sock, &d, sizeof(d), 0), sizeof(d.hdr));
+	assert_int_equal(d.hdr.dg_flags, FDSOCK_DG_ERROR);
+	return d.hdr.dg_error;
+}
+
+static int
+bound(uint16_t *port)
+{
+	int sock = fdt_socket(SOCK_DGRAM);
+
+	assert_int_equal(fdt_bind(sock, 0), 0);
+	*port = fdt_port(sock);
+	return sock;
+}
+
+/* Every size, to a name and back to whom it came from. */
+static void
+test_sizes(void **state)
+{
+	static const size_t sizes[] = {0, 1, 100, 1984, 1985, 2048, 2049, 9000, 65506, UDP_MAX};
+	uint16_t port, from;
+	int b = bound(&port), a = fdt_socket(SOCK_DGRAM);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		dgram_send(a, port, sizes[i], (uint8_t)(i + 1));
+		from = dgram_expect(b, sizes[i], (uint8_t)(i + 1));
+		dgram_send(b, from, sizes[i], (uint8_t)(i + 101));
+		assert_int_equal(dgram_expect(a, sizes[i], (uint8_t)(i + 101)), port);
+	}
+	(void)close(a);
+	(void)close(b);
+}
+
+static void
+test_too_long(void **state)
+{
+	static struct fdt_reply rep;
+	static struct dgram d;
+	uint16_t port;
+	int b = bound(&port), a = fdt_socket(SOCK_DGRAM);
+
+	(void)state;
+	address(&d.hdr, port);
+	assert_int_equal(fdt_request(-1, FDSOCK_OP_SENDTO, a, NULL, &d, sizeof(d.hdr) + UDP_MAX + 1,
+			     &rep),
+	    EMSGSIZE);
+	assert_int_equal(fdt_request(-1, FDSOCK_OP_SENDTO, a, NULL, &d, sizeof(d.hdr) + UDP_MAX,
+			     &rep),
+	    0);
+	(void)dgram_expect(b, UDP_MAX, 0);
+	assert_int_equal(fdt_request(-1, FDSOCK_OP_SENDTO, a, NULL, &d, 10, &rep), EINVAL);
+	/* By the descriptor the error comes later. */
+	dgram_send(a, port, UDP_MAX + 1, 1);
+	assert_int_equal(dgram_error(a), EMSGSIZE);
+	(void)close(a);
+	(void)close(b);
+}
+
+static void
+test_connected(void **state)
+{
+	uint16_t port, aport;
+	int b = bound(&port), a = bound(&aport), other = fdt_socket(SOCK_DGRAM);
+
+	(void)state;
+	dgram_send(a, 0, 1, 1);
+	assert_int_equal(dgram_error(a), EDESTADDRREQ);
+	assert_int_equal(fdt_connect(a, INADDR_LOOPBACK, port), 0);
+	dgram_send(a, 0, 10, 1);
+	assert_int_equal(dgram_expect(b, 10, 1), aport);
+	/* Only the peer is heard. */
+	dgram_send(other, aport, 5, 3);
+	dgram_send(b, aport, 6, 4);
+	assert_int_equal(dgram_expect(a, 6, 4), port);
+	(void)close(a);
+	(void)close(b);
+	(void)close(other);
+}
+
+/* Nobody listens there: told once, by a record or by SO_ERROR. */
+static void
+test_refused(void **state)
+{
+	uint16_t port;
+	int gone = bound(&port), a = fdt_socket(SOCK_DGRAM);
+	struct pollfd pfd = {.fd = a, .events = POLLIN};
+
+	(void)state;
+	(void)close(gone);
+	fdt_await("fdsock.sockets", 1);
+	assert_int_equal(fdt_connect(a, INADDR_LOOPBACK, port), 0);
+	dgram_send(a, 0, 1, 1);
+	assert_int_equal(dgram_error(a), ECONNREFUSED);
+	assert_int_equal(fdt_soerror(a), 0);
+	dgram_send(a, 0, 1, 1);
+	(void)fdt_poll(a, POLLIN);
+	assert_int_equal(fdt_soerror(a), ECONNREFUSED);
+	assert_int_equal(fdt_soerror(a), 0);
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	(void)close(a);
+}
+
+/* Records without a whole header, with flags of tomorrow, of no family: nothing but counted. */
+static void
+test_bad_records(void **state)
+{
+	struct fdsock_dgram dg = {.dg_flags = 0x8000};
+	uint16_t port;
+	int b = bound(&port), a = fdt_socket(SOCK_DGRAM);
+
+	(void)state;
+	assert_int_equal(send(a, "short", 5, 0), 5);
+	assert_int_equal(send(a, &dg, sizeof(dg) - 1, 0), sizeof(dg) - 1);
+	assert_int_equal(send(a, &dg, sizeof(dg), 0), sizeof(dg));
+	assert_int_equal(dgram_error(a), EINVAL);
+	dg.dg_flags = FDSOCK_DG_ADDR;
+	dg.dg_family = 999;
+	assert_int_equal(send(a, &dg, sizeof(dg), 0), sizeof(dg));
+	assert_int_equal(dgram_error(a), EAFNOSUPPORT);
+	assert_int_equal(fdt_sysctl("fdsock.stats.dgrams_bad"), 2);
+	dgram_send(a, port, 7, 7);
+	(void)dgram_expect(b, 7, 7);
+	(void)close(a);
+	(void)close(b);
+}
+
+/* A client that does not read costs no more than its buffers. */
+static void
+test_flood(void **state)
+{
+	uint16_t port;
+	int b = bound(&port), a = fdt_socket(SOCK_DGRAM);
+	unsigned got = 0;
+
+	(void)state;
+	for (int i = 0; i < 5000; i++)
+		dgram_send(a, port, 1000, 9);
+	fdt_await("fdsock.stats.dgrams_in", 5000);
+	for (struct pollfd pfd = {.fd = b, .events = POLLIN}; poll(&pfd, 1, 100) == 1; got++)
+		(void)dgram_expect(b, 1000, 9);
+	assert_true(got >= 50 && got < 5000);
+	dgram_send(a, port, 1, 1);
+	(void)dgram_expect(b, 1, 1);
+	(void)close(a);
+	(void)close(b);
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(test_sizes),
+	    T(test_too_long),
+	    T(test_connected),
+	    T(test_refused),
+	    T(test_bad_records),
+	    T(test_flood),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
