@@ -81,10 +81,14 @@ loop_undefer(struct loop *lp, struct loop_task *lt)
 	lt->lt_queued = false;
 }
 
-/* Those that are queued now; what they queue waits for the next turn. */
+/*
+ * Those that are queued now; what they queue waits for the next turn. Then the stack runs again:
+ * they may have sent something to itself.
+ */
 static void
 loop_tasks(struct loop *lp)
 {
+	bool any = !TAILQ_EMPTY(&lp->lp_tasks);
 	struct loop_task *lt;
 
 	lp->lp_turn++;
@@ -92,6 +96,8 @@ loop_tasks(struct loop *lp)
 		loop_undefer(lp, lt);
 		lt->lt_run(lt);
 	}
+	if (any)
+		netstack_run(lp->lp_ns);
 }
 
 void
