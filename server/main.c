@@ -21,6 +21,7 @@
 #include "host/linux/host_linux.h"
 #include "kern/netstack.h"
 #include "server/errtext.h"
+#include "server/fdsock/fdsock.h"
 #include "server/iface.h"
 #include "server/loop.h"
 #include "server/options.h"
@@ -35,6 +36,7 @@ struct server {
 	struct loop sv_loop;
 	struct loop_source sv_signals;
 	struct iface *sv_ifaces[OPTIONS_MAXIFACES];
+	struct fd_server *sv_control;
 	struct sp_server *sv_doors[OPTIONS_MAXURLS];
 	char sv_why[512];
 };
@@ -117,6 +119,27 @@ server_sysctls(struct server *sv)
 	return true;
 }
 
+/*
+ * The control socket: a path that was asked for must work; the default one is left out when it
+ * cannot be had and there is another door.
+ */
+static bool
+server_control(struct server *sv)
+{
+	char path[FD_PATH_MAX];
+	bool asked = sv->sv_op.op_control != NULL;
+
+	if (asked)
+		(void)snprintf(path, sizeof(path), "%s", sv->sv_op.op_control);
+	else
+		asked = fd_default_path(path, sizeof(path));
+	sv->sv_control = fd_server_open(&sv->sv_loop, path, sv->sv_why, sizeof(sv->sv_why));
+	if (sv->sv_control != NULL || asked || sv->sv_op.op_nurls == 0)
+		return sv->sv_control != NULL;
+	host_log(HOST_LOG_INFO, sv->sv_why);
+	return true;
+}
+
 static bool
 server_open(struct server *sv)
 {
@@ -132,7 +155,7 @@ server_open(struct server *sv)
 		if (sv->sv_doors[i] == NULL)
 			return false;
 	}
-	return true;
+	return server_control(sv);
 }
 
 static void
@@ -142,6 +165,8 @@ server_close(struct server *sv)
 		if (sv->sv_doors[i] != NULL)
 			sp_server_close(sv->sv_doors[i]);
 	}
+	if (sv->sv_control != NULL)
+		fd_server_close(sv->sv_control);
 	if (sv->sv_ns != NULL) {
 		rumpus_enter(sv->sv_ns, host_linux_now_ns());
 		rumpus_run(sv->sv_ns);

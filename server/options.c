@@ -4,6 +4,7 @@
  *
  *   [server]
  *   interface = tap:tap0,addr=10.0.0.2/24
+ *   control = /run/rumpus/default.sock
  *   sysproxy = unix:///run/rumpus/default.rump
  *   [sysctl]
  *   kern.mbuf.mclbytes = 4096
@@ -19,23 +20,25 @@
 #include <string.h>
 
 const char options_help[] =
-    "usage: rumpusd [-f] [-c FILE] [-i DRIVER:ARGS]... [-o NAME=VALUE]... [--sysproxy URL]...\n"
-    "               [--ready-fd N] [--check]\n"
+    "usage: rumpusd [-f] [-c FILE] [-i DRIVER:ARGS]... [-o NAME=VALUE]... [--control PATH]\n"
+    "               [--sysproxy URL]... [--ready-fd N] [--check]\n"
     "\n"
-    "A TCP/IP stack as a process: it takes the interfaces given and serves rump clients.\n"
+    "A TCP/IP stack as a process: it takes the interfaces given and serves programs.\n"
     "\n"
     "  -i tap:NAME[,addr=A.B.C.D/LEN]...[,gw=A.B.C.D][,mtu=BYTES][,mac=XX:XX:XX:XX:XX:XX]\n"
     "                   an ethernet interface on the host's tap NAME, made if it is not there\n"
     "  -o NAME=VALUE    a sysctl at start, as kern.mbuf.mclbytes=4096\n"
+    "  --control PATH   offer sockets to programs at PATH; else $RUMPUS_SERVER, else\n"
+    "                   $XDG_RUNTIME_DIR/rumpus/default.sock, /run/rumpus/default.sock\n"
     "  --sysproxy URL   offer rump system calls at unix://PATH or tcp://ADDRESS:PORT\n"
-    "  -c FILE          read interface=, sysproxy= (section [server]) and [sysctl] from FILE\n"
+    "  -c FILE          read interface=, control=, sysproxy= ([server]) and [sysctl] from FILE\n"
     "  -f               stay in the foreground\n"
     "  --ready-fd N     write a newline to descriptor N when ready, then close it\n"
     "  --check          check options and configuration, then exit\n"
     "  -h, --help       this text          -V, --version    the version\n"
     "\n"
     "Exit status: 0 ended as asked, 1 could not start, 2 wrong usage.\n"
-    "A client finds it by RUMP_SERVER=URL.\n";
+    "Programs find it by rumpus run; rump clients by RUMP_SERVER=URL.\n";
 
 static bool
 options_why(char *why, size_t whylen, const char *what, const char *value, const char *advice)
@@ -85,6 +88,18 @@ options_url(struct options *op, const char *value, char *why, size_t whylen)
 	return options_add(op->op_urls, &op->op_nurls, OPTIONS_MAXURLS, value, why, whylen);
 }
 
+static bool
+options_control(struct options *op, const char *value, char *why, size_t whylen)
+{
+	if (op->op_control != NULL || *value == '\0') {
+		(void)snprintf(why, whylen, "--control %s: %s; try: one path", value,
+		    *value == '\0' ? "empty" : "given twice");
+		return false;
+	}
+	op->op_control = strdup(value);
+	return op->op_control != NULL || options_why(why, whylen, "--control", value, "again");
+}
+
 struct options_file {
 	struct options *of_op;
 	char *of_why;
@@ -109,9 +124,11 @@ options_file_line(void *arg, const char *section, const char *name, const char *
 		of->of_ok = options_interface(of->of_op, value, of->of_why, of->of_whylen);
 	else if (strcmp(section, "server") == 0 && strcmp(name, "sysproxy") == 0)
 		of->of_ok = options_url(of->of_op, value, of->of_why, of->of_whylen);
+	else if (strcmp(section, "server") == 0 && strcmp(name, "control") == 0)
+		of->of_ok = options_control(of->of_op, value, of->of_why, of->of_whylen);
 	else
 		(void)options_why(of->of_why, of->of_whylen, section, name,
-		    "interface or sysproxy in [server], or [sysctl]");
+		    "interface, control or sysproxy in [server], or [sysctl]");
 	return of->of_ok ? 1 : 0;
 }
 
@@ -147,7 +164,7 @@ options_readyfd(struct options *op, const char *value, char *why, size_t whylen)
 	return true;
 }
 
-enum { OPT_SYSPROXY = 256, OPT_READYFD, OPT_CHECK };
+enum { OPT_CONTROL = 256, OPT_SYSPROXY, OPT_READYFD, OPT_CHECK };
 
 static bool
 options_one(struct options *op, int c, char *why, size_t whylen)
@@ -165,6 +182,8 @@ options_one(struct options *op, int c, char *why, size_t whylen)
 		return op->op_help = true;
 	case 'V':
 		return op->op_version = true;
+	case OPT_CONTROL:
+		return options_control(op, optarg, why, whylen);
 	case OPT_SYSPROXY:
 		return options_url(op, optarg, why, whylen);
 	case OPT_READYFD:
@@ -181,6 +200,7 @@ bool
 options_parse(struct options *op, int argc, char **argv, char *why, size_t whylen)
 {
 	static const struct option longopts[] = {
+	    {"control", required_argument, NULL, OPT_CONTROL},
 	    {"sysproxy", required_argument, NULL, OPT_SYSPROXY},
 	    {"ready-fd", required_argument, NULL, OPT_READYFD},
 	    {"check", no_argument, NULL, OPT_CHECK},
@@ -209,4 +229,5 @@ options_free(struct options *op)
 		free(op->op_sysctls[i]);
 	for (unsigned i = 0; i < op->op_nurls; i++)
 		free(op->op_urls[i]);
+	free(op->op_control);
 }

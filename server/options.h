@@ -22,6 +22,7 @@ struct options {
 	unsigned op_nifaces;
 	char *op_sysctls[OPTIONS_MAXSYSCTLS]; /* "NAME=VALUE" */
 	unsigned op_nsysctls;
+	char *op_control; /* NULL: the default path, or none if that cannot be had */
 	char *op_urls[OPTIONS_MAXURLS];
 	unsigned op_nurls;
 };

@@ -156,6 +156,23 @@ fd_server_init(struct fd_server *fd, struct loop *lp)
 	sysctl_register(fd->fd_ns, &fd->fd_sysctls, fd_nodes, nitems(fd_nodes), fd);
 }
 
+bool
+fd_default_path(char *path, size_t size)
+{
+	const char *named = getenv("RUMPUS_SERVER");
+	const char *run = getenv("XDG_RUNTIME_DIR");
+
+	if (named != NULL && *named != '\0') {
+		(void)snprintf(path, size, "%s", named);
+		return true;
+	}
+	(void)snprintf(path, size, "%s/rumpus", run != NULL && *run != '\0' ? run : "/run");
+	(void)mkdir(path, 0755);
+	(void)snprintf(path, size, "%s/rumpus/default.sock",
+	    run != NULL && *run != '\0' ? run : "/run");
+	return false;
+}
+
 struct fd_server *
 fd_server_open(struct loop *lp, const char *path, char *why, size_t whylen)
 {

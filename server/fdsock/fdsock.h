@@ -27,11 +27,19 @@
 #ifndef SERVER_FDSOCK_H
 #define SERVER_FDSOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#define FD_PATH_MAX 256u
 
 struct loop;
 struct fd_server;
 
+/*
+ * $RUMPUS_SERVER, else $XDG_RUNTIME_DIR/rumpus/default.sock, else /run/rumpus/default.sock; makes
+ * the folder of the latter two. => true: the environment named it
+ */
+bool fd_default_path(char *path, size_t size);
 /*
  * Opens the door: the control socket at path. => NULL: why holds "what: why; try: ...".
  */
