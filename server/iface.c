@@ -61,7 +61,12 @@ iface_parse_key(struct iface_spec *is, const char *key, const char *value)
 		is->is_hasmac = iface_parse_mac(value, is->is_mac);
 		return is->is_hasmac ? NULL : "mac=02:00:00:00:00:02 (a unicast address)";
 	}
-	return "one of addr, gw, mtu, mac";
+	if (strcmp(key, "offload") == 0) {
+		is->is_nooffload = strcmp(value, "off") == 0;
+		return is->is_nooffload || strcmp(value, "on") == 0 ? NULL
+								    : "offload=on or offload=off";
+	}
+	return "one of addr, gw, mtu, mac, offload";
 }
 
 bool
@@ -153,11 +158,13 @@ iface_configure(struct iface *ifc, const struct iface_spec *is, char *why, size_
 
 /* Attaches the opened tap to the stack and the loop. */
 static bool
-iface_attach(struct iface *ifc, const struct iface_spec *is, uint32_t mtu, char *why, size_t whylen)
+iface_attach(struct iface *ifc, const struct iface_spec *is, bool offload, uint32_t mtu, char *why,
+    size_t whylen)
 {
 	struct tap_config tc = {
 	    .tc_name = is->is_name,
 	    .tc_lladdr = is->is_hasmac ? is->is_mac : NULL,
+	    .tc_offload = offload,
 	    .tc_mtu = is->is_mtu != 0 ? is->is_mtu : mtu,
 	};
 	int error = tap_attach(ifc->if_loop->lp_ns, &tc, ifc->if_tap, &ifc->if_ifp);
@@ -183,6 +190,7 @@ struct iface *
 iface_open(struct loop *lp, const struct iface_spec *is, char *why, size_t whylen)
 {
 	struct iface *ifc = calloc(1, sizeof(*ifc));
+	bool offload = !is->is_nooffload;
 	uint32_t mtu;
 
 	if (ifc == NULL) {
@@ -191,8 +199,8 @@ iface_open(struct loop *lp, const struct iface_spec *is, char *why, size_t whyle
 	}
 	ifc->if_loop = lp;
 	ifc->if_src.ls_fd = -1;
-	ifc->if_tap = tap_host_open(is->is_name, &mtu, why, whylen);
-	if (ifc->if_tap == NULL || !iface_attach(ifc, is, mtu, why, whylen)) {
+	ifc->if_tap = tap_host_open(is->is_name, &offload, &mtu, why, whylen);
+	if (ifc->if_tap == NULL || !iface_attach(ifc, is, offload, mtu, why, whylen)) {
 		iface_close(ifc);
 		return NULL;
 	}

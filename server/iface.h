@@ -28,6 +28,7 @@ struct iface_spec {
 	uint32_t is_mtu; /* 0: the host's */
 	uint8_t is_mac[6];
 	bool is_hasmac;
+	bool is_nooffload; /* plain frames, as the study had them */
 };
 
 /* => false: why holds "what: why; try: ..."; nothing to free. */

@@ -26,6 +26,7 @@ const char options_help[] =
     "A TCP/IP stack as a process: it takes the interfaces given and serves programs.\n"
     "\n"
     "  -i tap:NAME[,addr=A.B.C.D/LEN]...[,gw=A.B.C.D][,mtu=BYTES][,mac=XX:XX:XX:XX:XX:XX]\n"
+    "     [,offload=on|off]\n"
     "                   an ethernet interface on the host's tap NAME, made if it is not there\n"
     "  -o NAME=VALUE    a sysctl at start, as kern.mbuf.mclbytes=4096\n"
     "  --control PATH   offer sockets to programs at PATH; else $RUMPUS_SERVER, else\n"

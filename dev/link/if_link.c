@@ -72,9 +72,8 @@ link_start(struct ifnet *ifp, struct mbuf *m)
 	}
 	lf = pool_get(&to->le_frames);
 	if (lf == NULL) {
-		ifp->if_data.ifi_oqdrops++;
-		m_drop(m, DROP_LINK_QUEUEFULL);
-		return ENOBUFS;
+		m_freem(m);
+		return ENOBUFS; /* if_transmit counts it */
 	}
 	m_copydata(m, 0, len, lf->lf_bytes);
 	m_freem(m);

@@ -111,7 +111,7 @@ frame_send(struct pair *pr, unsigned end, uint32_t len, uint8_t mark)
 	bytes[len - 1] = mark;
 	assert_int_equal(m_append(m, len, bytes), 0);
 	bytes[len - 1] = 0;
-	return link_ifp(pr->ln, end)->if_start(link_ifp(pr->ln, end), m);
+	return if_transmit(link_ifp(pr->ln, end), m);
 }
 
 static void
@@ -175,7 +175,7 @@ test_queue_limit(void **state)
 	assert_int_equal(frame_send(&pr, 0, 60, 0), 0);
 	assert_int_equal(frame_send(&pr, 0, 60, 1), 0);
 	assert_int_equal(frame_send(&pr, 0, 60, 2), BSD_ENOBUFS);
-	assert_int_equal(pr.ns[0]->ns_drops[DROP_LINK_QUEUEFULL], 1);
+	assert_int_equal(pr.ns[0]->ns_drops[DROP_IF_QUEUEFULL], 1);
 	assert_int_equal(link_ifp(pr.ln, 0)->if_data.ifi_oqdrops, 1);
 	(void)link_turn(pr.ln, TEST_NOW_NS + 1);
 	assert_int_equal(nseen, 2);

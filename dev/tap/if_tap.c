@@ -2,8 +2,9 @@
 /*
  * The ifnet half of the tap driver: frames between mbufs and tap_host.h.
  *
- * Receiving: a chain of clusters long enough for the longest frame waits in sc_rx; a short frame is
- * copied to a plain mbuf and the chain stays, a longer one takes the clusters it fills with it.
+ * Receiving: a chain of clusters long enough for the longest frame (64 KiB when the host merges
+ * segments) waits in sc_rx; a short frame is copied to a plain mbuf and the chain stays, a longer
+ * one takes the clusters it fills with it and the rest waits on.
  * Sending: a frame goes to the host at once; while the host takes none, frames queue up.
  */
 #include "dev/tap/if_tap.h"
@@ -16,6 +17,7 @@
 #include "kern/netstack.h"
 #include "net/if.h"
 #include "wire/ether.h"
+#include "wire/tcp.h"
 
 #define TAP_TXQ 512u    /* frames */
 #define TAP_MTU_MIN 68u /* RFC 791 §3.2 */
@@ -27,7 +29,8 @@
 struct tap_softc {
 	struct ifnet sc_if;
 	struct tap_host *sc_host;
-	struct mbuf *sc_rx; /* the chain that the next frame is read to; NULL: get one */
+	struct mbuf *sc_rx;    /* the chain that the next frame is read to */
+	struct mbuf *sc_spare; /* what is left of the last one */
 	struct mbufq sc_tx;
 };
 
@@ -41,24 +44,43 @@ tap_chain_bufs(struct mbuf *m, struct tap_buf *tb)
 	return n;
 }
 
+/* Bytes of all headers of a TCP frame: the transport header's length is in its own 13th byte. */
+static uint16_t
+tap_hdrlen(const struct mbuf *m)
+{
+	struct tcp_hdr th = {0};
+	uint8_t bytes[TCP_HDR_LEN];
+
+	m_copydata(m, m->m_pkthdr.csum_start, sizeof(bytes), bytes);
+	(void)tcp_parse_partial(bytes, sizeof(bytes), SIZE_MAX, &th);
+	return (uint16_t)(m->m_pkthdr.csum_start + th.th_off);
+}
+
+static void
+tap_tx_meta(const struct mbuf *m, struct tap_meta *tm)
+{
+	const struct pkthdr *ph = &m->m_pkthdr;
+
+	*tm = (struct tap_meta){0};
+	if ((ph->csum_flags & M_CSUM_NEEDED) == 0)
+		return;
+	tm->tm_csum = true;
+	tm->tm_csum_start = ph->csum_start;
+	tm->tm_csum_offset = ph->csum_offset;
+	if ((ph->csum_flags & M_CSUM_TSO) != 0) {
+		tm->tm_segsz = ph->segsz;
+		tm->tm_hdrlen = tap_hdrlen(m);
+	}
+}
+
 static enum tap_sent
 tap_tx_write(struct tap_softc *sc, struct mbuf *m)
 {
 	struct tap_buf tb[TAP_MAXBUFS];
+	struct tap_meta tm;
 
-	return tap_host_write(sc->sc_host, tb, tap_chain_bufs(m, tb));
-}
-
-/* The host took the frame or refused it: m is done with. */
-static void
-tap_tx_done(struct tap_softc *sc, struct mbuf *m, enum tap_sent sent)
-{
-	if (sent == TAP_SENT) {
-		m_freem(m);
-		return;
-	}
-	sc->sc_if.if_data.ifi_oerrors++;
-	m_drop(m, DROP_IF_OERROR);
+	tap_tx_meta(m, &tm);
+	return tap_host_write(sc->sc_host, &tm, tb, tap_chain_bufs(m, tb));
 }
 
 /* More pieces than the host takes: one contiguous copy instead. Consumes m. */
@@ -81,23 +103,17 @@ static int
 tap_start(struct ifnet *ifp, struct mbuf *m)
 {
 	struct tap_softc *sc = ifp->if_softc;
+	enum tap_sent sent = TAP_FULL;
 
 	m = tap_defrag(m);
 	if (m == NULL)
 		return ENOBUFS;
-	if (sc->sc_tx.mq_len == 0) {
-		enum tap_sent sent = tap_tx_write(sc, m);
-
-		if (sent != TAP_FULL) {
-			tap_tx_done(sc, m, sent);
-			return 0;
-		}
-	}
-	if (mbufq_enqueue(&sc->sc_tx, m))
+	if (sc->sc_tx.mq_len == 0)
+		sent = tap_tx_write(sc, m);
+	if (sent == TAP_FULL && mbufq_enqueue(&sc->sc_tx, m))
 		return 0;
-	ifp->if_data.ifi_oqdrops++;
-	m_drop(m, DROP_IF_QUEUEFULL);
-	return ENOBUFS;
+	m_freem(m);
+	return sent == TAP_SENT ? 0 : sent == TAP_FULL ? ENOBUFS : EIO;
 }
 
 bool
@@ -107,10 +123,17 @@ tap_tx_resume(struct ifnet *ifp)
 
 	while (sc->sc_tx.mq_head != NULL) {
 		enum tap_sent sent = tap_tx_write(sc, sc->sc_tx.mq_head);
+		struct mbuf *m;
 
 		if (sent == TAP_FULL)
 			return false;
-		tap_tx_done(sc, mbufq_dequeue(&sc->sc_tx), sent);
+		m = mbufq_dequeue(&sc->sc_tx);
+		if (sent == TAP_SENT) {
+			m_freem(m);
+			continue;
+		}
+		ifp->if_data.ifi_oerrors++;
+		m_drop(m, DROP_IF_OERROR);
 	}
 	return true;
 }
@@ -123,88 +146,148 @@ tap_tx_pending(const struct ifnet *ifp)
 	return sc->sc_tx.mq_len > 0;
 }
 
-/* A chain with room for the longest frame; m_len is the room. NULL: no memory. */
-static struct mbuf *
-tap_rx_alloc(struct tap_softc *sc)
+/* Bytes that the longest frame may take. */
+static size_t
+tap_rx_room(const struct tap_softc *sc)
 {
-	size_t room = sc->sc_if.if_mtu + ETHER_HDR_LEN + TAP_VLAN_LEN;
-	struct mbuf *m = m_getcl(sc->sc_if.if_ns, MT_DATA, true);
-	struct mbuf *tail = m;
+	const struct ifnet *ifp = &sc->sc_if;
+	size_t packet = ifp->if_mtu;
+
+	if ((ifp->if_capenable & IFCAP_TSO4) != 0)
+		packet = KERN_MAX(packet, (size_t)TAP_MTU_MAX);
+	return packet + ETHER_HDR_LEN + TAP_VLAN_LEN;
+}
+
+/* Another piece of the waiting chain; m_len is its room. NULL: no memory. */
+static struct mbuf *
+tap_rx_piece(struct tap_softc *sc, bool first, size_t room)
+{
+	struct mbuf *m = m_getcl(sc->sc_if.if_ns, MT_DATA, first);
+
+	if (m == NULL)
+		return NULL;
+	if (first)
+		m->m_data += TAP_ALIGN;
+	m->m_len = (uint32_t)KERN_MIN(room, m_trailingspace(m));
+	return m;
+}
+
+/*
+ * Fills the waiting chain up to the longest frame: a first mbuf with a pkthdr, which a frame always
+ * takes along, and the pieces that the last frame left. => false: no memory
+ */
+static bool
+tap_rx_fill(struct tap_softc *sc)
+{
+	size_t room = tap_rx_room(sc);
+	struct mbuf **mp = &sc->sc_rx;
+
+	if (sc->sc_rx == NULL) {
+		sc->sc_rx = tap_rx_piece(sc, true, room);
+		if (sc->sc_rx == NULL)
+			return false;
+		sc->sc_rx->m_next = sc->sc_spare;
+		sc->sc_spare = NULL;
+	}
+	for (; room > 0; mp = &(*mp)->m_next) {
+		if (*mp == NULL && (*mp = tap_rx_piece(sc, false, room)) == NULL)
+			return false;
+		room -= KERN_MIN(room, (*mp)->m_len);
+	}
+	return true;
+}
+
+/* A short frame in a plain mbuf, so that the chain need not go. NULL: no memory. */
+static struct mbuf *
+tap_rx_small(struct tap_softc *sc, uint32_t len)
+{
+	struct mbuf *m = m_gethdr(sc->sc_if.if_ns, MT_DATA);
 
 	if (m == NULL)
 		return NULL;
 	m->m_data += TAP_ALIGN;
-	for (;;) {
-		tail->m_len = (uint32_t)KERN_MIN(room, m_trailingspace(tail));
-		room -= tail->m_len;
-		if (room == 0)
-			return m;
-		tail->m_next = m_getcl(sc->sc_if.if_ns, MT_DATA, false);
-		if (tail->m_next == NULL) {
-			m_freem(m);
-			return NULL;
-		}
-		tail = tail->m_next;
-	}
+	memcpy(m->m_data, sc->sc_rx->m_data, len);
+	m->m_len = len;
+	return m;
 }
 
-/* The first len bytes of the waiting chain as a packet; what is left of it stays. */
+/* The first len bytes of the waiting chain; the pieces behind them become spare. */
 static struct mbuf *
-tap_rx_packet(struct tap_softc *sc, uint32_t len)
+tap_rx_take(struct tap_softc *sc, uint32_t len)
 {
-	struct mbuf *m = sc->sc_rx;
-	struct mbuf *small;
+	struct mbuf *m = sc->sc_rx, *p = m;
+	uint32_t left = len;
 
-	if (len <= TAP_COPYBREAK && (small = m_gethdr(sc->sc_if.if_ns, MT_DATA)) != NULL) {
-		small->m_data += TAP_ALIGN;
-		memcpy(small->m_data, m->m_data, len);
-		m = small;
-		m->m_len = len;
-	} else {
-		uint32_t left = len;
-
-		sc->sc_rx = NULL;
-		for (struct mbuf *p = m; p != NULL; p = p->m_next) {
-			p->m_len = KERN_MIN(p->m_len, left);
-			left -= p->m_len;
-			if (left == 0) {
-				m_freem(p->m_next);
-				p->m_next = NULL;
-			}
-		}
+	sc->sc_rx = NULL;
+	while (left > p->m_len) {
+		left -= p->m_len;
+		p = p->m_next;
 	}
+	p->m_len = left;
+	sc->sc_spare = p->m_next;
+	p->m_next = NULL;
+	return m;
+}
+
+/* The len bytes that were read, as a packet. */
+static struct mbuf *
+tap_rx_packet(struct tap_softc *sc, uint32_t len, const struct tap_meta *tm)
+{
+	struct mbuf *m = len <= TAP_COPYBREAK ? tap_rx_small(sc, len) : NULL;
+
+	if (m == NULL)
+		m = tap_rx_take(sc, len);
 	m->m_pkthdr.len = len;
 	m->m_pkthdr.rcvif = &sc->sc_if;
+	if (tm->tm_csum)
+		m->m_pkthdr.csum_flags = M_CSUM_OK;
+	if (tm->tm_segsz != 0)
+		m->m_pkthdr.nsegs = (uint16_t)howmany(len, tm->tm_segsz);
 	return m;
+}
+
+/* No memory: the next frame is read and lost, or the loop would spin on it. => as tap_rx */
+static int
+tap_rx_lose(struct tap_softc *sc)
+{
+	uint8_t scrap[ETHER_HDR_LEN];
+	struct tap_buf cut = {.tb_base = scrap, .tb_len = sizeof(scrap)};
+	struct tap_meta tm;
+	long len = tap_host_read(sc->sc_host, &tm, &cut, 1);
+
+	if (len <= 0)
+		return (int)len;
+	sc->sc_if.if_data.ifi_iqdrops++;
+	sc->sc_if.if_ns->ns_drops[DROP_MBUF_NOBUFS]++;
+	return 1;
+}
+
+/* One frame. => 1, 0: none there, -1: the tap is gone */
+static int
+tap_rx_one(struct tap_softc *sc)
+{
+	struct tap_buf tb[TAP_MAXBUFS];
+	struct tap_meta tm;
+	long len;
+
+	if (!tap_rx_fill(sc))
+		return tap_rx_lose(sc);
+	len = tap_host_read(sc->sc_host, &tm, tb, tap_chain_bufs(sc->sc_rx, tb));
+	if (len <= 0)
+		return (int)len;
+	sc->sc_if.if_input(&sc->sc_if, tap_rx_packet(sc, (uint32_t)len, &tm));
+	return 1;
 }
 
 int
 tap_rx(struct ifnet *ifp, unsigned budget)
 {
-	struct tap_softc *sc = ifp->if_softc;
-	struct tap_buf tb[TAP_MAXBUFS];
+	unsigned done = 0;
+	int got = 1;
 
-	for (unsigned i = 0; i < budget; i++) {
-		uint8_t scrap[ETHER_HDR_LEN];
-		long len;
-
-		if (sc->sc_rx == NULL)
-			sc->sc_rx = tap_rx_alloc(sc);
-		if (sc->sc_rx == NULL) {
-			/* No memory: the frame is read and lost, or the loop would spin on it. */
-			struct tap_buf cut = {.tb_base = scrap, .tb_len = sizeof(scrap)};
-
-			len = tap_host_read(sc->sc_host, &cut, 1);
-			ifp->if_data.ifi_iqdrops += len > 0;
-			ifp->if_ns->ns_drops[DROP_MBUF_NOBUFS] += len > 0;
-		} else
-			len = tap_host_read(sc->sc_host, tb, tap_chain_bufs(sc->sc_rx, tb));
-		if (len <= 0)
-			return len < 0 ? -1 : (int)i;
-		if (sc->sc_rx != NULL)
-			ifp->if_input(ifp, tap_rx_packet(sc, (uint32_t)len));
-	}
-	return (int)budget;
+	while (done < budget && (got = tap_rx_one(ifp->if_softc)) > 0)
+		done++;
+	return got < 0 ? -1 : (int)done;
 }
 
 static void
@@ -222,6 +305,7 @@ static void
 tap_free(struct tap_softc *sc)
 {
 	m_freem(sc->sc_rx);
+	m_freem(sc->sc_spare);
 	mbufq_drain(&sc->sc_tx);
 	host_free(sc, sizeof(*sc));
 }
@@ -257,6 +341,8 @@ tap_setup(struct netstack *ns, struct tap_softc *sc, const struct tap_config *tc
 	ifp->if_type = IFT_ETHER;
 	ifp->if_flags = IFF_UP | IFF_RUNNING | IFF_BROADCAST | IFF_MULTICAST;
 	ifp->if_mtu = tc->tc_mtu;
+	if (tc->tc_offload)
+		ifp->if_capenable = IFCAP_CSUM_TX | IFCAP_CSUM_RX | IFCAP_TSO4;
 	ifp->if_softc = sc;
 	ifp->if_start = tap_start;
 	ifp->if_detached = tap_detached;

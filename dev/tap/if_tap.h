@@ -13,6 +13,7 @@ struct tap_host;
 struct tap_config {
 	const char *tc_name;      /* of the interface in the stack, fewer than 16 letters */
 	const uint8_t *tc_lladdr; /* station address; NULL: a random, locally administered one */
+	bool tc_offload;          /* the host does checksums and segmentation */
 	uint32_t tc_mtu;          /* bytes of network packet, 68 ... 65535 */
 };
 

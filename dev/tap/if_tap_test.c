@@ -18,7 +18,7 @@
 #include "net/net_state.h"
 #include "wire/ether.h"
 
-#define MAXFRAME 9100u
+#define MAXFRAME 65553u
 
 static const uint8_t mac[6] = {2, 0, 0, 0, 0, 7};
 
@@ -33,13 +33,16 @@ struct tap_host {
 	uint8_t th_txmark[8]; /* first byte of each */
 	unsigned th_ntx;
 	unsigned th_maxpieces;
+	struct tap_meta th_rxmeta; /* goes with every frame */
+	struct tap_meta th_txmeta; /* came with the last */
 };
 
 long
-tap_host_read(struct tap_host *th, const struct tap_buf *tb, unsigned ntb)
+tap_host_read(struct tap_host *th, struct tap_meta *tm, const struct tap_buf *tb, unsigned ntb)
 {
 	uint32_t len, done = 0;
 
+	*tm = th->th_rxmeta;
 	if (th->th_gone)
 		return -1;
 	if (th->th_rxat == th->th_nrx)
@@ -53,10 +56,12 @@ tap_host_read(struct tap_host *th, const struct tap_buf *tb, unsigned ntb)
 }
 
 enum tap_sent
-tap_host_write(struct tap_host *th, const struct tap_buf *tb, unsigned ntb)
+tap_host_write(struct tap_host *th, const struct tap_meta *tm, const struct tap_buf *tb,
+    unsigned ntb)
 {
 	uint32_t len = 0;
 
+	th->th_txmeta = *tm;
 	th->th_maxpieces = KERN_MAX(th->th_maxpieces, ntb);
 	if (th->th_answer != TAP_SENT)
 		return th->th_answer;
@@ -70,6 +75,7 @@ tap_host_write(struct tap_host *th, const struct tap_buf *tb, unsigned ntb)
 /* What came up the stack. */
 static uint32_t uplen[8];
 static bool upcluster[8];
+static uint16_t upcsum, upsegs; /* of the last */
 static unsigned nup;
 
 static void
@@ -81,6 +87,8 @@ up(struct ifnet *ifp, struct mbuf *m)
 	assert_ptr_equal(m->m_pkthdr.rcvif, ifp);
 	uplen[nup] = m->m_pkthdr.len;
 	upcluster[nup++] = (m->m_flags & M_EXT) != 0;
+	upcsum = m->m_pkthdr.csum_flags;
+	upsegs = m->m_pkthdr.nsegs;
 	m_copydata(m, 0, m->m_pkthdr.len, bytes);
 	for (uint32_t i = 0; i < m->m_pkthdr.len; i++)
 		assert_int_equal(bytes[i], i & 0xff);
@@ -94,14 +102,17 @@ struct bed {
 };
 
 static void
-bed_open(struct bed *b, uint32_t mtu)
+bed_make(struct bed *b, uint32_t mtu, bool offload)
 {
 	static const struct domain net_only = {.dom_name = "net",
 	    .dom_init = net_init,
 	    .dom_fini = net_fini};
 	static const struct domain *const domains[] = {&net_only, NULL};
 	struct netstack_config nc = test_config();
-	struct tap_config tc = {.tc_name = "tap0", .tc_lladdr = mac, .tc_mtu = mtu};
+	struct tap_config tc = {.tc_name = "tap0",
+	    .tc_lladdr = mac,
+	    .tc_mtu = mtu,
+	    .tc_offload = offload};
 
 	*b = (struct bed){.th = {.th_answer = TAP_SENT}};
 	nup = 0;
@@ -111,6 +122,12 @@ bed_open(struct bed *b, uint32_t mtu)
 	assert_int_equal(tap_attach(b->ns, &tc, &b->th, &b->ifp), 0);
 	assert_memory_equal(b->ifp->if_lladdr, mac, 6);
 	b->ifp->if_input = up;
+}
+
+static void
+bed_open(struct bed *b, uint32_t mtu)
+{
+	bed_make(b, mtu, false);
 }
 
 static void
@@ -159,6 +176,27 @@ test_receive_large(void **state)
 	bed_close(&b);
 }
 
+/* Frames of 64 KiB come whole, with what the host says of them; what a short one leaves waits. */
+static void
+test_receive_offloaded(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_make(&b, 1500, true);
+	b.th.th_rxlen[0] = 65535 + 14;
+	b.th.th_rxlen[1] = 300;
+	b.th.th_rxlen[2] = 65535 + 14;
+	b.th.th_nrx = 3;
+	b.th.th_rxmeta = (struct tap_meta){.tm_csum = true, .tm_segsz = 1448};
+	assert_int_equal(tap_rx(b.ifp, 64), 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(uplen[i], b.th.th_rxlen[i]);
+	assert_int_equal(upcsum, M_CSUM_OK);
+	assert_int_equal(upsegs, 46);
+	bed_close(&b);
+}
+
 static void
 test_receive_without_memory(void **state)
 {
@@ -199,6 +237,32 @@ frame(struct bed *b, uint8_t mark)
 	return m;
 }
 
+/* What the stack leaves to the host is told beside the frame. */
+static void
+test_send_offloaded(void **state)
+{
+	struct mbuf *m;
+	struct bed b;
+
+	(void)state;
+	bed_make(&b, 1500, true);
+	assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, 1)), 0);
+	assert_false(b.th.th_txmeta.tm_csum);
+	m = frame(&b, 2);
+	m->m_data[34 + 12] = 0x80; /* a TCP header of 32 bytes */
+	m->m_pkthdr.csum_flags = M_CSUM_NEEDED | M_CSUM_TSO;
+	m->m_pkthdr.csum_start = 34;
+	m->m_pkthdr.csum_offset = 16;
+	m->m_pkthdr.segsz = 1448;
+	assert_int_equal(b.ifp->if_start(b.ifp, m), 0);
+	assert_true(b.th.th_txmeta.tm_csum);
+	assert_int_equal(b.th.th_txmeta.tm_csum_start, 34);
+	assert_int_equal(b.th.th_txmeta.tm_csum_offset, 16);
+	assert_int_equal(b.th.th_txmeta.tm_segsz, 1448);
+	assert_int_equal(b.th.th_txmeta.tm_hdrlen, 34 + 32);
+	bed_close(&b);
+}
+
 static void
 test_send_full_and_resume(void **state)
 {
@@ -230,9 +294,14 @@ test_send_limits(void **state)
 	(void)state;
 	bed_open(&b, 1500);
 	b.th.th_answer = TAP_REFUSED;
-	assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, 1)), 0);
-	assert_int_equal(b.ifp->if_data.ifi_oerrors, 1);
+	assert_int_equal(if_transmit(b.ifp, frame(&b, 1)), BSD_EIO);
 	assert_int_equal(b.ns->ns_drops[DROP_IF_OERROR], 1);
+	b.th.th_answer = TAP_FULL;
+	assert_int_equal(if_transmit(b.ifp, frame(&b, 1)), 0);
+	b.th.th_answer = TAP_REFUSED; /* while it was queued */
+	assert_true(tap_tx_resume(b.ifp));
+	assert_int_equal(b.ifp->if_data.ifi_oerrors, 1);
+	assert_int_equal(b.ns->ns_drops[DROP_IF_OERROR], 2);
 	b.th.th_answer = TAP_FULL;
 	for (unsigned i = 0; i < TEST_NMBUFS - 8; i++)
 		refused += b.ifp->if_start(b.ifp, frame(&b, 1)) != 0;
@@ -250,14 +319,14 @@ test_send_many_pieces(void **state)
 	(void)state;
 	bed_open(&b, 1500);
 	m = tail = frame(&b, 5);
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 200; i++) {
 		tail = tail->m_next = m_get(b.ns, MT_DATA);
 		tail->m_len = 1;
 		*tail->m_data = (uint8_t)i;
 		m->m_pkthdr.len++;
 	}
 	assert_int_equal(b.ifp->if_start(b.ifp, m), 0);
-	assert_int_equal(b.th.th_txlen[0], 160);
+	assert_int_equal(b.th.th_txlen[0], 260);
 	assert_true(b.th.th_maxpieces <= TAP_MAXBUFS);
 	bed_close(&b);
 }
@@ -291,8 +360,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_receive),
 	    cmocka_unit_test(test_receive_large),
+	    cmocka_unit_test(test_receive_offloaded),
 	    cmocka_unit_test(test_receive_without_memory),
 	    cmocka_unit_test(test_gone),
+	    cmocka_unit_test(test_send_offloaded),
 	    cmocka_unit_test(test_send_full_and_resume),
 	    cmocka_unit_test(test_send_limits),
 	    cmocka_unit_test(test_send_many_pieces),

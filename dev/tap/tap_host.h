@@ -6,6 +6,7 @@
 #ifndef DEV_TAP_TAP_HOST_H
 #define DEV_TAP_TAP_HOST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,15 +18,31 @@ struct tap_buf {
 	size_t tb_len;
 };
 
-#define TAP_MAXBUFS 64 /* most pieces of a frame */
+#define TAP_MAXBUFS 128 /* most pieces of a frame */
 #define TAP_NAMSIZ 16
 
 /*
+ * What travels beside a frame when the tap offloads. tm_csum: the checksum at tm_csum_start +
+ * tm_csum_offset is still to be filled in (out), or nobody need look at it (in). tm_segsz: TCP
+ * over IPv4, to be cut into so many bytes of payload each (out), or merged from such (in); 0: one
+ * segment.
+ */
+struct tap_meta {
+	bool tm_csum;
+	uint16_t tm_csum_start;
+	uint16_t tm_csum_offset;
+	uint16_t tm_segsz;
+	uint16_t tm_hdrlen; /* of all headers; only with tm_segsz */
+};
+
+/*
  * Opens the tap interface `name`, makes it when it is not there, and brings it up.
+ * => *offload in: wanted; out: the host does checksums and segmentation.
  * => NULL: why holds "what: why; try: ..." for people.
  * => *mtup: the host's MTU of it, bytes of network packet.
  */
-struct tap_host *tap_host_open(const char *name, uint32_t *mtup, char *why, size_t whylen);
+struct tap_host *tap_host_open(const char *name, bool *offload, uint32_t *mtup, char *why,
+    size_t whylen);
 void tap_host_close(struct tap_host *th);
 
 /* The descriptor to wait on: readable when a frame is there. */
@@ -35,11 +52,13 @@ int tap_host_fd(const struct tap_host *th);
  * The next frame. => its length; 0: none there now; -1: the interface is gone. A frame longer than
  * the pieces is cut off: give room for the longest.
  */
-long tap_host_read(struct tap_host *th, const struct tap_buf *tb, unsigned ntb);
+long tap_host_read(struct tap_host *th, struct tap_meta *tm, const struct tap_buf *tb,
+    unsigned ntb);
 
 enum tap_sent { TAP_SENT, TAP_FULL, TAP_REFUSED };
 
 /* Sends a frame. => TAP_FULL: try again when writable; TAP_REFUSED: dropped (interface down). */
-enum tap_sent tap_host_write(struct tap_host *th, const struct tap_buf *tb, unsigned ntb);
+enum tap_sent tap_host_write(struct tap_host *th, const struct tap_meta *tm,
+    const struct tap_buf *tb, unsigned ntb);
 
 #endif /* DEV_TAP_TAP_HOST_H */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,11 @@
 
 struct tap_host {
 	int th_fd;
+	bool th_offload; /* each frame is led by a virtio_net_hdr */
 };
+
+/* What the host may hand us. TCP over IPv6 is left out: the stack would have to cut it. */
+#define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4)
 
 _Static_assert(TAP_NAMSIZ == IFNAMSIZ, "interface names are as long as the host's");
 
@@ -51,25 +56,45 @@ tap_fail(int fd, const char *name, int error, char *why, size_t whylen)
 	return -1;
 }
 
+/* Asks for the interface on fd, with offload if it can be had. => errno */
 static int
-tap_open_fd(const char *name, char *why, size_t whylen)
+tap_setiff(int fd, const char *name, bool *offload)
 {
-	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
-	int fd;
+	const int hdrlen = sizeof(struct virtio_net_hdr);
+	struct ifreq ifr = {0};
 
-	if (strlen(name) == 0 || strlen(name) >= sizeof(ifr.ifr_name)) {
+	memcpy(ifr.ifr_name, name, strlen(name) + 1);
+	if (*offload) {
+		ifr.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+		if (ioctl(fd, TUNSETIFF, &ifr) == 0)
+			return ioctl(fd, TUNSETVNETHDRSZ, &hdrlen) == 0 &&
+				ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS) == 0
+			    ? 0
+			    : errno;
+		if (errno != EINVAL)
+			return errno;
+		*offload = false;
+	}
+	ifr.ifr_flags = IFF_TAP | IFF_NO_PI;
+	return ioctl(fd, TUNSETIFF, &ifr) == 0 ? 0 : errno;
+}
+
+static int
+tap_open_fd(const char *name, bool *offload, char *why, size_t whylen)
+{
+	int fd, error;
+
+	if (strlen(name) == 0 || strlen(name) >= TAP_NAMSIZ) {
 		(void)snprintf(why, whylen,
 		    "tap %s: the name is empty or longer than %zu letters; try: tap0", name,
-		    sizeof(ifr.ifr_name) - 1);
+		    (size_t)TAP_NAMSIZ - 1);
 		return -1;
 	}
 	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return tap_fail(fd, name, errno, why, whylen);
-	memcpy(ifr.ifr_name, name, strlen(name) + 1);
-	if (ioctl(fd, TUNSETIFF, &ifr) != 0)
-		return tap_fail(fd, name, errno, why, whylen);
-	return fd;
+	error = tap_setiff(fd, name, offload);
+	return error == 0 ? fd : tap_fail(fd, name, error, why, whylen);
 }
 
 /* Brings the interface up if it is not. => errno */
@@ -110,7 +135,7 @@ tap_configure(const char *name, uint32_t *mtup, char *why, size_t whylen)
 }
 
 struct tap_host *
-tap_host_open(const char *name, uint32_t *mtup, char *why, size_t whylen)
+tap_host_open(const char *name, bool *offload, uint32_t *mtup, char *why, size_t whylen)
 {
 	struct tap_host *th = malloc(sizeof(*th));
 
@@ -118,7 +143,8 @@ tap_host_open(const char *name, uint32_t *mtup, char *why, size_t whylen)
 		(void)tap_fail(-1, name, ENOMEM, why, whylen);
 		return NULL;
 	}
-	th->th_fd = tap_open_fd(name, why, whylen);
+	th->th_fd = tap_open_fd(name, offload, why, whylen);
+	th->th_offload = *offload;
 	if (th->th_fd < 0 || tap_configure(name, mtup, why, whylen) != 0) {
 		tap_host_close(th);
 		return NULL;
@@ -140,33 +166,71 @@ tap_host_fd(const struct tap_host *th)
 	return th->th_fd;
 }
 
-static void
-tap_iov(struct iovec *iov, const struct tap_buf *tb, unsigned ntb)
+/* The pieces behind room for the host's header, if there is one. => how many in all */
+static unsigned
+tap_iov(const struct tap_host *th, struct virtio_net_hdr *vh, struct iovec *iov,
+    const struct tap_buf *tb, unsigned ntb)
 {
+	unsigned n = 0;
+
+	if (th->th_offload)
+		iov[n++] = (struct iovec){.iov_base = vh, .iov_len = sizeof(*vh)};
 	for (unsigned i = 0; i < ntb; i++)
-		iov[i] = (struct iovec){.iov_base = tb[i].tb_base, .iov_len = tb[i].tb_len};
+		iov[n++] = (struct iovec){.iov_base = tb[i].tb_base, .iov_len = tb[i].tb_len};
+	return n;
+}
+
+static void
+tap_meta_in(const struct virtio_net_hdr *vh, struct tap_meta *tm)
+{
+	tm->tm_csum =
+	    (vh->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID)) != 0;
+	if ((vh->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_TCPV4)
+		tm->tm_segsz = vh->gso_size;
 }
 
 long
-tap_host_read(struct tap_host *th, const struct tap_buf *tb, unsigned ntb)
+tap_host_read(struct tap_host *th, struct tap_meta *tm, const struct tap_buf *tb, unsigned ntb)
 {
-	struct iovec iov[TAP_MAXBUFS];
-	ssize_t n;
+	struct iovec iov[TAP_MAXBUFS + 1];
+	struct virtio_net_hdr vh = {0};
+	unsigned niov = tap_iov(th, &vh, iov, tb, ntb);
+	long hdr = th->th_offload ? (long)sizeof(vh) : 0;
+	ssize_t n = readv(th->th_fd, iov, (int)niov);
 
-	tap_iov(iov, tb, ntb);
-	n = readv(th->th_fd, iov, (int)ntb);
-	if (n > 0)
-		return n;
-	return n == 0 || errno == EAGAIN || errno == EINTR ? 0 : -1;
+	*tm = (struct tap_meta){0};
+	if (n > hdr) {
+		tap_meta_in(&vh, tm);
+		return n - hdr;
+	}
+	return n >= 0 || errno == EAGAIN || errno == EINTR ? 0 : -1;
+}
+
+static void
+tap_meta_out(const struct tap_meta *tm, struct virtio_net_hdr *vh)
+{
+	if (tm->tm_csum) {
+		vh->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		vh->csum_start = tm->tm_csum_start;
+		vh->csum_offset = tm->tm_csum_offset;
+	}
+	if (tm->tm_segsz != 0) {
+		vh->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		vh->gso_size = tm->tm_segsz;
+		vh->hdr_len = tm->tm_hdrlen;
+	}
 }
 
 enum tap_sent
-tap_host_write(struct tap_host *th, const struct tap_buf *tb, unsigned ntb)
+tap_host_write(struct tap_host *th, const struct tap_meta *tm, const struct tap_buf *tb,
+    unsigned ntb)
 {
-	struct iovec iov[TAP_MAXBUFS];
+	struct iovec iov[TAP_MAXBUFS + 1];
+	struct virtio_net_hdr vh = {0};
+	unsigned niov = tap_iov(th, &vh, iov, tb, ntb);
 
-	tap_iov(iov, tb, ntb);
-	if (writev(th->th_fd, iov, (int)ntb) >= 0)
+	tap_meta_out(tm, &vh);
+	if (writev(th->th_fd, iov, (int)niov) >= 0)
 		return TAP_SENT;
 	return errno == EAGAIN ? TAP_FULL : TAP_REFUSED;
 }
