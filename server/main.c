@@ -2,7 +2,7 @@
 /*
  * rumpusd: one stack, its interfaces and its doors, in one process and one thread.
  *
- * Start: options, stack, sysctls, interfaces, doors; then ready is told and the loop runs until a
+ * Start: options, stack, sysctls, interfaces, doors' sockets; then ready is told and the loop runs until a
  * signal or a client's reboot call. End: doors, connections, interfaces, stack, in that order.
  */
 #include <errno.h>
@@ -37,7 +37,7 @@ struct server {
 	struct loop_source sv_signals;
 	struct iface *sv_ifaces[OPTIONS_MAXIFACES];
 	struct fd_server *sv_control;
-	struct sp_server *sv_doors[OPTIONS_MAXURLS];
+	struct sp_server *sv_sysproxy;
 	char sv_why[512];
 };
 
@@ -98,7 +98,11 @@ server_stack(struct server *sv)
 		    "event loop: %s; try: raising ulimit -n", strerror(errno));
 		return false;
 	}
-	return true;
+	sv->sv_sysproxy = sp_server_create(&sv->sv_loop);
+	if (sv->sv_sysproxy == NULL)
+		(void)snprintf(sv->sv_why, sizeof(sv->sv_why),
+		    "sysproxy: out of memory; try: freeing some");
+	return sv->sv_sysproxy != NULL;
 }
 
 static bool
@@ -150,9 +154,8 @@ server_open(struct server *sv)
 			return false;
 	}
 	for (unsigned i = 0; i < sv->sv_op.op_nurls; i++) {
-		sv->sv_doors[i] = sp_server_open(&sv->sv_loop, sv->sv_op.op_urls[i], sv->sv_why,
-		    sizeof(sv->sv_why));
-		if (sv->sv_doors[i] == NULL)
+		if (!sp_server_listen(sv->sv_sysproxy, sv->sv_op.op_urls[i], sv->sv_why,
+			sizeof(sv->sv_why)))
 			return false;
 	}
 	return server_control(sv);
@@ -161,20 +164,16 @@ server_open(struct server *sv)
 static void
 server_close(struct server *sv)
 {
-	for (unsigned i = 0; i < OPTIONS_MAXURLS; i++) {
-		if (sv->sv_doors[i] != NULL)
-			sp_server_close(sv->sv_doors[i]);
-	}
+	if (sv->sv_sysproxy != NULL)
+		sp_server_close(sv->sv_sysproxy);
 	if (sv->sv_control != NULL)
 		fd_server_close(sv->sv_control);
 	if (sv->sv_ns != NULL) {
 		rumpus_enter(sv->sv_ns, host_linux_now_ns());
 		rumpus_run(sv->sv_ns);
 	}
-	for (unsigned i = 0; i < OPTIONS_MAXURLS; i++) {
-		if (sv->sv_doors[i] != NULL)
-			sp_server_free(sv->sv_doors[i]);
-	}
+	if (sv->sv_sysproxy != NULL)
+		sp_server_free(sv->sv_sysproxy);
 	for (unsigned i = 0; i < OPTIONS_MAXIFACES; i++) {
 		if (sv->sv_ifaces[i] != NULL)
 			iface_close(sv->sv_ifaces[i]);

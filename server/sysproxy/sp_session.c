@@ -94,7 +94,7 @@ sp_peer_pid(int fd)
 }
 
 static struct sp_session *
-sp_session_alloc(struct sp_server *sp, int fd)
+sp_session_alloc(struct sp_server *sp, int fd, bool local)
 {
 	struct sp_session *ss = calloc(1, sizeof(*ss));
 
@@ -108,7 +108,7 @@ sp_session_alloc(struct sp_server *sp, int fd)
 	ss->ss_server = sp;
 	ss->ss_ns = sp->sp_loop->lp_ns;
 	ss->ss_src = (struct loop_source){.ls_fd = fd, .ls_ready = sp_session_ready, .ls_arg = ss};
-	ss->ss_peerpid = sp->sp_local ? sp_peer_pid(fd) : 0;
+	ss->ss_peerpid = local ? sp_peer_pid(fd) : 0;
 	ss->ss_vm = ss->ss_peerpid > 0;
 	ss->ss_txtask.lt_run = sp_tx_turn;
 	waitq_init(&ss->ss_txwait);
@@ -118,10 +118,10 @@ sp_session_alloc(struct sp_server *sp, int fd)
 }
 
 void
-sp_session_start(struct sp_server *sp, int fd)
+sp_session_start(struct sp_server *sp, int fd, bool local)
 {
 	static const char banner[] = RUMPSP_BANNER;
-	struct sp_session *ss = sp_session_alloc(sp, fd);
+	struct sp_session *ss = sp_session_alloc(sp, fd, local);
 
 	if (ss == NULL || send(fd, banner, sizeof(banner) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ||
 	    loop_add(sp->sp_loop, &ss->ss_src, SP_EVENTS) != 0) {

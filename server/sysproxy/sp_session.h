@@ -43,16 +43,23 @@ TAILQ_HEAD(sp_session_list, sp_session);
 
 struct sp_server {
 	struct loop *sp_loop;
-	struct loop_source sp_src;
+	LIST_HEAD(, sp_listener) sp_listeners;
 	struct sp_session_list sp_sessions;
 	uint32_t sp_nsessions; /* open */
 	uint32_t sp_nalive;    /* open, or closed with calls still ending */
 	uint32_t sp_maxclients;
 	uint32_t sp_vmcopy; /* sysproxy.vmcopy: engine vm where it can be had */
-	bool sp_local;      /* unix://: peers have a pid that means something */
-	char *sp_path;      /* of the socket file, to take away; NULL: none */
 	struct sp_stat sp_stat;
 	struct sysctl_table sp_sysctls;
+};
+
+/* A place where clients connect. */
+struct sp_listener {
+	LIST_ENTRY(sp_listener) sl_list;
+	struct sp_server *sl_server;
+	struct loop_source sl_src;
+	bool sl_local; /* unix://: peers have a pid that means something */
+	char *sl_path; /* of the socket file, to take away; NULL: none */
 };
 
 /* A request of ours that the client has to answer: lives on the stack of the lwp that waits. */
@@ -113,8 +120,12 @@ struct sp_session {
 	uint32_t ss_npreforks;
 };
 
+/* sp_listen.c */
+void sp_listener_close(struct sp_listener *sl);
+
 /* sp_session.c: a connection's life */
-void sp_session_start(struct sp_server *sp, int fd);
+/* Takes over fd; local: its peer's pid can be asked for. */
+void sp_session_start(struct sp_server *sp, int fd, bool local);
 /* Ends the connection and everything of the client. ss may be freed on return. */
 void sp_session_close(struct sp_session *ss);
 /* Makes p the session's process: its door, its memory. */

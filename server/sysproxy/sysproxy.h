@@ -12,18 +12,21 @@
 #ifndef SERVER_SYSPROXY_H
 #define SERVER_SYSPROXY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct loop;
 struct sp_server;
 
+/* The door of lp's stack, with its sysctls, not yet open anywhere. => NULL: no memory. */
+struct sp_server *sp_server_create(struct loop *lp);
 /*
- * Opens the door at url (unix://PATH, tcp://ADDRESS:PORT) on lp's stack.
- * => NULL: why holds "what: why; try: ..." for people.
+ * Opens it at url (unix://PATH, tcp://ADDRESS:PORT), one of several perhaps.
+ * => false: why holds "what: why; try: ..." for people.
  */
-struct sp_server *sp_server_open(struct loop *lp, const char *url, char *why, size_t whylen);
+bool sp_server_listen(struct sp_server *sp, const char *url, char *why, size_t whylen);
 /*
- * Closes all sessions and the door, and takes the socket file away.
+ * Closes all sessions and the door, and takes the socket files away.
  * => afterwards netstack_run lets the calls in progress end; then sp_server_free.
  */
 void sp_server_close(struct sp_server *sp);
