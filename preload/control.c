@@ -11,12 +11,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CONTROL_HIGH 1024  /* numbers below this one: the kernel's table need not grow */
@@ -264,13 +266,11 @@ reply_close(struct exchange *ex, int end)
 	close_fd(end);
 }
 
-int
-control_exchange(struct exchange *ex)
+static int
+exchange_here(struct exchange *ex)
 {
 	int end[2], error;
 
-	ex->ex_answered = false;
-	ex->ex_fd = -1;
 	if (syscall(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end) != 0)
 		return errno;
 	error = request_deliver(ex, end[1]);
@@ -278,6 +278,68 @@ control_exchange(struct exchange *ex)
 	if (error == 0)
 		error = reply_take(ex, end[0]);
 	reply_close(ex, end[0]);
+	return error;
+}
+
+/* --- requests when every number is taken ---------------------------------------------------- */
+
+#define ELSEWHERE_STACK 16384
+#define ELSEWHERE_NUMBERS 4 /* reply pair, connection, and its first number */
+
+struct elsewhere {
+	struct exchange *es_ex;
+	int es_error;
+};
+
+/* Runs in a child that shares the memory but has numbers of its own: some can be given up. */
+static int
+elsewhere_run(void *arg)
+{
+	struct elsewhere *es = arg;
+	struct exchange *ex = es->es_ex;
+	int control = fd_of(atomic_load(&control_word)), top = high_number() + CONTROL_NUMBERS;
+
+	for (int fd = 0, n = 0; fd < top && n < ELSEWHERE_NUMBERS; fd++) {
+		if (fd != ex->ex_about && fd != control && syscall(SYS_close, fd) == 0)
+			n++;
+	}
+	es->es_error = exchange_here(ex);
+	if (ex->ex_fd >= 0)
+		es->es_error = EMFILE; /* it came here, and cannot be handed on */
+	ex->ex_fd = -1;
+	return 0;
+}
+
+/* The child lives as a vfork child does; no wait() of the program sees it. */
+static __attribute__((noinline)) int
+exchange_elsewhere(struct exchange *ex)
+{
+	_Alignas(16) char stack[ELSEWHERE_STACK];
+	struct elsewhere es = {.es_ex = ex, .es_error = EMFILE};
+	const uint64_t all = ~UINT64_C(0);
+	uint64_t before;
+	int child;
+
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
+	child = clone(elsewhere_run, stack + sizeof(stack), CLONE_VM | CLONE_VFORK, &es);
+	if (child > 0) {
+		while (syscall(SYS_wait4, child, NULL, __WCLONE, NULL) < 0 && errno == EINTR)
+			continue;
+	}
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
+	return es.es_error;
+}
+
+int
+control_exchange(struct exchange *ex)
+{
+	int error;
+
+	ex->ex_answered = false;
+	ex->ex_fd = -1;
+	error = exchange_here(ex);
+	if (error == EMFILE && !ex->ex_answered && ex->ex_op != FDSOCK_OP_SOCKET)
+		error = exchange_elsewhere(ex);
 	return error;
 }
 

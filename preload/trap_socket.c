@@ -189,19 +189,15 @@ wait_writable(int fd)
 static int
 connect_finish(int fd, int begun)
 {
-	int value = 0, error = wait_writable(fd);
-	struct exchange ex = {.ex_op = FDSOCK_OP_GETSOCKOPT,
-	    .ex_about = fd,
-	    .ex_arg = {SOL_SOCKET, SO_ERROR, sizeof(value)},
-	    .ex_room = &value,
-	    .ex_roomlen = sizeof(value)};
+	struct exchange ex = {.ex_op = FDSOCK_OP_QUERY, .ex_about = fd, .ex_arg = {2}};
+	int error = wait_writable(fd);
 
 	if (error != 0)
 		return error == ETIMEDOUT ? begun : error;
 	error = control_exchange(&ex);
 	if (error == ENOTSOCK)
 		error = ECONNRESET; /* of a server that is gone */
-	return error != 0 ? error : value;
+	return error != 0 ? error : ex.ex_reply.fp_value[0];
 }
 
 TRAP int

@@ -59,6 +59,8 @@ enum fdsock_op {
 	 * interfaces, SIOCOUTQ, SIOCINQ of a datagram socket; all else the pair does by itself. */
 	FDSOCK_OP_IOCTL = 11,
 	/* about; 1 takes the pending error, 0 looks -> errno pending, 0; struct fdsock_state.
+	 * 2 ends a blocking connect: a connection that was made has now been told, and an error
+	 * that came after it stays for the next call (0); else the error is taken.
 	 * ENOTSOCK: the descriptor is none of ours. */
 	FDSOCK_OP_QUERY = 12,
 	/* index of the first wanted -> number in all, 0; data: struct fdsock_ifaddr[] */
