@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Commands (`sysctl NAME=VALUE`, a line each) and assertions, a small subset of what other runners
+ * leave to Python: `assert A == B [and C < D] [, remark]`, a line each.
+ *
+ * Names: tcpi_* of the latest connection, counted as Linux does (windows in segments, times in us),
+ * tcpi_*_bytes for the same in bytes; state: of the latest flow, CLOSED if there is none; tcps_*:
+ * the stack's counters; drop_*: its drops by reason; and the words that calls know too.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netinet/tcp_inspect.h"
+#include "run.h"
+
+/* -- commands --------------------------------------------------------------------------------- */
+
+static const char *
+blanks(const char *p)
+{
+	while (*p == ' ' || *p == '\t' || *p == '\r')
+		p++;
+	return p;
+}
+
+static bool
+command_line(struct run *r, const char *p, size_t len)
+{
+	char line[200], *value, *end;
+	int error;
+
+	if (len >= sizeof(line))
+		return run_fail(r, "the command is too long");
+	memcpy(line, p, len);
+	line[len] = '\0';
+	for (end = line + len; end > line && isspace((unsigned char)end[-1]);)
+		*--end = '\0';
+	if (line[0] == '\0')
+		return true;
+	if (strncmp(line, "sysctl ", 7) != 0 || (value = strchr(line, '=')) == NULL)
+		return run_fail(r, "not a command: %s", line);
+	*value++ = '\0';
+	p = blanks(line + 7);
+	if (strncmp(p, "-q ", 3) == 0 || strncmp(p, "-w ", 3) == 0)
+		p = blanks(p + 3);
+	error = rumpus_sysctl_set(r->r_ns, p, value);
+	return error == 0 ? true : run_fail(r, "sysctl %s=%s: %s", p, value, errno_name(error));
+}
+
+bool
+command_do(struct run *r, const char *text)
+{
+	while (*text != '\0') {
+		size_t len;
+
+		text = blanks(text);
+		len = strcspn(text, "\n;");
+		if (!command_line(r, text, len))
+			return false;
+		text += len + (text[len] != '\0');
+	}
+	return true;
+}
+
+/* -- values ----------------------------------------------------------------------------------- */
+
+struct value {
+	struct run *v_run;
+	const char *v_p;
+};
+
+static int64_t value_sum(struct value *v);
+
+static int64_t
+segments(uint32_t bytes, uint32_t mss)
+{
+	return mss == 0 ? 0 : bytes / mss;
+}
+
+#define FIELD(name)                                \
+	if (strcmp(word, "tcpi_" #name) == 0) {    \
+		*value = (int64_t)ti->tcpi_##name; \
+		return true;                       \
+	}
+
+/* What Linux counts otherwise than in bytes. */
+static bool
+tcpi_counted(const struct bsd_tcp_info *ti, const char *word, int64_t *value)
+{
+	if (strcmp(word, "tcpi_snd_cwnd") == 0)
+		*value = segments(ti->tcpi_snd_cwnd, ti->tcpi_snd_mss);
+	else if (strcmp(word, "tcpi_snd_ssthresh") == 0)
+		*value = ti->tcpi_snd_ssthresh > INT32_MAX / 2
+		    ? INT32_MAX
+		    : segments(ti->tcpi_snd_ssthresh, ti->tcpi_snd_mss);
+	else if (strcmp(word, "tcpi_unacked") == 0)
+		*value = segments(ti->tcpi_unacked + ti->tcpi_snd_mss - 1, ti->tcpi_snd_mss);
+	else if (strcmp(word, "tcpi_snd_cwnd_bytes") == 0)
+		*value = ti->tcpi_snd_cwnd;
+	else if (strcmp(word, "tcpi_snd_ssthresh_bytes") == 0)
+		*value = ti->tcpi_snd_ssthresh;
+	else if (strcmp(word, "tcpi_unacked_bytes") == 0)
+		*value = ti->tcpi_unacked;
+	else if (strcmp(word, "tcpi_notsent_bytes") == 0)
+		*value = ti->tcpi_notsent;
+	else
+		return false;
+	return true;
+}
+
+static bool
+tcpi_field(const struct bsd_tcp_info *ti, const char *word, int64_t *value)
+{
+	FIELD(state)
+	FIELD(ca_state)
+	FIELD(retransmits)
+	FIELD(probes)
+	FIELD(options)
+	FIELD(snd_wscale)
+	FIELD(rcv_wscale)
+	FIELD(rto)
+	FIELD(rtt)
+	FIELD(rttvar)
+	FIELD(min_rtt)
+	FIELD(snd_mss)
+	FIELD(advmss)
+	FIELD(pmtu)
+	FIELD(snd_wnd)
+	FIELD(rcv_wnd)
+	FIELD(rcv_space)
+	FIELD(rcv_ooo)
+	FIELD(last_data_sent_ms)
+	FIELD(last_rcv_ms)
+	FIELD(total_retrans)
+	FIELD(rcv_ooopack)
+	FIELD(bytes_sent)
+	FIELD(bytes_retrans)
+	FIELD(bytes_received)
+	return tcpi_counted(ti, word, value);
+}
+
+static bool
+tcpi_value(struct run *r, const char *word, int64_t *value)
+{
+	struct bsd_tcp_info ti = {0};
+	uint32_t len = sizeof(ti);
+
+	if (rumpus_getsockopt(r->r_proc, r->r_lastfd, BSD_IPPROTO_TCP, BSD_TCP_INFO, &ti, &len) !=
+	    0)
+		return run_fail(r, "there is no connection to ask for %s", word);
+	return tcpi_field(&ti, word, value);
+}
+
+/* The state of the latest flow's connection, whether a socket refers to it or not. */
+static int64_t
+flow_state(const struct run *r)
+{
+	struct tcp_inspect ti;
+
+	for (uint32_t i = 0; r->r_flow != NULL && tcp_inspect_nth(r->r_ns, i, &ti); i++) {
+		if (ti.ti_lport == r->r_flow->fl_lport && ti.ti_fport == r->r_flow->fl_rport)
+			return ti.ti_state;
+	}
+	return BSD_TCPS_CLOSED;
+}
+
+static bool
+word_value(struct run *r, const char *word, int64_t *value)
+{
+	uint64_t counter;
+	char name[100];
+
+	if (strcmp(word, "state") == 0) {
+		*value = flow_state(r);
+		return true;
+	}
+	if (strncmp(word, "tcpi_", 5) == 0)
+		return tcpi_value(r, word, value);
+	if (strncmp(word, "tcps_", 5) == 0)
+		snprintf(name, sizeof(name), "net.inet.tcp.stats.%s", word + 5);
+	else if (strncmp(word, "drop_", 5) == 0)
+		snprintf(name, sizeof(name), "net.drop.%s", word + 5);
+	else
+		return name_value(word, strlen(word), value);
+	if (rumpus_sysctl_get(r->r_ns, name, &counter) != 0)
+		return false;
+	*value = (int64_t)counter;
+	return true;
+}
+
+/* A number, a name, or a sum in parentheses. */
+static int64_t
+value_atom(struct value *v)
+{
+	char word[80];
+	int64_t value = 0;
+	size_t len = 0;
+	char *end;
+
+	v->v_p = blanks(v->v_p);
+	if (*v->v_p == '(') {
+		v->v_p++;
+		value = value_sum(v);
+		v->v_p = blanks(v->v_p);
+		if (*v->v_p++ != ')')
+			run_fail(v->v_run, "')' is missing in the assertion");
+		return value;
+	}
+	if (isdigit((unsigned char)*v->v_p) || *v->v_p == '-') {
+		value = strtoll(v->v_p, &end, 0);
+		v->v_p = end;
+		return value;
+	}
+	while ((isalnum((unsigned char)v->v_p[len]) || v->v_p[len] == '_' || v->v_p[len] == '.') &&
+	    len + 1 < sizeof(word)) {
+		word[len] = v->v_p[len];
+		len++;
+	}
+	word[len] = '\0';
+	v->v_p += len;
+	if (!word_value(v->v_run, word, &value))
+		run_fail(v->v_run, "\"%s\" is unknown to assertions", word);
+	return value;
+}
+
+static int64_t
+value_product(struct value *v)
+{
+	int64_t value = value_atom(v), by;
+	char op;
+
+	for (;;) {
+		v->v_p = blanks(v->v_p);
+		op = *v->v_p;
+		if (op != '*' && op != '/' && op != '&')
+			return value;
+		v->v_p++;
+		by = value_atom(v);
+		if (op == '/' && by == 0)
+			run_fail(v->v_run, "division by zero");
+		else
+			value = op == '*' ? value * by : op == '&' ? value & by : value / by;
+	}
+}
+
+static int64_t
+value_sum(struct value *v)
+{
+	int64_t value = value_product(v);
+
+	for (;;) {
+		v->v_p = blanks(v->v_p);
+		if (*v->v_p == '+') {
+			v->v_p++;
+			value += value_product(v);
+		} else if (*v->v_p == '-') {
+			v->v_p++;
+			value -= value_product(v);
+		} else {
+			return value;
+		}
+	}
+}
+
+/* -- assertions ------------------------------------------------------------------------------- */
+
+static bool
+compare(int64_t a, const char *op, int64_t b)
+{
+	if (op[1] == '=')
+		return op[0] == '=' ? a == b
+		    : op[0] == '!'  ? a != b
+		    : op[0] == '<'  ? a <= b
+				    : a >= b;
+	return op[0] == '<' ? a < b : a > b;
+}
+
+static bool
+assert_one(struct value *v)
+{
+	const char *from = blanks(v->v_p), *op;
+	int64_t a = value_sum(v), b;
+
+	v->v_p = op = blanks(v->v_p);
+	if (strchr("=!<>", *op) == NULL || *op == '\0' ||
+	    ((*op == '=' || *op == '!') && op[1] != '='))
+		return run_fail(v->v_run, "a comparison is missing: %s", op);
+	v->v_p += op[1] == '=' ? 2 : 1;
+	b = value_sum(v);
+	if (v->v_run->r_failed || compare(a, op, b))
+		return !v->v_run->r_failed;
+	return run_fail(v->v_run, "%.*s does not hold: %lld and %lld", (int)(v->v_p - from), from,
+	    (long long)a, (long long)b);
+}
+
+static bool
+assert_line(struct run *r, const char *line)
+{
+	struct value v = {.v_run = r, .v_p = blanks(line)};
+
+	if (*v.v_p == '\0' || *v.v_p == '#')
+		return true;
+	if (strncmp(v.v_p, "assert ", 7) == 0)
+		v.v_p += 7;
+	for (;;) {
+		if (!assert_one(&v))
+			return false;
+		v.v_p = blanks(v.v_p);
+		if (strncmp(v.v_p, "and ", 4) != 0)
+			break;
+		v.v_p += 4;
+	}
+	if (*v.v_p == '\0' || *v.v_p == ',')
+		return true;
+	return run_fail(r, "not understood: %s", v.v_p);
+}
+
+bool
+assert_do(struct run *r, const char *text)
+{
+	char line[300];
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n;");
+
+		if (len >= sizeof(line))
+			return run_fail(r, "the assertion is too long");
+		memcpy(line, text, len);
+		line[len] = '\0';
+		if (!assert_line(r, line))
+			return false;
+		text += len + (text[len] != '\0');
+	}
+	return true;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packet scripts as data: what the parser makes and the runner carries out.
+ *
+ * Theory of operation: a script is a list of events, each with a time: a packet that arrives (<), a
+ * packet that must leave (>), a socket call with its result, a setting, an assertion. The runner
+ * makes a stack with one point-to-point interface, plays the world around it on virtual time and
+ * stops at the first difference. Sequence numbers and timestamps of the stack are random; in
+ * scripts they count from those of the first segment, so each flow remembers how to translate.
+ */
+#ifndef PACKETSCRIPT_SCRIPT_H
+#define PACKETSCRIPT_SCRIPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NEVER UINT64_MAX
+
+/* -- memory: all of a script goes at once ------------------------------------------------------ */
+
+struct arena_chunk;
+struct arena {
+	struct arena_chunk *a_chunks;
+};
+
+/* => zeroed; ends the program when there is none */
+void *arena_get(struct arena *a, size_t len);
+char *arena_text(struct arena *a, const char *text, size_t len);
+void arena_free(struct arena *a);
+
+/* -- arguments of calls ----------------------------------------------------------------------- */
+
+enum expr_kind { EX_ELLIPSIS, EX_INT, EX_STRING, EX_LIST, EX_STRUCT, EX_KIND_COUNT };
+
+struct expr {
+	enum expr_kind ex_kind;
+	int64_t ex_int;
+	const char *ex_text; /* of a string */
+	size_t ex_len;
+	const char *ex_field;  /* its name within a struct; NULL: by position */
+	struct expr *ex_first; /* of a list or struct */
+	struct expr *ex_next;
+};
+
+/* The field of a struct by name. => NULL */
+const struct expr *expr_field(const struct expr *ex, const char *field);
+
+struct call_kind;
+
+struct call {
+	const struct call_kind *ca_kind;
+	struct expr *ca_args;
+	unsigned ca_nargs;
+	bool ca_anyresult;
+	int64_t ca_result;
+	int ca_errno; /* BSD; with a result of -1 */
+};
+
+/* -- packets ---------------------------------------------------------------------------------- */
+
+enum packet_kind { PK_TCP, PK_UDP, PK_ICMP, PK_KIND_COUNT };
+
+#define OPTS_ANY UINT8_MAX /* pk_optlen: any options will do */
+
+struct packet {
+	enum packet_kind pk_kind;
+	uint16_t pk_sport; /* 0: the flow's */
+	uint16_t pk_dport;
+	int pk_tos; /* -1: any, or 0 when sent */
+	int pk_ttl; /* likewise, 255 when sent */
+	/* TCP, in the script's numbers */
+	uint8_t pk_flags;
+	uint32_t pk_seq;
+	uint32_t pk_len; /* bytes of payload; of UDP too */
+	uint32_t pk_ack;
+	int pk_win; /* -1: any */
+	int pk_urp;
+	uint8_t pk_optlen;
+	uint8_t pk_opts[40];
+	/* ICMP */
+	uint8_t pk_type;
+	uint8_t pk_code;
+	uint16_t pk_mtu;
+	bool pk_about; /* the packet that it is about is given */
+	uint8_t pk_aboutproto;
+	uint32_t pk_aboutseq;
+	uint32_t pk_aboutlen;
+};
+
+/* -- events ----------------------------------------------------------------------------------- */
+
+enum event_kind { EV_IN, EV_OUT, EV_CALL, EV_COMMAND, EV_ASSERT, EV_KIND_COUNT };
+enum event_when { WHEN_ABSOLUTE, WHEN_RELATIVE, WHEN_ANY, WHEN_COUNT };
+
+struct event {
+	struct event *ev_next;
+	int ev_line;
+	enum event_kind ev_kind;
+	enum event_when ev_when;
+	uint64_t ev_start_ns;
+	uint64_t ev_end_ns; /* the end of a range, or of a call that blocks; else ev_start_ns */
+	bool ev_blocks;
+	struct packet *ev_packet;
+	struct call *ev_call;
+	const char *ev_text; /* command or assertion */
+};
+
+struct script {
+	struct arena sc_arena;
+	const char *sc_path;
+	struct event *sc_events;
+	/* what --name=value lines set */
+	uint64_t sc_tolerance_ns;
+	uint32_t sc_mtu;
+	uint16_t sc_port; /* of the stack's listeners, or of the peer when the stack connects */
+	const char *sc_local;
+	const char *sc_remote;
+	char sc_error[256]; /* why it could not be read, with the line */
+};
+
+/* Reads a script. => false: sc_error tells why. script_free in either case */
+bool script_parse(struct script *sc, const char *path, const char *text, size_t len);
+void script_free(struct script *sc);
+
+/* names.c: words that stand for numbers. */
+bool name_value(const char *name, size_t len, int64_t *value);
+/* => 0: no such name */
+int name_errno(const char *name, size_t len);
+const char *errno_name(int error);
+
+/* calls.c: => NULL: no such call */
+const struct call_kind *call_find(const char *name, size_t len);
+const char *call_name(const struct call_kind *kind);
+
+/* run.c: => false: *why says where and how it went wrong */
+bool script_run(const struct script *sc, uint8_t seed, char *why, size_t space);
+
+#endif /* PACKETSCRIPT_SCRIPT_H */
