@@ -18,10 +18,11 @@ def size_name(size):
 
 
 class Row:
-    """A setting: native, or clusters of the stack and the copy engine."""
+    """A setting: native, or clusters of the stack, the copy engine, and whether the tap offloads."""
 
-    def __init__(self, name, mclbytes=0, mclnum=0, vm=0):
+    def __init__(self, name, mclbytes=0, mclnum=0, vm=0, offload=False):
         self.name, self.mclbytes, self.mclnum, self.vm = name, mclbytes, mclnum, vm
+        self.offload = offload
 
     def native(self):
         return self.mclbytes == 0
@@ -34,6 +35,8 @@ class Row:
 NATIVE = Row("native Linux")
 STOCK = Row("2048 x 1 (stock)", 2048, 1)
 VM = Row("4096 x 16, vm", 4096, 16, 1)
+OFFLOAD = Row("2048 x 16, offload", 2048, 16, 0, True)
+VM_OFFLOAD = Row("  and vm, offload", 4096, 16, 1, True)
 
 
 def clusters(mclbytes, mclnum):
@@ -44,17 +47,20 @@ def clusters(mclbytes, mclnum):
 class Lab:
     def __init__(self, rate=None):
         self.rate = rate
-        self.one = self.two = None
+        self.one = self.two = self.three = None
 
     def __enter__(self):
         self.one = wire.Wire(rate=self.rate)
         self.two = wire.Wire(both=True, rate=self.rate)
-        self.stack = self.one.server("a")
-        self.left, self.right = self.two.server("a"), self.two.server("b")
+        self.three = wire.Wire(rate=self.rate)
+        # Plain frames, as the study's tap had them; and checksums and segmentation left to Linux.
+        self.stack = self.one.server("a", tap=",offload=off")
+        self.left, self.right = (self.two.server(side, tap=",offload=off") for side in "ab")
+        self.fast = self.three.server("a")
         return self
 
     def __exit__(self, *what):
-        for w in (self.one, self.two):
+        for w in (self.one, self.two, self.three):
             if w is not None:
                 w.__exit__(*what)
 
@@ -62,9 +68,10 @@ class Lab:
         """(sender, reader, the servers on the way)"""
         if direction == "both":
             return self.left.endpoint, self.right.endpoint, [self.left, self.right]
-        mine = self.one.linux("a") if row.native() else self.stack.endpoint
-        ends = (mine, self.one.linux("b"))
-        servers = [] if row.native() else [self.stack]
+        home, stack = (self.three, self.fast) if row.offload else (self.one, self.stack)
+        mine = home.linux("a") if row.native() else stack.endpoint
+        ends = (mine, home.linux("b"))
+        servers = [] if row.native() else [stack]
         return (*(ends if direction == "send" else ends[::-1]), servers)
 
     def measure(self, row, direction, size, seconds, warmup):
@@ -77,6 +84,7 @@ class Lab:
                                   f"{warmup:.3f}", limit_s=seconds + warmup + 60)
         after = [(s.get(*COPIES), s.cpu_s()) for s in servers]
         cell = {"row": row.name, "mclbytes": row.mclbytes, "mclnum": row.mclnum, "vm": row.vm,
+                "offload": row.offload,
                 "direction": direction, "size": size, "mib_s": got["mib_s"],
                 "seconds": got["seconds"], "bytes": got["bytes"], "reader_cpu_s": got["cpu_s"],
                 "writer_cpu_s": sent[0]["cpu_s"], "writer_bytes": sent[0]["bytes"],

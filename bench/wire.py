@@ -219,12 +219,12 @@ class Wire:
         if done.returncode != 0:
             raise Failed(f"tc: rate {rate}: {done.stdout.strip()}")
 
-    def server(self, side="a", *options, url=None):
-        """Starts rumpusd on that side's tap; it is ready on return."""
+    def server(self, side="a", *options, url=None, tap=""):
+        """Starts rumpusd on that side's tap (with more of its keys); it is ready on return."""
         host, address = (self.a, STACK_A) if side == "a" else (self.b, STACK_B)
         url = url or f"unix://{self.folder}/{side}{len(self.servers)}.sock"
         log = f"{self.folder}/{side}{len(self.servers)}.log"
-        server = Server(host, address, url, log, options)
+        server = Server(host, address, url, log, [f"tap:tap0,addr={address}/24{tap}", *options])
         self.servers.append(server)
         return server
 
@@ -269,13 +269,13 @@ class Endpoint:
 class Server:
     """A running rumpusd."""
 
-    def __init__(self, host, address, url, log, options):
+    def __init__(self, host, address, url, log, arguments):
         self.url, self.address, self.host, self.log = url, address, host, log
         self.endpoint = Endpoint(address, host, "-rump",
                                  {"RUMP_SERVER": url, "RUMPUS_CLIENT_VM": "1"})
         ready, tell = os.pipe()
-        command = [program("rumpusd"), "-f", "-i", f"tap:tap0,addr={address}/24",
-                   "--sysproxy", url, "--ready-fd", str(tell), *options]
+        command = [program("rumpusd"), "-f", "--sysproxy", url, "--ready-fd", str(tell), "-i",
+                   *arguments]
         with open(log, "wb") as out:
             self.process = host.popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                       pass_fds=[tell])

@@ -94,12 +94,12 @@ def flipped():
             process.communicate()
 
 
-def mode_test(name, mode):
-    @test(f"{name}: byte-exact, as server and as client, and nothing is left")
+def mode_test(name, mode, tap):
+    @test(f"{name}{tap}: byte-exact, as server and as client, and nothing is left")
     def run():
         mclbytes, mclnum, _ = mode
         with wire.Wire() as w:
-            server, peer = w.server("a"), w.linux("b")
+            server, peer = w.server("a", tap=tap), w.linux("b")
             set_mode(server, *mode)
             before = libe2e.baseline(server, w.b)
             both_roles(server.endpoint, peer)
@@ -112,11 +112,11 @@ def mode_test(name, mode):
                 "sysproxy.stats.vm_fallbacks": 0}, "the vm engine fell back")
 
 
-def both_test(name, mode):
-    @test(f"{name} on both sides: byte-exact")
+def both_test(name, mode, *taps):
+    @test(f"{name} on both sides{''.join(taps)}: byte-exact")
     def run():
         with wire.Wire(both=True) as w:
-            left, right = w.server("a"), w.server("b")
+            left, right = w.server("a", tap=taps[0]), w.server("b", tap=taps[1])
             for server in (left, right):
                 set_mode(server, *mode)
             both_roles(left.endpoint, right.endpoint, BYTES // 3)
@@ -145,10 +145,15 @@ def itself():
         both_roles(server.endpoint, server.endpoint, BYTES // 3)
 
 
+PLAIN, OFFLOAD = ",offload=off", ",offload=on"
+
 for mode_name, mode_values in MODES.items():
-    mode_test(mode_name, mode_values)
-both_test("2048 x 1", MODES["2048 x 1"])
-both_test("2048 x 16", MODES["2048 x 16"])
+    mode_test(mode_name, mode_values, PLAIN)
+for mode_name in ("2048 x 1", "4096 x 16 vm"):
+    mode_test(mode_name, MODES[mode_name], OFFLOAD)
+both_test("2048 x 1", MODES["2048 x 1"], PLAIN, PLAIN)
+both_test("2048 x 16", MODES["2048 x 16"], PLAIN, OFFLOAD)
+both_test("2048 x 16", MODES["2048 x 16"], OFFLOAD, OFFLOAD)
 
 if __name__ == "__main__":
     sys.exit(libe2e.main())
