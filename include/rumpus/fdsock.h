@@ -63,7 +63,8 @@ enum fdsock_op {
 	 * that came after it stays for the next call (0); else the error is taken.
 	 * ENOTSOCK: the descriptor is none of ours. */
 	FDSOCK_OP_QUERY = 12,
-	/* index of the first wanted -> number in all, 0; data: struct fdsock_ifaddr[] */
+	/* index of the first wanted -> number in all, 0; data: struct fdsock_ifaddr[], at most
+	 * FDSOCK_IFADDRS_MAX */
 	FDSOCK_OP_IFADDRS = 13,
 	/* about; flags; data: struct fdsock_dgram, payload. One datagram, with its error at once;
 	 * writing the same record to the descriptor is faster and tells errors later. */
@@ -167,6 +168,8 @@ struct fdsock_dgram {
 	uint8_t dg_local[16];
 	uint64_t dg_time_ns; /* CLOCK_REALTIME */
 };
+
+#define FDSOCK_IFADDRS_MAX 16 /* records of one reply */
 
 struct fdsock_ifaddr {
 	char ia_name[16];

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rumpus/abi.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -57,6 +59,21 @@ int rumpus_route_add(struct netstack *ns, const char *dst, const char *gateway);
 int rumpus_route_del(struct netstack *ns, const char *dst);
 /* => ENXIO; or the driver's errno */
 int rumpus_if_up(struct netstack *ns, const char *ifname, bool up);
+
+/* An interface, or one of its addresses. */
+struct rumpus_ifinfo {
+	char ri_name[16];
+	uint32_t ri_index;
+	uint32_t ri_flags; /* BSD's IFF_* */
+	uint32_t ri_mtu;
+	uint8_t ri_lladdrlen;
+	uint8_t ri_prefixlen;
+	uint8_t ri_lladdr[8];
+	union bsd_sockaddr_any ri_addr;    /* BSD_AF_LINK: the interface itself */
+	union bsd_sockaddr_any ri_dstaddr; /* broadcast address or the other end; sa_len 0: none */
+};
+/* The nth of the list in which each interface is followed by its addresses. => ENOENT */
+int rumpus_ifinfo(struct netstack *ns, uint32_t n, struct rumpus_ifinfo *ri);
 
 /* => ENOENT unknown, EPERM read-only, EINVAL */
 int rumpus_sysctl_set(struct netstack *ns, const char *name, const char *value);

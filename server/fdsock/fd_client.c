@@ -17,6 +17,7 @@ fd_client_get(struct fd_server *fd, pid_t pid)
 	fc = calloc(1, sizeof(*fc));
 	if (fc == NULL)
 		return NULL;
+	fc->fc_server = fd;
 	fc->fc_pid = pid;
 	LIST_INSERT_HEAD(bucket, fc, fc_hash);
 	return fc;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -51,15 +52,15 @@ test_hello(void **state)
 	struct fdsock_info info;
 
 	(void)state;
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_HELLO, -1, one, NULL, 0, &rep), 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_HELLO, -1, one, NULL, 0, &rep), 0);
 	assert_int_equal(rep.hdr.fp_id, 0x1234);
 	memcpy(&info, rep.data, sizeof(info));
 	assert_int_equal(info.fi_version, 1);
 	assert_int_equal(info.fi_pid, getpid());
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_HELLO, -1, two, NULL, 0, &rep), EPROTONOSUPPORT);
-	assert_int_equal(fdt_request(-1, 0, -1, one, NULL, 0, &rep), EOPNOTSUPP);
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_COUNT, -1, one, NULL, 0, &rep), EOPNOTSUPP);
-	assert_int_equal(fdt_request(-1, UINT32_MAX, -1, one, NULL, 0, &rep), EOPNOTSUPP);
+	assert_int_equal(fdt_request(FDSOCK_OP_HELLO, -1, two, NULL, 0, &rep), EPROTONOSUPPORT);
+	assert_int_equal(fdt_request(0, -1, one, NULL, 0, &rep), EOPNOTSUPP);
+	assert_int_equal(fdt_request(FDSOCK_OP_COUNT, -1, one, NULL, 0, &rep), EOPNOTSUPP);
+	assert_int_equal(fdt_request(UINT32_MAX, -1, one, NULL, 0, &rep), EOPNOTSUPP);
 }
 
 /* What the client may see without asking. */
@@ -85,6 +86,35 @@ test_tag(void **state)
 	(void)close(dgram);
 }
 
+/* lo0, then its address; from any index on. */
+static void
+test_ifaddrs(void **state)
+{
+	const int32_t second[4] = {1}, beyond[4] = {2}, wrong[4] = {-1};
+	struct fdsock_ifaddr ia[2];
+
+	(void)state;
+	assert_int_equal(fdt_request(FDSOCK_OP_IFADDRS, -1, NULL, NULL, 0, &rep), 0);
+	assert_int_equal(rep.hdr.fp_value[0], 2);
+	assert_int_equal(rep.hdr.fp_datalen, sizeof(ia));
+	memcpy(ia, rep.data, sizeof(ia));
+	assert_string_equal(ia[0].ia_name, "lo0");
+	assert_int_equal(ia[0].ia_family, AF_UNSPEC);
+	assert_int_equal(ia[0].ia_flags & (IFF_UP | IFF_LOOPBACK | IFF_BROADCAST),
+	    IFF_UP | IFF_LOOPBACK);
+	assert_int_equal(ia[1].ia_family, AF_INET);
+	assert_int_equal(ia[1].ia_prefixlen, 8);
+	assert_int_equal(ia[1].ia_ifindex, ia[0].ia_ifindex);
+	assert_memory_equal(ia[1].ia_addr, ((uint8_t[4]){127, 0, 0, 1}), 4);
+	assert_int_equal(fdt_request(FDSOCK_OP_IFADDRS, -1, second, NULL, 0, &rep), 0);
+	assert_int_equal(rep.hdr.fp_datalen, sizeof(ia[1]));
+	assert_memory_equal(rep.data, &ia[1], sizeof(ia[1]));
+	assert_int_equal(fdt_request(FDSOCK_OP_IFADDRS, -1, beyond, NULL, 0, &rep), 0);
+	assert_int_equal(rep.hdr.fp_datalen, 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_IFADDRS, -1, wrong, NULL, 0, &rep), 0);
+	assert_int_equal(rep.hdr.fp_datalen, 0);
+}
+
 static void
 test_socket_errors(void **state)
 {
@@ -100,7 +130,7 @@ test_socket_errors(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < nitems(bad); i++) {
-		assert_int_equal(fdt_request(-1, FDSOCK_OP_SOCKET, -1, bad[i].arg, NULL, 0, &rep),
+		assert_int_equal(fdt_request(FDSOCK_OP_SOCKET, -1, bad[i].arg, NULL, 0, &rep),
 		    bad[i].error);
 		assert_int_equal(rep.fd, -1);
 	}
@@ -119,14 +149,14 @@ test_not_ours(void **state)
 	for (uint32_t op = FDSOCK_OP_BIND; op < FDSOCK_OP_COUNT; op++) {
 		if (op == FDSOCK_OP_IFADDRS)
 			continue;
-		assert_int_equal(fdt_request(-1, op, -1, NULL, NULL, 0, &rep), EBADF);
-		assert_int_equal(fdt_request(-1, op, pipefd[0], NULL, NULL, 0, &rep), ENOTSOCK);
-		assert_int_equal(fdt_request(-1, op, STDIN_FILENO, NULL, NULL, 0, &rep), ENOTSOCK);
+		assert_int_equal(fdt_request(op, -1, NULL, NULL, 0, &rep), EBADF);
+		assert_int_equal(fdt_request(op, pipefd[0], NULL, NULL, 0, &rep), ENOTSOCK);
+		assert_int_equal(fdt_request(op, STDIN_FILENO, NULL, NULL, 0, &rep), ENOTSOCK);
 	}
 	pid = fork();
 	if (pid == 0) {
 		status = socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
-		status |= fdt_request(-1, FDSOCK_OP_QUERY, sv[0], NULL, NULL, 0, &rep) != ENOTSOCK;
+		status |= fdt_request(FDSOCK_OP_QUERY, sv[0], NULL, NULL, 0, &rep) != ENOTSOCK;
 		_exit(status);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -144,15 +174,13 @@ test_addresses(void **state)
 
 	(void)state;
 	for (size_t len = 0; len < sizeof(sin); len++)
-		assert_int_equal(fdt_request(-1, FDSOCK_OP_BIND, sock, NULL, &sin, len, &rep),
-		    EINVAL);
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_BIND, sock, NULL, big, sizeof(big), &rep),
-	    EINVAL);
+		assert_int_equal(fdt_request(FDSOCK_OP_BIND, sock, NULL, &sin, len, &rep), EINVAL);
+	assert_int_equal(fdt_request(FDSOCK_OP_BIND, sock, NULL, big, sizeof(big), &rep), EINVAL);
 	sin.sin_family = AF_UNIX;
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_BIND, sock, NULL, &sin, sizeof(sin), &rep),
+	assert_int_equal(fdt_request(FDSOCK_OP_BIND, sock, NULL, &sin, sizeof(sin), &rep),
 	    EAFNOSUPPORT);
 	sin = fdt_sin(0x0a0b0c0d, 0);
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_BIND, sock, NULL, &sin, sizeof(sin), &rep),
+	assert_int_equal(fdt_request(FDSOCK_OP_BIND, sock, NULL, &sin, sizeof(sin), &rep),
 	    EADDRNOTAVAIL);
 	assert_int_equal(fdt_bind(sock, 0), 0);
 	assert_int_equal(fdt_bind(sock, 0), EINVAL);
@@ -203,7 +231,7 @@ test_garbage_unanswerable(void **state)
 		assert_true(read(ctl, &byte, 1) <= 0);
 		(void)close(ctl);
 	}
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_HELLO, -1, (int32_t[4]){1}, NULL, 0, &rep), 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_HELLO, -1, (int32_t[4]){1}, NULL, 0, &rep), 0);
 	fdt_await("fdsock.ctls", 1);
 	(void)close(pipefd[0]);
 	(void)close(pipefd[1]);
@@ -285,6 +313,9 @@ test_reply_not_taken(void **state)
 static void
 test_limits(void **state)
 {
+	const struct fdsock_request hello = {.fq_magic = FDSOCK_MAGIC,
+	    .fq_op = FDSOCK_OP_HELLO,
+	    .fq_arg = {1}};
 	int socks[8], error, n = 0, ctls[4];
 	char byte;
 
@@ -308,8 +339,7 @@ test_limits(void **state)
 		ctls[i] = fdt_control();
 	(void)fdt_poll(ctls[2], POLLIN);
 	assert_int_equal(read(ctls[2], &byte, 1), 0);
-	assert_int_equal(fdt_request(ctls[1], FDSOCK_OP_HELLO, -1, (int32_t[4]){1}, NULL, 0, &rep),
-	    0);
+	assert_int_equal(raw_request(ctls[1], &hello, sizeof(hello), 0), 0);
 	assert_true(fdt_sysctl("fdsock.stats.refused") >= 4);
 	for (int i = 0; i < 4; i++)
 		(void)close(ctls[i]);
@@ -394,15 +424,15 @@ test_query(void **state)
 	int listener = fdt_listener(1, &port), sock = fdt_socket(SOCK_STREAM);
 
 	(void)state;
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_QUERY, listener, NULL, NULL, 0, &rep), 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_QUERY, listener, NULL, NULL, 0, &rep), 0);
 	memcpy(&st, rep.data, sizeof(st));
 	assert_int_equal(st.fs_flags, FDSOCK_S_LISTENING);
 	assert_int_equal(st.fs_domain, AF_INET);
 	assert_int_equal(fdt_connect_start(sock, INADDR_LOOPBACK, 1), EINPROGRESS);
 	(void)fdt_poll(sock, POLLOUT);
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_QUERY, sock, NULL, NULL, 0, &rep), 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_QUERY, sock, NULL, NULL, 0, &rep), 0);
 	assert_int_equal(rep.hdr.fp_value[0], ECONNREFUSED);
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_QUERY, sock, take, NULL, 0, &rep), 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_QUERY, sock, take, NULL, 0, &rep), 0);
 	assert_int_equal(rep.hdr.fp_value[0], ECONNREFUSED);
 	assert_int_equal(fdt_soerror(sock), 0);
 	(void)close(sock);
@@ -484,6 +514,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    T(test_hello),
 	    T(test_tag),
+	    T(test_ifaddrs),
 	    T(test_socket_errors),
 	    T(test_not_ours),
 	    T(test_addresses),

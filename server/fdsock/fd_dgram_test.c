@@ -132,14 +132,13 @@ test_too_long(void **state)
 
 	(void)state;
 	address(&d.hdr, port);
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_SENDTO, a, NULL, &d, sizeof(d.hdr) + UDP_MAX + 1,
+	assert_int_equal(fdt_request(FDSOCK_OP_SENDTO, a, NULL, &d, sizeof(d.hdr) + UDP_MAX + 1,
 			     &rep),
 	    EMSGSIZE);
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_SENDTO, a, NULL, &d, sizeof(d.hdr) + UDP_MAX,
-			     &rep),
+	assert_int_equal(fdt_request(FDSOCK_OP_SENDTO, a, NULL, &d, sizeof(d.hdr) + UDP_MAX, &rep),
 	    0);
 	(void)dgram_expect(b, UDP_MAX, 0);
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_SENDTO, a, NULL, &d, 10, &rep), EINVAL);
+	assert_int_equal(fdt_request(FDSOCK_OP_SENDTO, a, NULL, &d, 10, &rep), EINVAL);
 	/* By the descriptor the error comes later. */
 	dgram_send(a, port, UDP_MAX + 1, 1);
 	assert_int_equal(dgram_error(a), EMSGSIZE);

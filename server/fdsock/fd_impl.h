@@ -53,6 +53,7 @@ struct fd_stat {
 /* Who sockets and control connections are charged to: a process. */
 struct fd_client {
 	LIST_ENTRY(fd_client) fc_hash;
+	struct fd_server *fc_server;
 	pid_t fc_pid;
 	uint32_t fc_nsocks;
 	uint32_t fc_nctls;
@@ -175,8 +176,8 @@ struct fd_tomb *fd_tomb_find(struct fd_server *fd, uint64_t cookie);
  * Makes the pair for so, which is the fdsock's from then on. flags: SOCK_NONBLOCK.
  * => host errno; so is unchanged on failure. *clientfd is the caller's.
  */
-int fd_sock_make(struct fd_server *fd, struct fd_client *owner, struct socket *so, int domain,
-    int flags, struct fdsock **fsp, int *clientfd);
+int fd_sock_make(struct fd_client *owner, struct socket *so, int domain, int flags,
+    struct fdsock **fsp, int *clientfd);
 struct fdsock *fd_sock_find(struct fd_server *fd, uint64_t cookie);
 /* => 0: not a socket */
 uint64_t fd_cookie(int sock);
@@ -243,6 +244,9 @@ struct fd_call {
 	int ca_outfd;    /* to be attached, then closed; -1 */
 };
 void fd_call_run(struct fd_call *ca);
+
+/* fd_ifaddrs.c */
+int fd_op_ifaddrs(struct fd_call *ca);
 
 /* fd_translate_addr.c, fd_translate_errno.c: this host's numbers and the stack's */
 int fd_errno(int bsd_error);

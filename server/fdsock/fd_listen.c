@@ -68,8 +68,7 @@ fd_listen_take(struct fdsock *fs)
 	error = soaccept(fs->fs_so, true, &so, &nam);
 	if (error != 0)
 		return error == BSD_ECONNABORTED;
-	error = fd_sock_make(fs->fs_server, fs->fs_owner, so, fs->fs_domain, 0, &child,
-	    &fs->fs_pendingfd);
+	error = fd_sock_make(fs->fs_owner, so, fs->fs_domain, 0, &child, &fs->fs_pendingfd);
 	if (error != 0) {
 		fs->fs_server->fd_stat.fds_unaccepted++;
 		soabortive(so);

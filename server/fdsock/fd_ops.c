@@ -42,7 +42,7 @@ fd_call_socket(struct fd_call *ca, int domain, int type, int protocol, struct fd
 		error = fd_errno(socreate(fd->fd_ns, family, type & 0xf, protocol, &so));
 	if (error != 0)
 		return error == EPROTOTYPE ? EPROTONOSUPPORT : error;
-	error = fd_sock_make(fd, ca->ca_client, so, domain, type, fsp, &ca->ca_outfd);
+	error = fd_sock_make(ca->ca_client, so, domain, type, fsp, &ca->ca_outfd);
 	if (error != 0)
 		(void)soclose(so);
 	else
@@ -346,6 +346,7 @@ static const struct {
     [FDSOCK_OP_SHUTDOWN] = {fd_op_shutdown, true},
     [FDSOCK_OP_IOCTL] = {fd_op_ioctl, true},
     [FDSOCK_OP_QUERY] = {fd_op_query, true},
+    [FDSOCK_OP_IFADDRS] = {fd_op_ifaddrs, false},
     [FDSOCK_OP_SENDTO] = {fd_op_sendto, true},
 };
 

@@ -183,10 +183,11 @@ fd_sock_limit(struct fd_server *fd, const struct fd_client *owner)
 }
 
 int
-fd_sock_make(struct fd_server *fd, struct fd_client *owner, struct socket *so, int domain,
-    int flags, struct fdsock **fsp, int *clientfd)
+fd_sock_make(struct fd_client *owner, struct socket *so, int domain, int flags, struct fdsock **fsp,
+    int *clientfd)
 {
 	bool stream = (so->so_proto->pr_flags & PR_ATOMIC) == 0;
+	struct fd_server *fd = owner->fc_server;
 	struct fdsock *fs;
 	int error = fd_sock_limit(fd, owner);
 

@@ -407,7 +407,7 @@ test_stray_write(void **state)
 	assert_int_equal(errno, EPIPE);
 	assert_int_equal(fdt_sysctl("fdsock.stats.stray"), 5);
 	/* It can connect still, with another descriptor in its place. */
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_CONNECT, sock, NULL, &sin, sizeof(sin), &rep),
+	assert_int_equal(fdt_request(FDSOCK_OP_CONNECT, sock, NULL, &sin, sizeof(sin), &rep),
 	    EINPROGRESS);
 	assert_int_equal(rep.hdr.fp_flags, FDSOCK_R_FD | FDSOCK_R_REPLACE);
 	assert_int_equal(dup2(rep.fd, sock), sock);
@@ -533,13 +533,12 @@ test_names(void **state)
 
 	(void)state;
 	fdt_pair(sv);
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_GETPEERNAME, sv[0], NULL, NULL, 0, &rep), 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_GETPEERNAME, sv[0], NULL, NULL, 0, &rep), 0);
 	memcpy(&sin, rep.data, sizeof(sin));
 	assert_int_equal(sin.sin_family, AF_INET);
 	assert_int_equal(ntohl(sin.sin_addr.s_addr), INADDR_LOOPBACK);
 	assert_int_equal(ntohs(sin.sin_port), fdt_port(sv[1]));
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_GETPEERNAME, fresh, NULL, NULL, 0, &rep),
-	    ENOTCONN);
+	assert_int_equal(fdt_request(FDSOCK_OP_GETPEERNAME, fresh, NULL, NULL, 0, &rep), ENOTCONN);
 	assert_int_equal(fdt_port(fresh), 0);
 	assert_int_equal(fdt_shutdown(fresh, SHUT_WR), ENOTCONN);
 	assert_int_equal(fdt_shutdown(sv[0], 7), EINVAL);

@@ -233,7 +233,7 @@ fdt_recv(int sock, struct iovec *iov, unsigned niov, int *fd)
 }
 
 int
-fdt_request(int ctl, uint32_t op, int about, const int32_t arg[4], const void *data, size_t len,
+fdt_request(uint32_t op, int about, const int32_t arg[4], const void *data, size_t len,
     struct fdt_reply *rep)
 {
 	union {
@@ -256,7 +256,7 @@ fdt_request(int ctl, uint32_t op, int about, const int32_t arg[4], const void *d
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
 	fds[0] = sv[1];
 	fdt_attach(&msg, &control, sizeof(control), fds, about >= 0 ? 2 : 1);
-	n = sendmsg(ctl >= 0 ? ctl : fdt.ctl, &msg, MSG_NOSIGNAL);
+	n = sendmsg(fdt.ctl, &msg, MSG_NOSIGNAL);
 	(void)close(sv[1]);
 	if (n >= 0)
 		n = fdt_recv(sv[0], riov, 2, &rep->fd);
@@ -275,7 +275,7 @@ fdt_socketflags(int type, int *error)
 	static struct fdt_reply rep;
 	const int32_t arg[4] = {AF_INET, type, 0, 0};
 
-	*error = fdt_request(-1, FDSOCK_OP_SOCKET, -1, arg, NULL, 0, &rep);
+	*error = fdt_request(FDSOCK_OP_SOCKET, -1, arg, NULL, 0, &rep);
 	return rep.fd;
 }
 
@@ -304,7 +304,7 @@ fdt_addrop(uint32_t op, int sock, uint32_t addr, uint16_t port)
 	static struct fdt_reply rep;
 	struct sockaddr_in sin = fdt_sin(addr, port);
 
-	return fdt_request(-1, op, sock, NULL, &sin, sizeof(sin), &rep);
+	return fdt_request(op, sock, NULL, &sin, sizeof(sin), &rep);
 }
 
 int
@@ -319,7 +319,7 @@ fdt_listen(int sock, int backlog)
 	static struct fdt_reply rep;
 	const int32_t arg[4] = {backlog};
 
-	return fdt_request(-1, FDSOCK_OP_LISTEN, sock, arg, NULL, 0, &rep);
+	return fdt_request(FDSOCK_OP_LISTEN, sock, arg, NULL, 0, &rep);
 }
 
 uint16_t
@@ -328,7 +328,7 @@ fdt_port(int sock)
 	static struct fdt_reply rep;
 	struct sockaddr_in sin;
 
-	assert_int_equal(fdt_request(-1, FDSOCK_OP_GETSOCKNAME, sock, NULL, NULL, 0, &rep), 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_GETSOCKNAME, sock, NULL, NULL, 0, &rep), 0);
 	assert_int_equal(rep.hdr.fp_datalen, sizeof(sin));
 	memcpy(&sin, rep.data, sizeof(sin));
 	return ntohs(sin.sin_port);
@@ -365,7 +365,7 @@ fdt_getopt(int sock, int level, int name, int *value)
 {
 	static struct fdt_reply rep;
 	const int32_t arg[4] = {level, name, sizeof(*value)};
-	int error = fdt_request(-1, FDSOCK_OP_GETSOCKOPT, sock, arg, NULL, 0, &rep);
+	int error = fdt_request(FDSOCK_OP_GETSOCKOPT, sock, arg, NULL, 0, &rep);
 
 	if (error == 0) {
 		assert_int_equal(rep.hdr.fp_datalen, sizeof(*value));
@@ -380,7 +380,7 @@ fdt_setopt(int sock, int level, int name, const void *val, size_t len)
 	static struct fdt_reply rep;
 	const int32_t arg[4] = {level, name};
 
-	return fdt_request(-1, FDSOCK_OP_SETSOCKOPT, sock, arg, val, len, &rep);
+	return fdt_request(FDSOCK_OP_SETSOCKOPT, sock, arg, val, len, &rep);
 }
 
 int
@@ -389,7 +389,7 @@ fdt_shutdown(int sock, int how)
 	static struct fdt_reply rep;
 	const int32_t arg[4] = {how};
 
-	return fdt_request(-1, FDSOCK_OP_SHUTDOWN, sock, arg, NULL, 0, &rep);
+	return fdt_request(FDSOCK_OP_SHUTDOWN, sock, arg, NULL, 0, &rep);
 }
 
 int

@@ -40,8 +40,8 @@ struct fdt_reply {
 	uint8_t data[FDSOCK_REPLY_MAX];
 	int fd; /* attached; -1 */
 };
-/* One request on ctl (-1: the shared one). => the reply's error; -1: no reply came */
-int fdt_request(int ctl, uint32_t op, int about, const int32_t arg[4], const void *data, size_t len,
+/* One request. => the reply's error; -1: no reply came */
+int fdt_request(uint32_t op, int about, const int32_t arg[4], const void *data, size_t len,
     struct fdt_reply *rep);
 
 int fdt_socket(int type);
