@@ -14,6 +14,32 @@
 #define FD_IOV 64u
 #define FD_DGRAM_SMALL 2048u /* room made before the length is known */
 
+/*
+ * BSD refuses to name an addressee when there is a peer; Linux sends there all the same. So the
+ * socket is taken off its peer for the one datagram: nothing else runs meanwhile.
+ */
+static int
+fd_dgram_sendroom(struct fdsock *fs, struct mbuf *m, size_t len, const struct bsd_sockaddr *nam)
+{
+	const struct bsd_sockaddr none = {.sa_len = sizeof(none), .sa_family = BSD_AF_UNSPEC};
+	union bsd_sockaddr_any peer;
+	int error, back;
+
+	if (nam == NULL || (fs->fs_so->so_state & SS_ISCONNECTED) == 0 ||
+	    sogetname(fs->fs_so, true, &peer) != 0)
+		return sodirect_send(fs->fs_so, m, len, nam, 0);
+	if (memcmp(&peer, nam, nam->sa_len) == 0)
+		return sodirect_send(fs->fs_so, m, len, NULL, 0);
+	error = soconnect(fs->fs_so, &none);
+	if (error != 0) {
+		sodirect_free(m);
+		return error;
+	}
+	error = sodirect_send(fs->fs_so, m, len, nam, 0);
+	back = soconnect(fs->fs_so, &peer.sa);
+	return error != 0 ? error : back;
+}
+
 /* len bytes: what lies in kv first, then in more. => BSD errno */
 static int
 fd_dgram_sendbig(struct fdsock *fs, const struct bsd_sockaddr *nam, const uint8_t *more,
@@ -41,7 +67,7 @@ fd_dgram_sendbig(struct fdsock *fs, const struct bsd_sockaddr *nam, const uint8_
 		sodirect_free(m);
 		return BSD_ENOBUFS;
 	}
-	return sodirect_send(fs->fs_so, m, len, nam, 0);
+	return fd_dgram_sendroom(fs, m, len, nam);
 }
 
 /* The addressee: NULL means the connected peer. => BSD errno */
@@ -106,7 +132,7 @@ fd_dgram_in1(struct fdsock *fs)
 	len = (size_t)n - sizeof(dg);
 	error = fd_dgram_nam(&dg, &addr, &nam);
 	if (error == 0 && len <= room.kv_len) {
-		error = sodirect_send(fs->fs_so, m, len, nam, 0);
+		error = fd_dgram_sendroom(fs, m, len, nam);
 	} else {
 		if (error == 0)
 			error = fd_dgram_sendbig(fs, nam, fd->fd_scratch, &room, len);

@@ -158,6 +158,14 @@ test_connected(void **state)
 	assert_int_equal(fdt_connect(a, INADDR_LOOPBACK, port), 0);
 	dgram_send(a, 0, 10, 1);
 	assert_int_equal(dgram_expect(b, 10, 1), aport);
+	/* To name the peer is no harm, nor to name another; the peer stays. */
+	dgram_send(a, port, 11, 2);
+	assert_int_equal(dgram_expect(b, 11, 2), aport);
+	assert_int_equal(fdt_bind(other, 0), 0);
+	dgram_send(a, fdt_port(other), 12, 2);
+	assert_int_equal(dgram_expect(other, 12, 2), aport);
+	dgram_send(a, 0, 13, 2);
+	assert_int_equal(dgram_expect(b, 13, 2), aport);
 	/* Only the peer is heard. */
 	dgram_send(other, aport, 5, 3);
 	dgram_send(b, aport, 6, 4);

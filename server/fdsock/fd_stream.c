@@ -201,6 +201,8 @@ fd_stream_out(struct fdsock *fs)
 		}
 		n = fd_stream_write(fs, kv, nkv, len, 0);
 		fs->fs_server->fd_stat.fds_bytes_out += n;
+		if (n == 0)
+			break;
 		sodirect_consume(fs->fs_so, n);
 		done += n;
 	}

@@ -139,6 +139,23 @@ test_exact(void **state)
 	(void)close(sv[1]);
 }
 
+/* The same with hardly any memory: slower, but whole. */
+static int
+setup_scarce(void **state)
+{
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	fdt_start_scarce(24, 1);
+	return 0;
+}
+
+static void
+test_exact_scarce(void **state)
+{
+	test_exact(state);
+	assert_true(fdt_sysctl("fdsock.stats.nomem") > 0);
+}
+
 /* A writer is stopped when nobody reads, and goes on when somebody does. */
 static void
 test_backpressure(void **state)
@@ -553,6 +570,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_exact),
+	    cmocka_unit_test_setup_teardown(test_exact_scarce, setup_scarce, teardown),
 	    T(test_backpressure),
 	    T(test_urgent),
 	    T(test_half_close),

@@ -86,7 +86,16 @@ fdt_thread(void *arg)
 void
 fdt_start(void)
 {
-	struct rumpus_config rc = {.rc_seed = {7}, .rc_now_ns = host_linux_now_ns()};
+	fdt_start_scarce(0, 0);
+}
+
+void
+fdt_start_scarce(unsigned nclusters, unsigned njumbos)
+{
+	struct rumpus_config rc = {.rc_seed = {7},
+	    .rc_now_ns = host_linux_now_ns(),
+	    .rc_nclusters = nclusters,
+	    .rc_njumbos = njumbos};
 	char why[256] = "";
 
 	memset(&fdt, 0, sizeof(fdt));

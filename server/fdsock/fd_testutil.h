@@ -21,6 +21,8 @@ struct netstack;
 
 /* The server; its control socket. */
 void fdt_start(void);
+/* The same with fewer clusters and jumbo buffers. */
+void fdt_start_scarce(unsigned nclusters, unsigned njumbos);
 /* Waits until the door has no socket left, ends the server and checks that nothing is left. */
 void fdt_end(void);
 const char *fdt_path(void);
