@@ -52,6 +52,7 @@ fd_gate_widen(struct fdsock *fs, int clientfd)
 		return;
 	fs->fs_narrow = false;
 	(void)setsockopt(clientfd, SOL_SOCKET, SO_SNDBUF, &value, sizeof(value));
+	fd_sock_tag(fs, clientfd);
 }
 
 static void

@@ -14,12 +14,16 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <rumpus/stack.h>
 
 #include "kern/netstack.h"
 #include "server/fdsock/fd_impl.h"
@@ -480,19 +484,31 @@ test_killed(void **state)
 static void
 test_path(void **state)
 {
-	struct loop lp = {.lp_epfd = -1};
+	struct rumpus_config rc = {.rc_now_ns = 1};
+	struct netstack *ns = rumpus_create(&rc);
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int left = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	struct fd_server *fd;
+	struct loop lp;
 	char why[256] = "";
-	struct netstack ns = {0};
 
 	(void)state;
-	TAILQ_INIT(&ns.ns_sysctls);
-	lp.lp_ns = &ns;
-	TAILQ_INIT(&lp.lp_tasks);
+	assert_non_null(ns);
+	assert_int_equal(loop_init(&lp, ns), 0);
 	assert_null(fd_server_open(&lp, fdt_path(), why, sizeof(why)));
 	assert_non_null(strstr(why, "in use"));
 	assert_int_equal(access(fdt_path(), F_OK), 0);
 	assert_null(fd_server_open(&lp, "/nonexistent/x", why, sizeof(why)));
 	assert_null(fd_server_open(&lp, "", why, sizeof(why)));
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s.left", fdt_path());
+	assert_int_equal(bind(left, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	(void)close(left);
+	fd = fd_server_open(&lp, sun.sun_path, why, sizeof(why));
+	assert_non_null(fd);
+	fd_server_close(fd);
+	assert_int_equal(access(sun.sun_path, F_OK), -1);
+	loop_fini(&lp);
+	rumpus_destroy(ns);
 }
 
 static void

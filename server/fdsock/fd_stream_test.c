@@ -374,6 +374,7 @@ test_gate_opens(void **state)
 	int sock = fdt_socket(SOCK_STREAM | SOCK_NONBLOCK);
 	int before = 0, after = 0, conn;
 	socklen_t len = sizeof(before);
+	uint64_t tag = 0;
 	char buf[4];
 
 	(void)state;
@@ -390,6 +391,9 @@ test_gate_opens(void **state)
 	assert_int_equal(fdt_connect_start(sock, INADDR_LOOPBACK, port), EISCONN);
 	(void)getsockopt(sock, SOL_SOCKET, SO_SNDBUF, &after, &len);
 	assert_int_equal(before, after);
+	len = sizeof(tag);
+	(void)getsockopt(sock, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, &len);
+	assert_true((tag & FDSOCK_TAG_CONNECTED) != 0 && (tag & FDSOCK_TAG_CONNECTING) == 0);
 	(void)close(sock);
 	(void)close(conn);
 	(void)close(listener);
