@@ -3,17 +3,16 @@
  * The ACK field: RFC 9293 §3.10.7.4 (5), with the range of RFC 5961 §5, the send window, what an
  * ACK says about the round trip (RFC 6298, 7323) and about losses: fast retransmit and NewReno's
  * recovery (RFC 5681 §3.2, RFC 6582), limited transmit (RFC 3042). How far the congestion window
- * goes is the algorithm's (tcp_congctl.h). Not here: SACK.
+ * goes is the algorithm's (tcp_congctl.h). Connections with SACK recover in tcp_recovery.c.
  */
 #include "kern/cdefs.h"
 #include "kern/netstack.h"
 #include "netinet/tcp_congctl.h"
 #include "netinet/tcp_input.h"
+#include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 
 #include "kern/names.h"
-
-#define TCP_DUPTHRESH 3u /* RFC 5681 §3.2 */
 
 void
 tcp_ack_accepted(struct tcpcb *tp, const struct tcp_segment *seg)
@@ -63,7 +62,7 @@ tcp_ack_syn(struct tcpcb *tp)
 	tcp_timer_disarm(tp, TCPT_REXMT);
 	tp->t_rxtshift = 0;
 	tp->t_softerror = 0;
-	tp->snd_una = tp->iss + 1;
+	tp->snd_una = tp->t_sack_end = tp->iss + 1;
 	tp->snd_nxt = seq_max(tp->snd_nxt, tp->snd_una);
 	tp->snd_up = seq_max(tp->snd_up, tp->snd_una);
 }
@@ -93,6 +92,20 @@ tcp_ack_timer(struct tcpcb *tp)
 		tcp_timer_disarm(tp, TCPT_REXMT);
 	else if (!tcp_timer_isarmed(tp, TCPT_PERSIST) && tp->t_partialacks <= 1)
 		tcp_timer_arm(tp, TCPT_REXMT, tcp_rto_ns(tp));
+	tcp_tlp_schedule(tp);
+}
+
+/* RFC 6582 §3.2 (5), the full ACK; RFC 6937 §3: with SACK the window is at ssthresh by now. */
+static void
+tcp_ack_recovered(struct tcpcb *tp)
+{
+	tp->t_flags &= ~(uint32_t)TF_FASTRECOVERY;
+	tp->t_dupacks = tp->t_partialacks = 0;
+	tp->t_congctl->cc_recovered(tp);
+	if (!tcp_has_sack(tp))
+		return;
+	tp->snd_cwnd = tp->snd_ssthresh;
+	tcp_rack_recovered(tp);
 }
 
 static void
@@ -106,10 +119,8 @@ tcp_ack_congestion(struct tcpcb *tp, uint32_t acked)
 		if (acked > 0)
 			tp->t_congctl->cc_newack(tp, acked);
 	} else if (SEQ_GEQ(tp->snd_una, tp->snd_recover)) {
-		tp->t_flags &= ~(uint32_t)TF_FASTRECOVERY;
-		tp->t_dupacks = tp->t_partialacks = 0;
-		tp->t_congctl->cc_recovered(tp);
-	} else {
+		tcp_ack_recovered(tp);
+	} else if (!tcp_has_sack(tp)) {
 		tp->t_partialacks++;
 		tp->t_congctl->cc_partialack(tp, acked);
 	}
@@ -127,6 +138,7 @@ tcp_ack_advance(struct tcpcb *tp, const struct tcp_segment *seg)
 	TCPSTAT_ADD(tp->t_ns, rcvackbyte, n);
 	tp->snd_wnd -= KERN_MIN(tp->snd_wnd, acked); /* the right edge stays until we hear of it */
 	tp->snd_una = seg->ts_ack;
+	tp->t_sack_end = seq_max(tp->t_sack_end, tp->snd_una);
 	tp->snd_nxt = seq_max(tp->snd_nxt, tp->snd_una);
 	tp->snd_up = seq_max(tp->snd_up, tp->snd_una);
 	tp->t_rxtshift = 0;
@@ -161,15 +173,8 @@ tcp_ack_window(struct tcpcb *tp, const struct tcp_segment *seg)
 static void
 tcp_retransmit_head(struct tcpcb *tp)
 {
-	const tcp_seq nxt = tp->snd_nxt;
-	const uint32_t cwnd = tp->snd_cwnd;
-
 	tp->t_rtttiming = false; /* Karn */
-	tp->snd_nxt = tp->snd_una;
-	tp->snd_cwnd = tp->t_maxseg;
-	(void)tcp_output(tp);
-	tp->snd_cwnd = cwnd;
-	tp->snd_nxt = seq_max(tp->snd_nxt, nxt);
+	(void)tcp_output_again(tp, tp->snd_una, tp->t_maxseg);
 }
 
 /* RFC 5681 §3.2 (2), RFC 6582 §3.2 (2). */
@@ -177,6 +182,7 @@ static void
 tcp_fast_retransmit(struct tcpcb *tp)
 {
 	TCPSTAT_INC(tp->t_ns, fastrexmit);
+	tcp_undo_save(tp);
 	tp->t_flags |= TF_FASTRECOVERY;
 	tp->snd_recover = tp->snd_max;
 	tp->t_partialacks = 0;
@@ -200,8 +206,11 @@ tcp_limited_transmit(struct tcpcb *tp)
 
 /* RFC 5681 §2: the definition of a duplicate ACK. Answers to window probes are none. */
 static bool
-tcp_is_dupack(const struct tcpcb *tp, const struct tcp_segment *seg)
+tcp_is_dupack(const struct tcpcb *tp, const struct tcp_segment *seg, const struct tcp_ackinfo *ai)
 {
+	/* RFC 6675 §2: what SACKs something new. HOSTILE 62: nothing else can be one. */
+	if (tcp_has_sack(tp))
+		return ai->ai_sacknews && seg->ts_ack == tp->snd_una;
 	return tcp_timer_isarmed(tp, TCPT_REXMT) && seg->ts_ack == tp->snd_una &&
 	    tp->snd_una != tp->snd_max && seg->ts_wirelen == 0 &&
 	    (seg->ts_flags & (TH_SYN | TH_FIN)) == 0 &&
@@ -216,6 +225,8 @@ tcp_dupack(struct tcpcb *tp)
 	if (tp->t_dupacks * tp->t_maxseg > tp->snd_max - tp->snd_una + TCP_DUPTHRESH * tp->t_maxseg)
 		return;
 	tp->t_dupacks++;
+	if (tcp_has_sack(tp))
+		return;
 	if ((tp->t_flags & TF_FASTRECOVERY) != 0) {
 		tp->t_congctl->cc_dupack(tp);
 		tp->t_flags |= TF_NEEDOUTPUT;
@@ -275,6 +286,7 @@ struct tcp_verdict
 tcp_step_ack(struct tcpcb *tp, struct tcp_segment *seg)
 {
 	struct tcp_verdict tv = tcp_verdict_continue();
+	struct tcp_ackinfo ai;
 	bool fin = false, partial;
 
 	if ((seg->ts_flags & TH_ACK) == 0)
@@ -286,14 +298,18 @@ tcp_step_ack(struct tcpcb *tp, struct tcp_segment *seg)
 	if (tv.tv_what != TCP_CONTINUE)
 		return tv;
 	tcp_ack_accepted(tp, seg);
-	partial = (tp->t_flags & TF_FASTRECOVERY) != 0 && SEQ_GT(seg->ts_ack, tp->snd_una) &&
-	    SEQ_LT(seg->ts_ack, tp->snd_recover);
+	tcp_sack_input(tp, seg, &ai);
+	tcp_undo_check(tp, seg, &ai);
+	partial = !tcp_has_sack(tp) && (tp->t_flags & TF_FASTRECOVERY) != 0 &&
+	    SEQ_GT(seg->ts_ack, tp->snd_una) && SEQ_LT(seg->ts_ack, tp->snd_recover);
 	if (SEQ_GT(seg->ts_ack, tp->snd_una))
 		fin = tcp_ack_advance(tp, seg);
-	else if (tcp_is_dupack(tp, seg))
+	else if (tcp_is_dupack(tp, seg, &ai))
 		tcp_dupack(tp);
 	(void)tcp_ack_window(tp, seg);
-	if (partial)
+	if (tcp_has_sack(tp))
+		tcp_recovery_ack(tp, seg, &ai);
+	else if (partial)
 		tcp_retransmit_head(tp);
 	return fin ? tcp_ack_fin(tp) : tv;
 }

@@ -32,6 +32,8 @@ struct tcp_congctl {
 	void (*cc_timeout)(struct tcpcb *tp);
 	/* Idle for longer than the RTO (RFC 5681 §4.1). */
 	void (*cc_idle)(struct tcpcb *tp);
+	/* The last reduction was not called for: the window is restored. NULL: nothing of its own. */
+	void (*cc_undo)(struct tcpcb *tp);
 };
 
 extern const struct tcp_congctl tcp_cc_newreno;

@@ -54,7 +54,7 @@ tcp_take_mss(struct tcpcb *tp, const struct tcp_opts *to)
 	tcp_mss_update(tp);
 }
 
-/* The options of a SYN: an extension is used if both ends name it (RFC 7323 §2.2, §3.2). */
+/* The options of a SYN: an extension is used if both ends name it (RFC 7323 §2.2, §3.2; RFC 2018 §2). */
 static void
 tcp_take_syn_options(struct tcpcb *tp, const struct tcp_opts *to)
 {
@@ -69,6 +69,8 @@ tcp_take_syn_options(struct tcpcb *tp, const struct tcp_opts *to)
 		tp->ts_recent = to->to_tsval;
 		tp->ts_recent_age_ns = tp->t_ns->ns_now;
 	}
+	if ((to->to_flags & TOF_SACKPERM) != 0 && (tp->t_flags & TF_REQ_SACK) != 0)
+		tp->t_flags |= TF_SACK_PERMIT;
 	tcp_take_mss(tp, to);
 }
 
@@ -187,6 +189,7 @@ tcp_listen_syn(struct tcpcb *head, struct tcp_segment *seg)
 	tcp_take_syn(tp, seg);
 	tp->iss = tcp_new_iss(tp);
 	tp->snd_una = tp->snd_nxt = tp->snd_max = tp->snd_up = tp->snd_recover = tp->iss;
+	tp->t_sack_end = tp->iss;
 	tcp_set_state(tp, TCPS_SYN_RECEIVED);
 	tcp_keep_syn_data(tp, seg);
 	tv.tv_tp = tp;

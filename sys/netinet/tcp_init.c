@@ -8,6 +8,7 @@
 #include "netinet/tcp_var.h"
 
 #define TCP_REASS_MAX 65536u /* out-of-order segments of all connections */
+#define TCP_HOLES_MAX 65536u /* of the scoreboards of all connections */
 #define KIB 1024u
 #define MIB (1024u * KIB)
 
@@ -54,6 +55,10 @@ static const struct sysctl_node tcp_nodes[] = {
     TCP_NODE("ack_war_cnt", ack_war_cnt, 1, 10000, "challenge ACKs in that time"),
     TCP_NODE("synlimit", synlimit, 1, 1000000, "half-open connections of a listener"),
     TCP_NODE("tso", tso, 0, 1, "hand down large segments to be cut by the interface"),
+    TCP_NODE("sack.enable", sack_enable, 0, 1, "offer selective acknowledgments"),
+    TCP_NODE("sack.maxholes", sack_maxholes, 0, 65535, "holes of a connection's scoreboard"),
+    TCP_NODE("sack.globalmaxholes", sack_globalmaxholes, 0, TCP_HOLES_MAX, "holes of all"),
+    TCP_NODE("tlp", tlp, 0, 1, "send tail loss probes"),
 };
 
 static const struct sysctl_node tcp_stat_nodes[] = {
@@ -94,6 +99,10 @@ tcp_defaults(struct tcp_state *ts)
 	ts->tcps_sysctl.ack_war_cnt = 5;
 	ts->tcps_sysctl.synlimit = 1024;
 	ts->tcps_sysctl.tso = 1;
+	ts->tcps_sysctl.sack_enable = 1;
+	ts->tcps_sysctl.sack_maxholes = 128;
+	ts->tcps_sysctl.sack_globalmaxholes = TCP_HOLES_MAX;
+	ts->tcps_sysctl.tlp = 1;
 }
 
 /* A connection a socket, and as many again whose sockets are gone (TIME-WAIT). */
@@ -111,9 +120,13 @@ tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 	error = pool_init(&ts->tcps_reasspool, "tcpreass", sizeof(struct tcp_reass_seg),
 	    TCP_REASS_MAX, 0, &ns->ns_fault);
 	if (error == 0)
+		error = pool_init(&ts->tcps_holepool, "tcpsackhole", sizeof(struct tcp_sackhole),
+		    TCP_HOLES_MAX, 0, &ns->ns_fault);
+	if (error == 0)
 		error = in_pcbtable_init(&ts->tcps_table, ns, "tcppcb", limit);
 	if (error == 0)
 		return 0;
+	pool_destroy(&ts->tcps_holepool);
 	pool_destroy(&ts->tcps_reasspool);
 	pool_destroy(&ts->tcps_tcpcbpool);
 	return error;
@@ -156,6 +169,7 @@ tcp_fini(struct netstack *ns)
 	sysctl_unregister(ns, &ts->tcps_stat_sysctls);
 	sysctl_unregister(ns, &ts->tcps_sysctls);
 	in_pcbtable_fini(&ts->tcps_table);
+	pool_destroy(&ts->tcps_holepool);
 	pool_destroy(&ts->tcps_reasspool);
 	pool_destroy(&ts->tcps_tcpcbpool);
 	ns->ns_tcp = NULL;

@@ -12,6 +12,7 @@
 #include "kern/netstack.h"
 #include "net/m_cksum.h"
 #include "netinet/tcp_input.h"
+#include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 #include "wire/cksum.h"
 #include "wire/tcp_seq.h"
@@ -232,10 +233,12 @@ static bool
 tcp_is_predicted(const struct tcpcb *tp, const struct tcp_segment *seg)
 {
 	const uint8_t odd = TH_SYN | TH_FIN | TH_RST | TH_URG;
+	const uint32_t unusual = TF_FASTRECOVERY | TF_UNDO | TF_TLP;
 
 	if ((seg->ts_flags & (odd | TH_ACK)) != TH_ACK || seg->ts_seq != tp->rcv_nxt ||
-	    tp->snd_nxt != tp->snd_max || (tp->t_flags & TF_FASTRECOVERY) != 0 ||
-	    !TAILQ_EMPTY(&tp->t_reassq) || seg->ts_win << tp->snd_scale != tp->snd_wnd)
+	    tp->snd_nxt != tp->snd_max || (tp->t_flags & unusual) != 0 || tcp_sack_any(tp) ||
+	    (seg->ts_opts.to_flags & TOF_SACK) != 0 || !TAILQ_EMPTY(&tp->t_reassq) ||
+	    seg->ts_win << tp->snd_scale != tp->snd_wnd)
 		return false;
 	if ((tp->t_flags & TF_RCVD_TSTMP) != 0 &&
 	    ((seg->ts_opts.to_flags & TOF_TS) == 0 ||

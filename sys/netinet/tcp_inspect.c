@@ -99,6 +99,33 @@ tcp_check_reass(const struct tcpcb *tp)
 	return NULL;
 }
 
+/* The scoreboard: holes in order, within what is in flight, sent again within themselves. */
+static const char *
+tcp_check_holes(const struct tcpcb *tp)
+{
+	const struct tcp_sackhole *sh;
+	tcp_seq end = tp->snd_una;
+	uint32_t n = 0;
+
+	if (SEQ_LT(tp->t_sack_end, tp->snd_una) || SEQ_GT(tp->t_sack_end, tp->snd_max))
+		return "the scoreboard is not within what is in flight";
+	TAILQ_FOREACH(sh, &tp->t_holes, sh_list) {
+		if (SEQ_LT(sh->sh_start, end) || SEQ_GEQ(sh->sh_start, sh->sh_end))
+			return "holes overlap or are empty";
+		if (SEQ_LT(sh->sh_rxmit, sh->sh_start) || SEQ_GT(sh->sh_rxmit, sh->sh_end))
+			return "a hole was sent again beyond its end";
+		end = sh->sh_end;
+		n++;
+	}
+	if (SEQ_GT(end, tp->t_sack_end))
+		return "a hole lies beyond the scoreboard";
+	if (n != tp->t_nholes || n > tp->t_ns->ns_tcp->tcps_sysctl.sack_maxholes)
+		return "holes are miscounted, or too many";
+	if (n > 0 && SEQ_LT(tp->snd_nxt, tp->t_sack_end))
+		return "SND.NXT lies within the scoreboard";
+	return NULL;
+}
+
 static const char *
 tcp_check_send(const struct tcpcb *tp)
 {
@@ -127,6 +154,8 @@ tcp_inspect_check(const struct tcpcb *tp)
 		wrong = tcp_check_reass(tp);
 	if (wrong == NULL && tp->t_state > TCPS_LISTEN)
 		wrong = tcp_check_send(tp);
+	if (wrong == NULL && tp->t_state > TCPS_LISTEN)
+		wrong = tcp_check_holes(tp);
 	if (wrong == NULL && ((tp->t_flags & TF_TIMEWAITQ) != 0) != (tp->t_state == TCPS_TIME_WAIT))
 		wrong = "the list of TIME-WAIT does not hold what is in TIME-WAIT";
 	return wrong;

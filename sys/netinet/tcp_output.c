@@ -13,6 +13,7 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "netinet/tcp_congctl.h"
+#include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 #include "wire/tcp_seq.h"
 
@@ -22,6 +23,7 @@ struct tcp_plan {
 	uint32_t pl_off;       /* of the first byte to send, from snd_una */
 	uint32_t pl_len;       /* bytes to send */
 	uint32_t pl_rwin;      /* window to announce */
+	uint32_t pl_segsz;     /* payload of a segment, with the options that it will carry */
 	uint8_t pl_flags;      /* TH_* */
 	bool pl_idle;          /* nothing was in flight when tcp_output was called */
 	bool pl_more;          /* another segment may follow */
@@ -88,13 +90,30 @@ tcp_may_send_data(const struct tcpcb *tp)
 	return TCPS_HAVEESTABLISHED(tp->t_state) && tp->t_state != TCPS_TIME_WAIT;
 }
 
-/* Bytes beyond snd_una that the peer and the network take. A probe takes one where none fits. */
+/*
+ * Bytes from snd_nxt on that the peer and the network take. A probe takes one where none fits;
+ * what is sent again by tcp_output_again is not the congestion window's affair.
+ */
 static uint32_t
-tcp_send_window(const struct tcpcb *tp)
+tcp_send_room(const struct tcpcb *tp, uint32_t off)
 {
-	uint32_t win = KERN_MIN(tp->snd_wnd, tp->snd_cwnd);
+	uint32_t peer = tp->snd_wnd > off ? tp->snd_wnd - off : 0, pipe;
 
-	return win == 0 && (tp->t_flags & TF_FORCE) != 0 ? 1 : win;
+	if (KERN_MIN(tp->snd_wnd, tp->snd_cwnd) == 0 && (tp->t_flags & TF_FORCE) != 0)
+		return off == 0 ? 1 : 0;
+	if (tp->t_rexmtlen != 0)
+		return KERN_MIN(peer, tp->t_rexmtlen);
+	pipe = tcp_pipe(tp);
+	return KERN_MIN(peer, tp->snd_cwnd > pipe ? tp->snd_cwnd - pipe : 0);
+}
+
+/* RFC 2018 §3: SACK blocks ride on data as well, which makes room, unless hardly any were left. */
+static uint32_t
+tcp_segment_size(const struct tcpcb *tp)
+{
+	uint32_t opts = tcp_sackgen_optlen(tp);
+
+	return 2 * opts < tp->t_maxseg ? tp->t_maxseg - opts : tp->t_maxseg;
 }
 
 /* Does the FIN fit behind the data into the peer's window? */
@@ -107,13 +126,13 @@ tcp_fin_fits(const struct tcpcb *tp, const struct tcp_plan *pl)
 
 /* The most that one packet may carry: one segment, or many for the interface to cut. */
 static uint32_t
-tcp_burst_max(const struct tcpcb *tp)
+tcp_burst_max(const struct tcpcb *tp, const struct tcp_plan *pl)
 {
 	uint32_t max = tp->t_tsomax, hdrs = TCP_HDR_LEN_MAX + tp->t_inpcb->inp_af->af_hdrlen;
 
 	if (tp->t_ns->ns_tcp->tcps_sysctl.tso == 0 || SEQ_GT(tp->snd_up, tp->snd_una))
-		return tp->t_maxseg;
-	return max > hdrs + tp->t_maxseg ? max - hdrs : tp->t_maxseg;
+		return pl->pl_segsz;
+	return max > hdrs + pl->pl_segsz ? max - hdrs : pl->pl_segsz;
 }
 
 /* Nagle (RFC 9293 §3.7.4): may a segment shorter than the largest leave? */
@@ -130,14 +149,14 @@ tcp_nagle_allows(const struct tcpcb *tp, const struct tcp_plan *pl)
 static void
 tcp_plan_cut(const struct tcpcb *tp, struct tcp_plan *pl)
 {
-	uint32_t max = tcp_burst_max(tp), tail;
+	uint32_t max = tcp_burst_max(tp, pl), tail;
 
 	if (pl->pl_len > max) {
 		pl->pl_len = max;
 		pl->pl_more = true;
 	}
-	tail = pl->pl_len % tp->t_maxseg;
-	if (pl->pl_len <= tp->t_maxseg || tail == 0)
+	tail = pl->pl_len % pl->pl_segsz;
+	if (pl->pl_len <= pl->pl_segsz || tail == 0)
 		return;
 	if (pl->pl_off + pl->pl_len < pl->pl_cc || !tcp_nagle_allows(tp, pl)) {
 		pl->pl_len -= tail;
@@ -154,7 +173,7 @@ tcp_plan_fin(const struct tcpcb *tp, struct tcp_plan *pl)
 	if ((pl->pl_flags & TH_FIN) == 0)
 		return;
 	if (last && tcp_fin_is_due(tp) && tcp_fin_fits(tp, pl) && tcp_may_send_data(tp)) {
-		if (pl->pl_len <= tp->t_maxseg)
+		if (pl->pl_len <= pl->pl_segsz)
 			return;
 		pl->pl_more = true;
 	}
@@ -166,21 +185,20 @@ static void
 tcp_plan_make(struct tcpcb *tp, struct tcp_plan *pl)
 {
 	struct socket *so = tp->t_inpcb->inp_socket;
-	uint32_t win = tcp_send_window(tp);
 
 	pl->pl_sb = so != NULL ? &so->so_snd : NULL;
 	pl->pl_cc = so != NULL ? so->so_snd.sb_cc : 0;
 	pl->pl_off = tp->snd_nxt - tp->snd_una;
 	pl->pl_flags = tcp_outflags(tp->t_state);
 	pl->pl_len = 0;
+	pl->pl_segsz = tcp_segment_size(tp);
 	pl->pl_more = false;
 	if ((pl->pl_flags & TH_SYN) != 0 && tp->snd_nxt != tp->iss)
 		pl->pl_flags &= (uint8_t)~TH_SYN;
 	if (tcp_may_send_data(tp)) {
-		uint32_t usable = KERN_MIN(pl->pl_cc, win);
-
-		if (usable > pl->pl_off)
-			pl->pl_len = usable - pl->pl_off;
+		if (pl->pl_cc > pl->pl_off)
+			pl->pl_len =
+			    KERN_MIN(pl->pl_cc - pl->pl_off, tcp_send_room(tp, pl->pl_off));
 		tcp_plan_cut(tp, pl);
 	}
 	tcp_plan_fin(tp, pl);
@@ -195,7 +213,7 @@ tcp_wants_data(const struct tcpcb *tp, const struct tcp_plan *pl)
 {
 	if (pl->pl_len == 0)
 		return false;
-	if (pl->pl_len >= tp->t_maxseg || (tp->t_flags & TF_FORCE) != 0)
+	if (pl->pl_len >= pl->pl_segsz || (tp->t_flags & TF_FORCE) != 0)
 		return true;
 	if (pl->pl_off + pl->pl_len >= pl->pl_cc && tcp_nagle_allows(tp, pl))
 		return true;
@@ -291,6 +309,7 @@ tcp_persist_check(struct tcpcb *tp, const struct tcp_plan *pl)
 	if (tp->snd_wnd == 0 && pl->pl_off < pl->pl_cc && pl->pl_off > 0) {
 		/* The window closed over what is in flight: probe instead of retransmitting. */
 		tcp_timer_disarm(tp, TCPT_REXMT);
+		tcp_sack_clear(tp);
 		tp->snd_nxt = tp->snd_una;
 		tp->t_rtttiming = false;
 	}
@@ -316,6 +335,9 @@ tcp_build_options(struct tcpcb *tp, uint8_t flags, struct tcp_opts *to)
 			to->to_flags |= TOF_WSCALE;
 			to->to_wscale = tp->request_r_scale;
 		}
+		if ((tp->t_flags & TF_REQ_SACK) != 0 &&
+		    (first || (tp->t_flags & TF_SACK_PERMIT) != 0))
+			to->to_flags |= TOF_SACKPERM;
 	}
 	if ((tp->t_flags & TF_REQ_TSTMP) != 0 && (flags & TH_RST) == 0 &&
 	    (first || (tp->t_flags & TF_RCVD_TSTMP) != 0)) {
@@ -461,7 +483,9 @@ tcp_advance(struct tcpcb *tp, const struct tcp_plan *pl)
 	if (end == start)
 		return;
 	tp->t_lastsend_ns = tp->t_ns->ns_now;
+	tp->t_prr_out += end - start;
 	if (SEQ_GT(end, tp->snd_max)) {
+		tcp_rack_sent(tp, end);
 		if (!probe && start == tp->snd_max)
 			tcp_start_timing(tp, start);
 		tp->snd_max = end;
@@ -516,6 +540,9 @@ tcp_output_error(struct tcpcb *tp, struct tcp_plan *pl, int error)
 		if (tp->t_maxseg >= mss)
 			return error;
 		TCPSTAT_INC(tp->t_ns, mturesent);
+		if (tp->t_rexmtlen != 0)
+			return 0; /* the scoreboard knows where to go on */
+		tcp_sack_clear(tp);
 		tp->snd_nxt = tp->snd_una;
 		pl->pl_more = true;
 		return 0;
@@ -546,12 +573,15 @@ tcp_output_segment(struct tcpcb *tp, struct tcp_plan *pl)
 	if (m == NULL)
 		return tcp_output_error(tp, pl, ENOBUFS);
 	tcp_build_options(tp, pl->pl_flags, &to);
+	if ((pl->pl_flags & (TH_SYN | TH_RST)) == 0 &&
+	    (pl->pl_len == 0 || pl->pl_segsz < tp->t_maxseg))
+		tcp_sackgen_emit(tp, &to);
 	tcp_build_header(tp, pl, &th);
 	tcp_count_sent(tp, pl);
 	tcp_advance(tp, pl);
 	in_pcb_txinfo(tp->t_inpcb, IPPROTO_TCP, &tx);
 	tx.tx_df = true; /* RFC 1191 */
-	error = tcp_transmit(m, tp->t_inpcb->inp_af, &tx, &th, &to, (uint16_t)tp->t_maxseg);
+	error = tcp_transmit(m, tp->t_inpcb->inp_af, &tx, &th, &to, (uint16_t)pl->pl_segsz);
 	if (error == 0) {
 		tcp_acked(tp);
 		return 0;
@@ -599,6 +629,7 @@ tcp_persist_end(struct tcpcb *tp)
 int
 tcp_output(struct tcpcb *tp)
 {
+	const tcp_seq max = tp->snd_max;
 	struct tcp_plan pl = {0};
 	int error = 0;
 
@@ -607,6 +638,8 @@ tcp_output(struct tcpcb *tp)
 		tcp_persist_end(tp);
 	pl.pl_idle = tcp_output_idle(tp);
 	tcp_sndbuf_autotune(tp);
+	if (tcp_sack_any(tp))
+		tcp_recovery_send_lost(tp);
 	do {
 		tcp_plan_make(tp, &pl);
 		if (!tcp_plan_wanted(tp, &pl)) {
@@ -615,5 +648,39 @@ tcp_output(struct tcpcb *tp)
 		}
 		error = tcp_output_segment(tp, &pl);
 	} while (error == 0 && pl.pl_more);
+	if (tcp_sack_any(tp) && error == 0)
+		tcp_recovery_send_rest(tp);
+	if (tp->snd_max != max)
+		tcp_tlp_schedule(tp);
 	return error;
+}
+
+uint32_t
+tcp_output_again(struct tcpcb *tp, tcp_seq seq, uint32_t len)
+{
+	const tcp_seq nxt = tp->snd_nxt;
+	struct tcp_plan pl = {0};
+	uint32_t sent = 0;
+
+	tp->snd_nxt = seq;
+	tp->t_rexmtlen = len;
+	tcp_plan_make(tp, &pl);
+	if (pl.pl_len > 0 || tcp_wants_control(&pl)) {
+		(void)tcp_output_segment(tp, &pl);
+		if (SEQ_GT(tp->snd_nxt, seq))
+			sent = tp->snd_nxt - seq;
+	}
+	tp->t_rexmtlen = 0;
+	tp->snd_nxt = seq_max(tp->snd_nxt, nxt);
+	return sent;
+}
+
+bool
+tcp_output_one(struct tcpcb *tp)
+{
+	const struct socket *so = tp->t_inpcb->inp_socket;
+
+	return so != NULL && tp->snd_nxt == tp->snd_max &&
+	    so->so_snd.sb_cc > tp->snd_max - tp->snd_una &&
+	    tcp_output_again(tp, tp->snd_max, tp->t_maxseg) > 0;
 }

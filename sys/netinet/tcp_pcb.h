@@ -42,12 +42,34 @@ struct tcp_reass_seg {
 };
 TAILQ_HEAD(tcp_reassq, tcp_reass_seg);
 
+/* Bytes in flight that no SACK block has covered (tcp_sack.c), in order, not overlapping. */
+struct tcp_sackhole {
+	TAILQ_ENTRY(tcp_sackhole) sh_list;
+	tcp_seq sh_start;
+	tcp_seq sh_end;
+	tcp_seq sh_rxmit;    /* sent again up to here */
+	uint32_t sh_time_us; /* when, the last time */
+	bool sh_lost;        /* IsLost() of RFC 6675 §4, or RACK */
+};
+TAILQ_HEAD(tcp_sackholeq, tcp_sackhole);
+
+/* When data were sent for the first time (tcp_rack.c): those up to se_end, behind the one before. */
+#define TCP_SENDLOG 12u
+struct tcp_sendlog {
+	tcp_seq se_end;
+	uint32_t se_first_us;
+	uint32_t se_last_us;
+};
+
+#define TCP_RCVSACKS 4u
+
 enum tcp_timer {
 	TCPT_REXMT,   /* RFC 6298 */
 	TCPT_PERSIST, /* RFC 9293 §3.8.6.1 */
 	TCPT_KEEP,    /* keepalive, and the limit on the handshake */
 	TCPT_2MSL,    /* TIME-WAIT, and the limit on FIN-WAIT-2 */
 	TCPT_DELACK,  /* RFC 9293 §3.8.6.3 */
+	TCPT_RACK,    /* RFC 8985: reordering settles, or a tail loss probe is due */
 	TCPT_COUNT
 };
 
@@ -115,6 +137,41 @@ struct tcpcb {
 	uint32_t t_cc[8]; /* the algorithm's own */
 	uint64_t t_lastsend_ns;
 
+	/* SACK, as sender (RFC 6675): of [snd_una, t_sack_end) what lies in no hole is SACKed */
+	struct tcp_sackholeq t_holes;
+	tcp_seq t_sack_end; /* snd_una: the scoreboard is empty */
+	uint32_t t_nholes;
+	uint32_t t_rexmtlen;      /* while a piece is sent again: its bytes */
+	uint32_t t_prr_delivered; /* RFC 6937 */
+	uint32_t t_prr_out;
+	uint32_t t_prr_flight; /* RecoverFS */
+
+	/* SACK, as receiver: a number in each block, newest first, and a duplicate to be told of */
+	tcp_seq t_rcvsack[TCP_RCVSACKS];
+	uint32_t t_nrcvsack;
+	tcp_seq t_dsack_start; /* equal: none */
+	tcp_seq t_dsack_end;
+
+	/* undoing a reduction of the window that was not called for (RFC 4015), with TF_UNDO */
+	uint32_t t_undo_cwnd;
+	uint32_t t_undo_ssthresh;
+	uint32_t t_undo_ts;    /* our timestamp when the first segment was sent again */
+	uint32_t t_undo_rexmt; /* bytes sent again that no D-SACK has named */
+	tcp_seq t_undo_end;
+
+	/* RACK-TLP (RFC 8985) */
+	struct tcp_sendlog t_sendlog[TCP_SENDLOG];
+	uint8_t t_nsendlog;
+	uint8_t t_sendlog_last;
+	uint8_t t_rack_mult;     /* RACK.reo_wnd_mult */
+	uint8_t t_rack_persist;  /* RACK.reo_wnd_persist */
+	uint32_t t_rack_time_us; /* RACK.xmit_ts */
+	tcp_seq t_rack_end;      /* RACK.end_seq */
+	uint32_t t_rack_rtt_us;  /* RACK.rtt; 0: none yet */
+	tcp_seq t_rack_fack;     /* RACK.fack */
+	tcp_seq t_rack_round;    /* RACK.dsack_round */
+	tcp_seq t_tlp_end;       /* TLP.end_seq, with TF_TLP */
+
 	/* reassembly */
 	struct tcp_reassq t_reassq;
 	uint32_t t_reass_bytes;   /* payload */
@@ -175,6 +232,17 @@ struct tcpcb {
 #define TF_NEEDFIN 0x20000  /* closed in SYN-RECEIVED: FIN-WAIT-1 once established */
 #define TF_RWAKEUP 0x40000  /* input: sorwakeup is owed at the end of the segment */
 #define TF_WWAKEUP 0x80000  /* input: sowwakeup likewise */
+
+#define TF_RESCUED 0x100000   /* RFC 6675: the rescue retransmission of this recovery is spent */
+#define TF_UNDO 0x200000      /* t_undo_* hold */
+#define TF_EIFEL 0x400000     /* and the next ACK's timestamp tells (RFC 3522) */
+#define TF_UNDO_LAST 0x800000 /* recovery is over; D-SACKs are still awaited up to t_undo_end */
+#define TF_REORDERED 0x1000000
+#define TF_DSACK_ROUND 0x2000000 /* t_rack_round holds */
+#define TF_TLP 0x4000000         /* a tail loss probe is under way */
+#define TF_TLP_REXMT 0x8000000   /* and it was sent before */
+#define TF_TLP_ARMED 0x10000000  /* TCPT_RACK is a probe's */
+#define TF_REQ_SACK 0x20000000   /* offered, or to be */
 
 #define TCPOOB_HAVEDATA 0x01
 #define TCPOOB_HADDATA 0x02

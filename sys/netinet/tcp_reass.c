@@ -7,12 +7,13 @@
  * sought from the tail, where it nearly always is. A piece that continues the one before it is
  * joined to it, small payload copied, so that what a peer can make us hold is bounded by pieces
  * (net.inet.tcp.reass.maxqueuelen) and by storage, not payload (the receive buffer's sb_mbmax).
- * A FIN belongs to the last piece. Not here: SACK blocks.
+ * A FIN belongs to the last piece. Not here: the SACK blocks that are read off it (tcp_sackgen.c).
  */
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
 #include "kern/netstack.h"
 #include "netinet/tcp_input.h"
+#include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 
 #include <string.h>
@@ -155,6 +156,7 @@ static void
 tcp_reass_piece(struct tcpcb *tp, tcp_seq seq, struct mbuf *m, uint32_t len)
 {
 	struct tcp_reass_seg *prev = tcp_reass_before(tp, seq);
+	bool taken;
 
 	if (seq == tp->rcv_nxt && TCPS_HAVEESTABLISHED(tp->t_state)) {
 		tcp_deliver(tp, m, len);
@@ -164,10 +166,12 @@ tcp_reass_piece(struct tcpcb *tp, tcp_seq seq, struct mbuf *m, uint32_t len)
 	TCPSTAT_ADD(tp->t_ns, rcvoobyte, len);
 	tp->t_rcvoopack++;
 	m = tcp_reass_compact(m, len);
-	if (prev != NULL && prev->tq_m != NULL && tq_end(prev) == seq && !prev->tq_fin) {
-		if (tcp_reass_join(tp, prev, m, len))
-			return;
-	} else if (tcp_reass_insert(tp, prev, seq, m, len) != NULL) {
+	if (prev != NULL && prev->tq_m != NULL && tq_end(prev) == seq && !prev->tq_fin)
+		taken = tcp_reass_join(tp, prev, m, len);
+	else
+		taken = tcp_reass_insert(tp, prev, seq, m, len) != NULL;
+	if (taken) {
+		tcp_sackgen_note(tp, seq);
 		return;
 	}
 	TCPSTAT_INC(tp->t_ns, rcvreassfull);
@@ -198,6 +202,7 @@ tcp_reass_enter(struct tcpcb *tp, tcp_seq seq, struct mbuf *m, uint32_t len)
 
 		if (prev != NULL && SEQ_GT(tq_end(prev), seq))
 			n = KERN_MIN(tq_end(prev) - seq, len);
+		tcp_sackgen_dup(tp, seq, seq + n);
 		if (n == len) {
 			TCPSTAT_INC(tp->t_ns, rcvduppack);
 			m_drop(m, DROP_TCP_REASSDUP);

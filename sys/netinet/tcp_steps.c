@@ -8,6 +8,7 @@
 #include "kern/mbuf.h"
 #include "kern/netstack.h"
 #include "netinet/tcp_input.h"
+#include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 
 #include "kern/names.h"
@@ -58,6 +59,7 @@ tcp_trim_head(struct tcpcb *tp, struct tcp_segment *seg, uint32_t n)
 {
 	TCPSTAT_INC(tp->t_ns, rcvpartduppack);
 	TCPSTAT_ADD(tp->t_ns, rcvpartdupbyte, n);
+	tcp_sackgen_dup(tp, seg->ts_seq, seg->ts_seq + n);
 	m_adj(seg->ts_m, (int)n);
 	seg->ts_seq += n;
 	seg->ts_len -= n;
@@ -102,6 +104,7 @@ tcp_unacceptable(struct tcpcb *tp, const struct tcp_segment *seg)
 	if (old && seg->ts_len > 0) {
 		TCPSTAT_INC(ns, rcvduppack);
 		TCPSTAT_ADD(ns, rcvdupbyte, seg->ts_len);
+		tcp_sackgen_dup(tp, seg->ts_seq, seq_min(seg->ts_seq + seg->ts_len, tp->rcv_nxt));
 	} else if (!old) {
 		TCPSTAT_INC(ns, rcvpackafterwin);
 		TCPSTAT_ADD(ns, rcvbyteafterwin, seg->ts_len);

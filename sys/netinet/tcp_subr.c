@@ -11,6 +11,7 @@
 #include "kern/socketvar.h"
 #include "net/if.h"
 #include "netinet/tcp_congctl.h"
+#include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 #include "wire/be.h"
 #include "wire/tcp_seq.h"
@@ -35,9 +36,12 @@ tcp_newtcpcb(struct inpcb *inp)
 	tp->t_ns = ns;
 	inp->inp_ppcb = tp;
 	TAILQ_INIT(&tp->t_reassq);
+	TAILQ_INIT(&tp->t_holes);
 	tcp_timers_init(tp);
 	if (ts->tcps_sysctl.rfc1323 != 0)
 		tp->t_flags = TF_REQ_SCALE | TF_REQ_TSTMP;
+	if (ts->tcps_sysctl.sack_enable != 0)
+		tp->t_flags |= TF_REQ_SACK;
 	tp->t_peermss = ts->tcps_sysctl.mssdflt;
 	tp->t_maxseg = ts->tcps_sysctl.mssdflt;
 	tp->t_congctl = &tcp_cc_newreno;
@@ -59,6 +63,7 @@ tcp_close(struct tcpcb *tp)
 	tcp_set_state(tp, TCPS_CLOSED);
 	tcp_timers_stop(tp);
 	tcp_reass_flush(tp);
+	tcp_sack_clear(tp);
 	if (so != NULL) {
 		sohold(so);
 		soisdisconnected(so);
@@ -319,6 +324,8 @@ tcp_respond(struct netstack *ns, struct tcpcb *tp, const struct tcp_segment *seg
 			to.to_tsval = tcp_ts_now(tp);
 			to.to_tsecr = tp->ts_recent;
 		}
+		if (TCPS_HAVEESTABLISHED(tp->t_state))
+			tcp_sackgen_emit(tp, &to);
 		TCPSTAT_INC(ns, sndacks);
 	}
 	TCPSTAT_INC(ns, sndtotal);
@@ -360,6 +367,7 @@ tcp_ctl_msgsize(struct tcpcb *tp, uint32_t mtu)
 	    tp->t_state == TCPS_TIME_WAIT)
 		return;
 	TCPSTAT_INC(tp->t_ns, mturesent);
+	tcp_sack_clear(tp);
 	tp->snd_nxt = tp->snd_una;
 	tp->t_rtttiming = false;
 	(void)tcp_output(tp);

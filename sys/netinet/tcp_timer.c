@@ -9,6 +9,7 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "netinet/tcp_congctl.h"
+#include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 
 /* A closed socket's data wait this many persmax in all for the peer's window (RFC 6429). */
@@ -19,6 +20,7 @@ static void tcp_timer_persist(void *arg);
 static void tcp_timer_keep(void *arg);
 static void tcp_timer_2msl(void *arg);
 static void tcp_timer_delack(void *arg);
+static void tcp_timer_rack(void *arg);
 
 static void (*const tcp_timer_funcs[])(void *) = {
     [TCPT_REXMT] = tcp_timer_rexmt,
@@ -26,6 +28,7 @@ static void (*const tcp_timer_funcs[])(void *) = {
     [TCPT_KEEP] = tcp_timer_keep,
     [TCPT_2MSL] = tcp_timer_2msl,
     [TCPT_DELACK] = tcp_timer_delack,
+    [TCPT_RACK] = tcp_timer_rack,
 };
 _Static_assert(nitems(tcp_timer_funcs) == TCPT_COUNT, "a function for each timer");
 
@@ -103,6 +106,24 @@ tcp_rexmt_limit(const struct tcpcb *tp)
 	}
 }
 
+/*
+ * What is to be sent again, and from where: with SACK what is not SACKed, unless the peer seems to
+ * have gone back on it (RFC 2018 §8); else everything from SND.UNA on.
+ */
+static void
+tcp_rexmt_what(struct tcpcb *tp)
+{
+	if (tcp_sack_reneged(tp) || tp->t_rxtshift > 1)
+		tcp_sack_clear(tp);
+	if (tcp_has_sack(tp) && TCPS_HAVEESTABLISHED(tp->t_state) && tp->snd_wnd > 0 &&
+	    tcp_sack_all_lost(tp)) {
+		tp->snd_nxt = tp->snd_max;
+		return;
+	}
+	tcp_sack_clear(tp);
+	tp->snd_nxt = tp->snd_una;
+}
+
 /* RFC 6298 (5.4)-(5.6), RFC 5681 §3.1 */
 static void
 tcp_timer_rexmt(void *arg)
@@ -124,13 +145,20 @@ tcp_timer_rexmt(void *arg)
 		tp->t_srtt_us = 0;                 /* RFC 6298 §5: old samples are worthless */
 		tp->t_rttvar_us = 0;
 	}
-	tp->snd_nxt = tp->snd_una;
 	tp->t_rtttiming = false;
 	tp->t_dupacks = 0;
 	tp->t_partialacks = 0;
 	tp->t_flags |= TF_ACKNOW;
+	if (TCPS_HAVEESTABLISHED(tp->t_state))
+		tcp_undo_save(tp);
 	tp->t_congctl->cc_timeout(tp);
+	tcp_rexmt_what(tp);
+	tcp_timer_disarm(tp, TCPT_RACK);
+	tp->t_flags &= ~(uint32_t)(TF_TLP | TF_TLP_ARMED);
 	(void)tcp_output(tp);
+	if (tp->snd_una != tp->snd_max && !tcp_timer_isarmed(tp, TCPT_REXMT) &&
+	    !tcp_timer_isarmed(tp, TCPT_PERSIST))
+		tcp_timer_arm(tp, TCPT_REXMT, tcp_rto_ns(tp));
 }
 
 /* -- persist --------------------------------------------------------------------------------- */
@@ -260,4 +288,14 @@ tcp_timer_delack(void *arg)
 	tp->t_flags = (tp->t_flags & ~(uint32_t)TF_DELACK) | TF_ACKNOW;
 	TCPSTAT_INC(tp->t_ns, delack);
 	(void)tcp_output(tp);
+}
+
+/* RFC 8985 §6.3, §7.3 */
+static void
+tcp_timer_rack(void *arg)
+{
+	struct tcpcb *tp = arg;
+
+	tcp_timer_trace(tp, TCPT_RACK);
+	tcp_rack_timer(tp);
 }

@@ -177,6 +177,7 @@ tcp_connect_start(struct tcpcb *tp)
 	tp->t_congctl->cc_init(tp);
 	tp->iss = tcp_new_iss(tp);
 	tp->snd_una = tp->snd_nxt = tp->snd_max = tp->snd_up = tp->snd_recover = tp->iss;
+	tp->t_sack_end = tp->iss;
 	tp->t_rcvtime_ns = tp->t_ns->ns_now;
 	tp->t_softerror = 0;
 	tcp_set_state(tp, TCPS_SYN_SENT);

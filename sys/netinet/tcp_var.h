@@ -5,7 +5,7 @@
  *
  * The state machine is in tcp_fsm.[ch], input in tcp_input.c (which hands out to tcp_handshake.c,
  * tcp_steps.c, tcp_ack.c, tcp_reass.c, tcp_timewait.c), output in tcp_output.c, timers in
- * tcp_timer.c, round-trip times in tcp_rtt.c, congestion control behind tcp_congctl.h, the socket's
+ * tcp_timer.c, round-trip times in tcp_rtt.c, losses and SACK behind tcp_sack.h, congestion control behind tcp_congctl.h, the socket's
  * requests in tcp_usrreq.c, options in tcp_sockopt.c, set-up in tcp_init.c.
  */
 #ifndef NETINET_TCP_VAR_H
@@ -77,6 +77,7 @@ struct tcp_state {
 	struct inpcbtable tcps_table;
 	struct pool tcps_tcpcbpool;
 	struct pool tcps_reasspool;
+	struct pool tcps_holepool;
 	uint8_t tcps_isskey[16]; /* RFC 6528 */
 	uint8_t tcps_tskey[16];
 	TAILQ_HEAD(, tcpcb) tcps_timewait; /* oldest first */
@@ -118,6 +119,10 @@ struct tcp_state {
 		uint32_t ack_war_cnt;
 		uint32_t synlimit; /* most half-open connections of a listener */
 		uint32_t tso;
+		uint32_t sack_enable;
+		uint32_t sack_maxholes;       /* of a connection's scoreboard */
+		uint32_t sack_globalmaxholes; /* of all */
+		uint32_t tlp;
 	} tcps_sysctl;
 };
 
