@@ -79,7 +79,7 @@ fd_gate_check(struct fdsock *fs)
 		return true;
 	if ((fs->fs_so->so_state & SS_ISCONNECTING) != 0)
 		return false;
-	fs->fs_up = (fs->fs_so->so_state & SS_ISCONNECTED) != 0;
+	fs->fs_up = fs->fs_up || (fs->fs_so->so_state & SS_ISCONNECTED) != 0;
 	fs->fs_untold = fs->fs_up;
 	fd_sock_getname(fs);
 	fd_gate_open(fs);

@@ -443,6 +443,32 @@ test_query(void **state)
 	(void)close(listener);
 }
 
+/* How a blocking connect ends: a reset right behind the handshake is for the next call. */
+static void
+test_query_connected(void **state)
+{
+	const int32_t connected[4] = {2};
+	uint16_t port;
+	int listener = fdt_listener(1, &port), sock = fdt_socket(SOCK_STREAM);
+
+	(void)state;
+	assert_int_equal(fdt_connect_start(sock, INADDR_LOOPBACK, 1), EINPROGRESS);
+	(void)fdt_poll(sock, POLLOUT);
+	assert_int_equal(fdt_request(FDSOCK_OP_QUERY, sock, connected, NULL, 0, &rep), 0);
+	assert_int_equal(rep.hdr.fp_value[0], ECONNREFUSED);
+	assert_int_equal(fdt_connect_start(sock, INADDR_LOOPBACK, port), EINPROGRESS);
+	(void)fdt_poll(sock, POLLOUT);
+	assert_int_equal(fdt_request(FDSOCK_OP_QUERY, sock, connected, NULL, 0, &rep), 0);
+	assert_int_equal(rep.hdr.fp_value[0], 0);
+	assert_int_equal(fdt_connect_start(sock, INADDR_LOOPBACK, port), EISCONN);
+	(void)close(listener);
+	(void)fdt_poll(sock, POLLHUP);
+	assert_int_equal(fdt_request(FDSOCK_OP_QUERY, sock, connected, NULL, 0, &rep), 0);
+	assert_int_equal(rep.hdr.fp_value[0], 0);
+	assert_int_equal(fdt_soerror(sock), ECONNRESET);
+	(void)close(sock);
+}
+
 /* 79: a process that is killed with sockets in every state leaves nothing behind. */
 static void
 test_killed(void **state)
@@ -541,6 +567,7 @@ main(void)
 	    T(test_options),
 	    T(test_pair_options),
 	    T(test_query),
+	    T(test_query_connected),
 	    T(test_killed),
 	    T(test_path),
 	    cmocka_unit_test(test_errnos),

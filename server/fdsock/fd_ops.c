@@ -289,6 +289,18 @@ fd_op_ioctl(struct fd_call *ca)
 	return 0;
 }
 
+/* The end of a blocking connect. A tomb's connection had been made. => host errno */
+static int
+fd_query_connected(struct fd_call *ca)
+{
+	if (ca->ca_fs == NULL)
+		return 0;
+	if (!ca->ca_fs->fs_up)
+		return fd_call_error(ca, true);
+	ca->ca_fs->fs_untold = false;
+	return 0;
+}
+
 static int
 fd_op_query(struct fd_call *ca)
 {
@@ -310,7 +322,10 @@ fd_op_query(struct fd_call *ca)
 		st.fs_type = ca->ca_tomb->ft_type;
 		st.fs_protocol = ca->ca_tomb->ft_protocol;
 	}
-	ca->ca_reply->fp_value[0] = fd_call_error(ca, ca->ca_req->fq_arg[0] != 0);
+	if (ca->ca_req->fq_arg[0] == 2)
+		ca->ca_reply->fp_value[0] = fd_query_connected(ca);
+	else
+		ca->ca_reply->fp_value[0] = fd_call_error(ca, ca->ca_req->fq_arg[0] != 0);
 	memcpy(ca->ca_out, &st, sizeof(st));
 	ca->ca_reply->fp_datalen = sizeof(st);
 	return 0;

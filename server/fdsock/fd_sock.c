@@ -58,12 +58,18 @@ fd_sock_schedule(struct fdsock *fs)
 	loop_defer(fd->fd_loop, &fd->fd_task);
 }
 
-/* From the stack: only notes that there is something to do. */
+/*
+ * From the stack: only notes that there is something to do; and that a connection was made, should
+ * it be reset before we get to look.
+ */
 static void
 fd_sock_upcall(struct socket *so, void *arg)
 {
-	(void)so;
-	fd_sock_schedule(arg);
+	struct fdsock *fs = arg;
+
+	if (fs->fs_gate && (so->so_state & SS_ISCONNECTED) != 0)
+		fs->fs_up = true;
+	fd_sock_schedule(fs);
 }
 
 static void
