@@ -15,6 +15,7 @@ help:
 	@echo 'make unit       the unit tests alone, with sanitizers; T=sys/kern/mbuf for some of them'
 	@echo 'make e2e        the end-to-end tests alone; T=name for some of them'
 	@echo 'make static     the static checks alone (layers, style, format, symbols)'
+	@echo 'make fuzz       fuzz each target for S=60 seconds; T=frames for one of them (clang)'
 	@echo 'make format     clang-format every .c and .h'
 	@echo 'make tidy       clang-tidy and cppcheck: advice, not a gate'
 	@echo 'make deps       see to the packages that are needed'
@@ -32,6 +33,11 @@ build-clang/build.ninja:
 build-asan/build.ninja:
 	@meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 \
 	    "-Dc_args=$(CFLAGS_SAN)" "-Dc_link_args=$(CFLAGS_SAN)"
+
+build-fuzz/build.ninja:
+	@CC=clang meson setup build-fuzz -Dfuzz=true -Dtests=disabled -Doptimization=1 \
+	    -Db_sanitize=address,undefined -Db_lundef=false \
+	    "-Dc_args=-fsanitize=fuzzer-no-link $(CFLAGS_SAN)" "-Dc_link_args=$(CFLAGS_SAN)"
 
 check: deps
 	@tests/run
@@ -51,6 +57,10 @@ demo: all
 bench: all
 	@bench/run
 
+fuzz: build-fuzz/build.ninja
+	@$(NINJA) -C build-fuzz --quiet fuzz-targets
+	@fuzz/run $(or $(S),60) $(T)
+
 format:
 	@git ls-files -z -co --exclude-standard '*.c' '*.h' | xargs -0r clang-format -i
 
@@ -61,6 +71,6 @@ tidy: build-clang/build.ninja
 	    --enable=warning,performance,portability --suppress=missingInclude
 
 clean:
-	@rm -rf build build-clang build-asan
+	@rm -rf build build-clang build-asan build-fuzz
 
-.PHONY: all help deps check unit e2e static demo bench format tidy clean
+.PHONY: all help deps check unit e2e static demo bench fuzz format tidy clean
