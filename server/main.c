@@ -91,6 +91,8 @@ server_stack(struct server *sv)
 		    "stack: no memory for its reserves; try: freeing some");
 		return false;
 	}
+	/* A segment is dear here: each is a call to the host that runs the peer's TCP, too. */
+	sv->sv_ns->ns_soreceive_batch = 1;
 	sv->sv_ns->ns_reboot = server_reboot;
 	sv->sv_ns->ns_rebootarg = sv;
 	if (loop_init(&sv->sv_loop, sv->sv_ns) != 0 || !server_signals_open(sv)) {

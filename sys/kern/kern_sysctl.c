@@ -47,6 +47,8 @@ static const struct sysctl_node kern_nodes[] = {
 	"clusters that a send fills with one copy-in"),
     NS_SETTING("kern.ipc.maxsockbuf", ns_sb_max, SB_MAX_MIN, SB_MAX_MAX, NULL,
 	"most bytes of a socket buffer"),
+    NS_SETTING("kern.soreceive.batch", ns_soreceive_batch, 0, 1, NULL,
+	"1: a peer hears of space once less than half a buffer is left to read"),
     NS_SETTING("kern.soreceive.mclnum", ns_soreceive_mclnum, 1, KVEC_MAX, NULL,
 	"mbufs that a receive gathers in one copy-out"),
     NS_POOL("kern.mbuf.mbufs", ns_mbpool, "mbufs"),

@@ -67,6 +67,7 @@ state_init(struct netstack *ns, const struct netstack_config *nc)
 	trace_init(&ns->ns_trace);
 	TAILQ_INIT(&ns->ns_sysctls);
 	TAILQ_INIT(&ns->ns_sockets);
+	TAILQ_INIT(&ns->ns_rcvdq);
 	TAILQ_INIT(&ns->ns_procs);
 	ns->ns_nextpid = 1;
 	ns->ns_mclnum = MCLNUM_DEFAULT;
@@ -176,6 +177,7 @@ netstack_run(struct netstack *ns)
 			lwp_run_all(ns);
 			more = true;
 		}
+		more |= sorcvd_run(ns);
 	}
 }
 
@@ -184,5 +186,7 @@ netstack_deadline(const struct netstack *ns)
 {
 	uint64_t next = callout_next(&ns->ns_callouts);
 
-	return TAILQ_EMPTY(&ns->ns_runq) && next > ns->ns_now ? next : ns->ns_now;
+	if (!TAILQ_EMPTY(&ns->ns_runq) || !TAILQ_EMPTY(&ns->ns_rcvdq))
+		return ns->ns_now;
+	return KERN_MAX(next, ns->ns_now);
 }

@@ -74,9 +74,11 @@ struct netstack {
 	struct pool ns_procpool;
 	struct pool ns_filepool;
 	struct socket_list ns_sockets;
+	struct socket_list ns_rcvdq; /* data was taken, their protocols are to be told */
 	TAILQ_HEAD(, proc) ns_procs;
 	int32_t ns_nextpid;
 	uint32_t ns_sb_max;           /* kern.ipc.maxsockbuf, bytes */
+	uint32_t ns_soreceive_batch;  /* kern.soreceive.batch */
 	uint32_t ns_soreceive_mclnum; /* kern.soreceive.mclnum: mbufs gathered in one copy-out */
 	struct copy_stat ns_copystat;
 	/* The reboot call: the owner is asked to end. NULL: refused with EPERM. */

@@ -71,6 +71,8 @@ struct socket {
 	bool so_upcallagain;
 	struct selinfo so_sel;       /* polls and selects waiting here */
 	TAILQ_ENTRY(socket) so_list; /* of ns_sockets */
+	bool so_rcvdlater;           /* on ns_rcvdq */
+	TAILQ_ENTRY(socket) so_rcvdqe;
 };
 
 struct sockopt {
@@ -181,6 +183,14 @@ void sorwakeup(struct socket *so);
 void sowwakeup(struct socket *so);
 /* Reserves both buffers. => ENOBUFS. */
 int soreserve(struct socket *so, uint32_t sndcc, uint32_t rcvcc);
+/*
+ * Data was taken: tells the protocol, which may announce a larger window. What an lwp took is told
+ * at the end of netstack_run, once, so that the answer to the reader leaves before the segment.
+ * With kern.soreceive.batch it is told only once less than half a buffer is left to read.
+ */
+void sorcvd(struct socket *so);
+/* Tells what sorcvd put off. => false: nothing was. */
+bool sorcvd_run(struct netstack *ns);
 /* Frees the socket if neither descriptor, pcb, queue nor reference holds it. */
 void sofree(struct socket *so);
 void sohold(struct socket *so);

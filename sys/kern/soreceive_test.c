@@ -85,6 +85,31 @@ one_copyout_gathers_mclnum_mbufs(void **state)
 	}
 }
 
+/* kern.soreceive.batch: told only when half a buffer or less is left, or what readers wait for. */
+static void
+batched_rcvd(void **state)
+{
+	struct socket *a, *b;
+	struct netstack *ns = start_pair(&a, &b);
+	const uint32_t half = 1000;
+
+	(void)state;
+	ns->ns_soreceive_batch = 1;
+	b->so_rcv.sb_hiwat = 2 * half;
+	feed(b, 2, half, 0);
+	assert_int_equal(io_do(b, false, in, 400, 0), 400);
+	assert_int_equal(fake.fk_nrcvds, 0);
+	b->so_rcv.sb_lowat = half + 600;
+	assert_int_equal(io_do(b, false, in, 10, 0), 10); /* a reader would wait for more now */
+	assert_int_equal(fake.fk_nrcvds, 1);
+	b->so_rcv.sb_lowat = 1;
+	assert_int_equal(io_do(b, false, in, 90, 0), 90);
+	assert_int_equal(fake.fk_nrcvds, 1);
+	assert_int_equal(io_do(b, false, in, 500, 0), 500);
+	assert_int_equal(fake.fk_nrcvds, 2);
+	end_pair(ns, a, b);
+}
+
 static void
 odd_sizes_keep_the_rest(void **state)
 {
@@ -580,6 +605,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(one_copyout_gathers_mclnum_mbufs),
+	    cmocka_unit_test(batched_rcvd),
 	    cmocka_unit_test(odd_sizes_keep_the_rest),
 	    cmocka_unit_test(data_then_error_once_then_end_for_ever),
 	    cmocka_unit_test(peek_takes_nothing),

@@ -29,7 +29,7 @@ testcall_start(struct proc *p, struct testcall *tc)
 	tc->tc_done = false;
 	tc->tc_lwp = lwp_start(p, testcall_main, tc);
 	assert_non_null(tc->tc_lwp);
-	lwp_run_all(p->p_ns);
+	netstack_run(p->p_ns);
 }
 
 int

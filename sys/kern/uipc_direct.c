@@ -134,8 +134,7 @@ sodirect_consume(struct socket *so, size_t len)
 		if (so->so_oobmark == 0)
 			so->so_state |= SS_RCVATMARK;
 	}
-	if ((so->so_proto->pr_flags & PR_WANTRCVD) != 0 && so->so_pcb != NULL)
-		so->so_proto->pr_usrreqs->pr_rcvd(so, 0);
+	sorcvd(so);
 	sorele(so);
 }
 

@@ -273,3 +273,52 @@ sopoll(struct socket *so, int events)
 		revents |= POLLHUP;
 	return revents;
 }
+
+static void
+sorcvd_tell(struct socket *so)
+{
+	if (so->so_pcb != NULL)
+		so->so_proto->pr_usrreqs->pr_rcvd(so, 0);
+}
+
+/* Is there so much left to read that the peer need not hear of the space yet? */
+static bool
+sorcvd_plenty(const struct socket *so)
+{
+	const struct sockbuf *sb = &so->so_rcv;
+
+	return so->so_ns->ns_soreceive_batch != 0 && sb->sb_cc > sb->sb_hiwat / 2 &&
+	    sb->sb_cc > sb->sb_lowat;
+}
+
+void
+sorcvd(struct socket *so)
+{
+	struct netstack *ns = so->so_ns;
+
+	if ((so->so_proto->pr_flags & PR_WANTRCVD) == 0 || so->so_rcvdlater || sorcvd_plenty(so))
+		return;
+	if (lwp_current(ns) == NULL) {
+		sorcvd_tell(so);
+		return;
+	}
+	so->so_rcvdlater = true;
+	sohold(so);
+	TAILQ_INSERT_TAIL(&ns->ns_rcvdq, so, so_rcvdqe);
+}
+
+bool
+sorcvd_run(struct netstack *ns)
+{
+	struct socket *so;
+	bool any = false;
+
+	while ((so = TAILQ_FIRST(&ns->ns_rcvdq)) != NULL) {
+		TAILQ_REMOVE(&ns->ns_rcvdq, so, so_rcvdqe);
+		so->so_rcvdlater = false;
+		sorcvd_tell(so);
+		sorele(so);
+		any = true;
+	}
+	return any;
+}

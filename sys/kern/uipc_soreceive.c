@@ -38,15 +38,6 @@ struct soreceive_call {
 	bool sr_received; /* something was delivered */
 };
 
-static void
-soreceive_rcvd(struct soreceive_call *sr)
-{
-	struct socket *so = sr->sr_so;
-
-	if ((so->so_proto->pr_flags & PR_WANTRCVD) != 0 && so->so_pcb != NULL)
-		so->so_proto->pr_usrreqs->pr_rcvd(so, sr->sr_flags);
-}
-
 /* Sleeps with the buffer unlocked, so that others get on. */
 static int
 soreceive_sleep(struct soreceive_call *sr)
@@ -197,7 +188,7 @@ soreceive_took(struct soreceive_call *sr, uint32_t len)
 		if (so->so_oobmark == 0)
 			so->so_state |= SS_RCVATMARK;
 	}
-	soreceive_rcvd(sr);
+	sorcvd(sr->sr_so);
 }
 
 static int
@@ -421,7 +412,7 @@ soreceive_deliver(struct soreceive_call *sr)
 		soreceive_recordtake(sr, room);
 	sbcopy_end(sb);
 	if (!sr->sr_peek)
-		soreceive_rcvd(sr);
+		sorcvd(sr->sr_so);
 	return 0;
 }
 
