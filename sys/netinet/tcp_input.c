@@ -406,8 +406,10 @@ tcp_finish(struct tcpcb *tp, const struct tcp_segment *seg, uint8_t tv_flags)
 		return;
 	tp->t_flags &= ~(uint32_t)TF_NEEDOUTPUT;
 	if (tp->t_state == TCPS_TIME_WAIT) {
+		/* Nothing is left to send; the FIN is answered, the ACK of ours is not. */
+		if ((tp->t_flags & TF_ACKNOW) != 0)
+			tcp_answer_ack(tp, seg);
 		tp->t_flags &= ~(uint32_t)(TF_ACKNOW | TF_DELACK);
-		tcp_answer_ack(tp, seg);
 	} else {
 		(void)tcp_output(tp);
 	}
