@@ -125,6 +125,13 @@ ip_put(uint8_t *p, const struct packet *pk, uint8_t proto, size_t payload, const
 	return ip.ip_len;
 }
 
+/* The number of the first byte of data: a SYN has one of its own. */
+static uint32_t
+first_byte(const struct packet *pk)
+{
+	return pk->pk_seq + ((pk->pk_flags & TH_SYN) != 0 ? 1 : 0);
+}
+
 /* Header, options and payload in the script's numbers, without checksum. => length */
 static size_t
 tcp_put(uint8_t *p, const struct packet *pk, uint16_t sport, uint16_t dport, uint32_t datastart)
@@ -142,7 +149,7 @@ tcp_put(uint8_t *p, const struct packet *pk, uint16_t sport, uint16_t dport, uin
 	tcp_emit(p, &th);
 	memcpy(p + TCP_HDR_LEN, pk->pk_opts, optlen);
 	for (uint32_t i = 0; i < pk->pk_len; i++)
-		p[th.th_off + i] = pattern_byte(pk->pk_seq + i - datastart + 1);
+		p[th.th_off + i] = pattern_byte(first_byte(pk) + i - datastart + 1);
 	return th.th_off + pk->pk_len;
 }
 
@@ -434,7 +441,7 @@ tcp_wrong(const struct run *r, const struct packet *pk, uint8_t *p, size_t len)
 	if (!opts_match(r, pk, p + TCP_HDR_LEN, th.th_off - TCP_HDR_LEN))
 		return "other options";
 	for (size_t i = 0; i < pk->pk_len && !r->r_nopattern; i++)
-		if (p[th.th_off + i] != pattern_byte((uint64_t)pk->pk_seq + i))
+		if (p[th.th_off + i] != pattern_byte((uint64_t)first_byte(pk) + i))
 			return "other bytes of data";
 	return NULL;
 }

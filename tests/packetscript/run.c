@@ -17,6 +17,10 @@
 #define ZERO_NS 1000000000ull         /* the stack's clock when a script begins */
 #define LONGEST_NS 100000000000000ull /* `*` waits no longer than a day */
 #define RPORT_FIRST 40000
+/* Small pools are quickly made: scripts move little. */
+#define NMBUFS 1024
+#define NCLUSTERS 128
+#define NSOCKETS 64
 
 bool
 run_fail(struct run *r, const char *fmt, ...)
@@ -292,7 +296,10 @@ static bool
 setup(struct run *r, uint8_t seed)
 {
 	const struct script *sc = r->r_script;
-	struct rumpus_config rc = {.rc_now_ns = ZERO_NS};
+	struct rumpus_config rc = {.rc_now_ns = ZERO_NS,
+	    .rc_nmbufs = NMBUFS,
+	    .rc_nclusters = NCLUSTERS,
+	    .rc_maxsockets = NSOCKETS};
 	char cidr[32];
 
 	memset(rc.rc_seed, seed, sizeof(rc.rc_seed));
