@@ -299,8 +299,10 @@ tcp_reass(struct tcpcb *tp, struct tcp_segment *seg)
 	}
 	if (!TCPS_HAVEESTABLISHED(tp->t_state))
 		return false;
-	if ((seg->ts_flags & TH_FIN) != 0 && end == tp->rcv_nxt)
+	if ((seg->ts_flags & TH_FIN) != 0 && end == tp->rcv_nxt) {
+		tcp_reass_flush(tp); /* the FIN may be held already, by itself */
 		return true;
+	}
 	if ((seg->ts_flags & TH_FIN) != 0)
 		tcp_reass_fin(tp, end);
 	return tcp_reass_present(tp);

@@ -9,6 +9,7 @@
 
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
+#include "netinet/tcp_inspect.h"
 #include "netinet/tcp_testutil.h"
 
 #define STREAM 40000u
@@ -284,6 +285,24 @@ test_no_memory(void **state)
 	}
 }
 
+/* A FIN by itself is held; the data before it come again with the FIN: nothing stays held. */
+static void
+test_fin_twice(void **state)
+{
+	struct tcp_test tt;
+
+	(void)state;
+	tcp_test_start(&tt);
+	(void)tcp_test_in_state(&tt, TCPS_ESTABLISHED);
+	text_at(&tt, 4, "", true);
+	assert_int_equal(tt.tt_tp->t_reass_segs, 1);
+	text_at(&tt, 0, "data", true);
+	assert_int_equal(tt.tt_tp->t_state, TCPS_CLOSE_WAIT);
+	assert_int_equal(tt.tt_tp->t_reass_segs, 0);
+	assert_null(tcp_inspect_check(tt.tt_tp));
+	tcp_test_end(&tt);
+}
+
 int
 main(void)
 {
@@ -291,6 +310,7 @@ main(void)
 	    cmocka_unit_test(test_random),
 	    cmocka_unit_test(test_first_bytes_win),
 	    cmocka_unit_test(test_fin_waits),
+	    cmocka_unit_test(test_fin_twice),
 	    cmocka_unit_test(test_segment_limit),
 	    cmocka_unit_test(test_storage_limit),
 	    cmocka_unit_test(test_join),
