@@ -121,17 +121,49 @@ sp_socket_copyin(struct vmspace *vm, uint64_t uaddr, const struct kvec *kv, unsi
 	return sp_pull(vm->vm_ctx, &pu, RUMPSP_COPYIN, uaddr);
 }
 
+/* The next bytes of the pieces, as many as one frame takes. => their number; *kvp, *offp move on. */
+static size_t
+sp_copyout_pieces(const struct kvec **kvp, unsigned *nkvp, size_t *offp, struct kvec *out,
+    unsigned *np)
+{
+	size_t len = 0;
+
+	for (*np = 0; *nkvp > 0 && len < SP_COPYOUT_MAX; (*np)++) {
+		size_t n = KERN_MIN((*kvp)->kv_len - *offp, SP_COPYOUT_MAX - len);
+
+		out[*np] =
+		    (struct kvec){.kv_base = (uint8_t *)(*kvp)->kv_base + *offp, .kv_len = n};
+		len += n;
+		*offp += n;
+		if (*offp == (*kvp)->kv_len) {
+			(*kvp)++;
+			(*nkvp)--;
+			*offp = 0;
+		}
+	}
+	return len;
+}
+
+/* In frames of a bounded size: a client that does not read holds no more of our memory than that. */
 static int
 sp_socket_copyout(struct vmspace *vm, const struct kvec *kv, unsigned nkv, uint64_t uaddr)
 {
-	struct rumpsp_copydata cp = {.rcp_len = kvec_total(kv, nkv), .rcp_addr = uaddr};
+	struct rumpsp_copydata cp = {.rcp_addr = uaddr};
 	struct sp_session *ss = vm->vm_ctx;
-	struct rumpsp_hdr hdr = {.rsp_class = RUMPSP_REQUEST, .rsp_type = RUMPSP_COPYOUT};
 	struct kvec frame[KVEC_MAX + 1] = {{.kv_base = &cp, .kv_len = sizeof(cp)}};
+	size_t off = 0;
+	unsigned n;
+	int error = 0;
 
-	hdr.rsp_reqno = ss->ss_reqno++;
-	memcpy(frame + 1, kv, nkv * sizeof(*kv));
-	return sp_tx_frame_held(ss, &hdr, frame, nkv + 1);
+	while (nkv > 0 && error == 0) {
+		struct rumpsp_hdr hdr = {.rsp_class = RUMPSP_REQUEST, .rsp_type = RUMPSP_COPYOUT};
+
+		hdr.rsp_reqno = ss->ss_reqno++;
+		cp.rcp_addr += cp.rcp_len;
+		cp.rcp_len = sp_copyout_pieces(&kv, &nkv, &off, frame + 1, &n);
+		error = sp_tx_frame_held(ss, &hdr, frame, n + 1);
+	}
+	return error;
 }
 
 static int

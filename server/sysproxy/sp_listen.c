@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +19,48 @@
 #define SP_BACKLOG 64
 #define SP_ACCEPTS_A_TURN 16
 
+/*
+ * No descriptor is left for a connection that waits: it is taken by the spare one and closed, else
+ * the listener would be ready for ever and the loop never sleep.
+ */
+static void
+sp_accept_refuse(struct sp_listener *sl)
+{
+	int fd;
+
+	if (sl->sl_spare < 0)
+		return;
+	(void)close(sl->sl_spare);
+	fd = accept4(sl->sl_src.ls_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0) {
+		sl->sl_server->sp_stat.sps_refused++;
+		(void)close(fd);
+	}
+	sl->sl_spare = fcntl(sl->sl_src.ls_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* At the limit, who has connected and not said who it is for the longest makes room. */
+static bool
+sp_accept_room(struct sp_server *sp)
+{
+	struct sp_session *ss;
+
+	if (sp->sp_nalive < sp->sp_maxclients)
+		return true;
+	sp->sp_stat.sps_refused++;
+	TAILQ_FOREACH(ss, &sp->sp_sessions, ss_list) {
+		if (ss->ss_phase == SP_OPENING) {
+			sp_session_close(ss);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
 sp_listener_ready(struct loop_source *ls, uint32_t events)
 {
-	const struct sp_listener *sl = ls->ls_arg;
+	struct sp_listener *sl = ls->ls_arg;
 	struct sp_server *sp = sl->sl_server;
 	const int one = 1;
 
@@ -29,10 +68,12 @@ sp_listener_ready(struct loop_source *ls, uint32_t events)
 	for (int i = 0; i < SP_ACCEPTS_A_TURN; i++) {
 		int fd = accept4(ls->ls_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0)
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE)
+				sp_accept_refuse(sl);
 			return;
-		if (sp->sp_nalive >= sp->sp_maxclients) {
-			sp->sp_stat.sps_refused++;
+		}
+		if (!sp_accept_room(sp)) {
 			(void)close(fd);
 			continue;
 		}
@@ -177,10 +218,13 @@ sp_server_listen(struct sp_server *sp, const char *url, char *why, size_t whylen
 		return false;
 	}
 	sl->sl_server = sp;
+	sl->sl_spare = -1;
 	sl->sl_src = (struct loop_source){.ls_fd = -1, .ls_ready = sp_listener_ready, .ls_arg = sl};
 	LIST_INSERT_HEAD(&sp->sp_listeners, sl, sl_list);
-	if (sp_listener_open(sl, url, why, whylen) == 0)
+	if (sp_listener_open(sl, url, why, whylen) == 0) {
+		sl->sl_spare = fcntl(sl->sl_src.ls_fd, F_DUPFD_CLOEXEC, 0);
 		return true;
+	}
 	sp_listener_close(sl);
 	return false;
 }
@@ -193,6 +237,8 @@ sp_listener_close(struct sp_listener *sl)
 		loop_del(sl->sl_server->sp_loop, &sl->sl_src);
 		(void)close(sl->sl_src.ls_fd);
 	}
+	if (sl->sl_spare >= 0)
+		(void)close(sl->sl_spare);
 	if (sl->sl_path != NULL)
 		(void)unlink(sl->sl_path);
 	free(sl->sl_path);

@@ -64,12 +64,12 @@ sp_rx_response(struct sp_session *ss, const struct rumpsp_hdr *hdr)
 	ss->ss_sink = NULL;
 	ss->ss_sinkleft = len;
 	if (pu == NULL || hdr->rsp_class == RUMPSP_ERROR || hdr->rsp_type != RUMPSP_COPYIN) {
-		/* Nobody asked, or the client cannot read the address: skip it. */
-		if (len > SP_RXBUF)
+		/* Nobody waits any more, nobody asked, or the address cannot be read: skip it. */
+		if (len > SP_SKIP_MAX)
 			return false;
 		if (pu != NULL)
 			sp_pull_finish(pu, BSD_EFAULT);
-		else
+		else if (hdr->rsp_reqno >= ss->ss_reqno)
 			(void)sp_tx_error(ss, hdr->rsp_reqno, RUMPSP_E_MALFORMED);
 		return true;
 	}
@@ -207,8 +207,8 @@ sp_rx_turn(struct sp_session *ss)
 			;
 		if (close)
 			return false;
-		if ((size_t)got < SP_RXBUF / 2)
-			return true; /* most likely all there was */
+		if ((size_t)got < SP_RXBUF / 2 || ss->ss_sink == NULL)
+			return true; /* all there was; or as many calls as one may make in a turn */
 	}
 	return true;
 }

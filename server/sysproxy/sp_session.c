@@ -81,7 +81,11 @@ sp_session_ready(struct loop_source *ls, uint32_t events)
 		sp_rx_ready(ss);
 }
 
-/* The process at the other end of a unix socket; 0: not known. */
+/*
+ * The process at the other end of a unix socket; 0: not known, or another user's. The connection
+ * may outlive that process and the number name another one then, so memory is reached only where
+ * that gives a client nothing it could not do itself.
+ */
 static pid_t
 sp_peer_pid(int fd)
 {
@@ -90,7 +94,7 @@ sp_peer_pid(int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || cred.pid <= 0)
 		return 0;
-	return cred.pid;
+	return cred.uid == geteuid() ? cred.pid : 0;
 }
 
 static struct sp_session *

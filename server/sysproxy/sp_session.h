@@ -20,14 +20,16 @@ struct proc;
 struct sp_server;
 struct sp_session;
 
-#define SP_RXBUF (64u * 1024)       /* receive buffer of a session */
-#define SP_TXBUF (64u * 1024)       /* queued output beyond which calls wait */
-#define SP_TXBUF_HARD (256u * 1024) /* and beyond which the connection is closed */
-#define SP_TXHOLD (8u * 1024)       /* longest frame that is held back for the next */
+#define SP_RXBUF (64u * 1024)        /* receive buffer of a session */
+#define SP_TXBUF (64u * 1024)        /* queued output beyond which calls wait */
+#define SP_TXBUF_HARD (256u * 1024)  /* and beyond which the connection is closed */
+#define SP_COPYOUT_MAX (128u * 1024) /* bytes of one COPYOUT: SP_TXBUF and one stay below HARD */
+#define SP_TXHOLD (8u * 1024)        /* longest frame that is held back for the next */
 #define SP_EVENTS (EPOLLIN | EPOLLRDHUP)
-#define SP_COMM_MAX 4096u   /* longest program name taken in a handshake */
-#define SP_PREFORKS_MAX 16u /* preforks of a client not yet claimed */
-#define SP_READS_A_TURN 8   /* reads of one session before others get their turn */
+#define SP_COMM_MAX 4096u              /* longest program name taken in a handshake */
+#define SP_PREFORKS_MAX 16u            /* preforks of a client not yet claimed */
+#define SP_READS_A_TURN 8              /* reads of one answer before others get their turn */
+#define SP_SKIP_MAX (KVEC_MAX * 4096u) /* longest answer that is passed over */
 
 struct sp_stat {
 	uint64_t sps_clients; /* connections accepted */
@@ -58,6 +60,7 @@ struct sp_listener {
 	LIST_ENTRY(sp_listener) sl_list;
 	struct sp_server *sl_server;
 	struct loop_source sl_src;
+	int sl_spare;  /* a descriptor to refuse with when none is left; -1: none */
 	bool sl_local; /* unix://: peers have a pid that means something */
 	char *sl_path; /* of the socket file, to take away; NULL: none */
 };

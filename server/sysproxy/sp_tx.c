@@ -161,8 +161,9 @@ sp_tx_send(struct sp_session *ss, struct iovec *iov, unsigned niov, size_t frame
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = niov};
 	ssize_t n;
 
-	iov[0] = (struct iovec){.iov_base = ss->ss_txbuf + ss->ss_txhead, .iov_len = held};
-	if (held == 0) {
+	if (held > 0) {
+		iov[0] = (struct iovec){.iov_base = ss->ss_txbuf + ss->ss_txhead, .iov_len = held};
+	} else {
 		msg.msg_iov++;
 		msg.msg_iovlen--;
 	}
