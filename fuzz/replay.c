@@ -79,7 +79,7 @@ static void
 seeds_load(const char *folder)
 {
 	struct dirent **list;
-	char path[256];
+	char path[4096];
 	int n = scandir(folder, &list, visible, alphasort);
 
 	for (int i = 0; i < n; i++) {
