@@ -108,6 +108,20 @@ tcp_ack_recovered(struct tcpcb *tp)
 	tcp_rack_recovered(tp);
 }
 
+/*
+ * RFC 9438 §5.8, RFC 7661 §1: a window that the program did not fill has not been tested. In slow
+ * start half of it is enough.
+ */
+static bool
+tcp_cwnd_was_used(const struct tcpcb *tp, uint32_t acked)
+{
+	const uint64_t flight = (uint64_t)(tp->snd_max - tp->snd_una) + acked;
+
+	if (tp->snd_cwnd < tp->snd_ssthresh)
+		return 2 * flight >= tp->snd_cwnd;
+	return flight + 2 * tp->t_maxseg >= tp->snd_cwnd;
+}
+
 static void
 tcp_ack_congestion(struct tcpcb *tp, uint32_t acked)
 {
@@ -116,7 +130,7 @@ tcp_ack_congestion(struct tcpcb *tp, uint32_t acked)
 		/* Once behind us it follows, lest the numbers come round to it. */
 		if (SEQ_GT(tp->snd_una - acked, tp->snd_recover))
 			tp->snd_recover = tp->snd_una - acked - 1;
-		if (acked > 0)
+		if (acked > 0 && tcp_cwnd_was_used(tp, acked))
 			tp->t_congctl->cc_newack(tp, acked);
 	} else if (SEQ_GEQ(tp->snd_una, tp->snd_recover)) {
 		tcp_ack_recovered(tp);

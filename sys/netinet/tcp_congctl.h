@@ -10,7 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct netstack;
 struct tcpcb;
+
+#define TCP_CC_CWND_MAX (65535u << 14) /* as the largest window that can be offered */
+#define TCP_CC_AFTER_RTO 0             /* t_cc[]: in the slow start that follows a time-out */
+#define TCP_CC_OWN 1                   /* what follows is the algorithm's */
 
 #define TCP_CC_NAMELEN 16
 
@@ -36,11 +41,29 @@ struct tcp_congctl {
 	void (*cc_undo)(struct tcpcb *tp);
 };
 
+extern const struct tcp_congctl tcp_cc_cubic;
 extern const struct tcp_congctl tcp_cc_newreno;
 
 /* => NULL: no such algorithm. */
 const struct tcp_congctl *tcp_congctl_find(const char *name);
+/* net.inet.tcp.cc.algorithm: what new sockets begin with. */
+const struct tcp_congctl *tcp_congctl_default(const struct netstack *ns);
 /* RFC 6928 initial window in bytes for the present t_maxseg. */
 uint32_t tcp_initial_window(const struct tcpcb *tp);
+
+/* What the algorithms share (tcp_congctl.c). */
+void tcp_cc_grow(struct tcpcb *tp, uint32_t by); /* up to TCP_CC_CWND_MAX */
+void tcp_cc_init(struct tcpcb *tp);
+void tcp_cc_slowstart(struct tcpcb *tp, uint32_t acked);
+void tcp_cc_enter_recovery(struct tcpcb *tp); /* snd_ssthresh is set */
+void tcp_cc_dupack(struct tcpcb *tp);
+void tcp_cc_partialack(struct tcpcb *tp, uint32_t acked);
+void tcp_cc_recovered(struct tcpcb *tp);
+void tcp_cc_restart(struct tcpcb *tp); /* after a time-out; snd_ssthresh is set */
+void tcp_cc_idle(struct tcpcb *tp);
+
+/* CUBIC's arithmetic, for its test. */
+uint32_t tcp_cubic_root(uint64_t x);
+uint64_t tcp_cubic_window(const struct tcpcb *tp, uint32_t t_ms);
 
 #endif /* NETINET_TCP_CONGCTL_H */

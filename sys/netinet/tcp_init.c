@@ -5,7 +5,10 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "kern/stat.h"
+#include "netinet/tcp_congctl.h"
 #include "netinet/tcp_var.h"
+
+#include <string.h>
 
 #define TCP_REASS_MAX 65536u /* out-of-order segments of all connections */
 #define TCP_HOLES_MAX 65536u /* of the scoreboards of all connections */
@@ -19,7 +22,22 @@
 		.sn_size = sizeof(uint32_t), .sn_min = (min), .sn_max = (max)                     \
 	}
 
+static int
+tcp_check_congctl(struct netstack *ns, const struct sysctl_node *sn, uint64_t value)
+{
+	(void)ns;
+	(void)sn;
+	return tcp_congctl_find((const char *)(uintptr_t)value) != NULL ? 0 : ENOENT;
+}
+
 static const struct sysctl_node tcp_nodes[] = {
+    {.sn_name = "net.inet.tcp.cc.algorithm",
+	.sn_text = "congestion control of new sockets: cubic or newreno",
+	.sn_type = SYSCTL_STRING,
+	.sn_writable = true,
+	.sn_offset = offsetof(struct tcp_state, tcps_sysctl.cc_algorithm),
+	.sn_size = TCP_CC_NAMELEN,
+	.sn_check = tcp_check_congctl},
     TCP_NODE("sendspace", sendspace, 2 * KIB, 256 * MIB, "send buffer at the start, bytes"),
     TCP_NODE("recvspace", recvspace, 2 * KIB, 256 * MIB, "receive buffer at the start, bytes"),
     TCP_NODE("sendbuf_auto", sendbuf_auto, 0, 1, "send buffers grow by themselves"),
@@ -103,6 +121,7 @@ tcp_defaults(struct tcp_state *ts)
 	ts->tcps_sysctl.sack_maxholes = 128;
 	ts->tcps_sysctl.sack_globalmaxholes = TCP_HOLES_MAX;
 	ts->tcps_sysctl.tlp = 1;
+	memcpy(ts->tcps_sysctl.cc_algorithm, "cubic", sizeof("cubic"));
 }
 
 /* A connection a socket, and as many again whose sockets are gone (TIME-WAIT). */

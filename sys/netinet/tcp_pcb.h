@@ -62,6 +62,7 @@ struct tcp_sendlog {
 };
 
 #define TCP_RCVSACKS 4u
+#define TCP_CC_WORDS 10
 
 enum tcp_timer {
 	TCPT_REXMT,   /* RFC 6298 */
@@ -134,7 +135,7 @@ struct tcpcb {
 	tcp_seq snd_recover;
 	uint32_t t_dupacks;
 	uint32_t t_partialacks;
-	uint32_t t_cc[8]; /* the algorithm's own */
+	uint32_t t_cc[TCP_CC_WORDS]; /* see tcp_congctl.h */
 	uint64_t t_lastsend_ns;
 
 	/* SACK, as sender (RFC 6675): of [snd_una, t_sack_end) what lies in no hole is SACKed */

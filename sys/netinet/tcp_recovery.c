@@ -121,11 +121,15 @@ recovery_resend(struct tcpcb *tp, struct tcp_sackhole *sh, uint32_t len)
 static void
 recovery_enter(struct tcpcb *tp)
 {
+	const struct tcp_sackhole *first = TAILQ_FIRST(&tp->t_holes);
 	struct tcp_sackhole *sh = tcp_sack_next_lost(tp);
 
 	TCPSTAT_INC(tp->t_ns, sack_recovery_episode);
 	TCPSTAT_INC(tp->t_ns, fastrexmit);
 	tcp_undo_save(tp);
+	/* Sent again in the last recovery already: its echo would look like the original's. */
+	if (first != NULL && first->sh_rxmit != first->sh_start)
+		tp->t_flags &= ~TF_UNDOALL;
 	tp->t_flags |= TF_FASTRECOVERY;
 	tp->t_flags &= ~(uint32_t)TF_RESCUED;
 	tp->snd_recover = tp->snd_max;
@@ -230,6 +234,7 @@ recovery_rescue(struct tcpcb *tp)
 	len = KERN_MIN(end - tp->t_sack_end, tp->t_maxseg);
 	if (tcp_output_again(tp, end - len, len) > 0) {
 		tp->t_flags |= TF_RESCUED;
+		tp->t_undo_rexmt += len;
 		TCPSTAT_INC(tp->t_ns, sack_rescue_rexmit);
 	}
 }

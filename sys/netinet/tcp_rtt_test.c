@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include "kern/cdefs.h"
 #include "kern/socketvar.h"
+#include "kern/sysctl.h"
 #include "netinet/tcp_congctl.h"
 #include "netinet/tcp_wire_testutil.h"
 
@@ -116,7 +118,14 @@ test_slow_start_and_avoidance(void **state)
 	assert_int_equal(tp->snd_cwnd, 11000);
 	cc->cc_newack(tp, 500); /* ACK division gains nothing */
 	assert_int_equal(tp->snd_cwnd, 11500);
-	cc->cc_newack(tp, 60000); /* L = 2 */
+	cc->cc_newack(tp, 60000); /* a burst that was acknowledged at once */
+	assert_int_equal(tp->snd_cwnd, 71500);
+	tp->snd_wnd = 1000000;
+	cc->cc_newack(tp, 70000); /* L: no more than one */
+	assert_int_equal(tp->snd_cwnd, 71500 + tp->t_tsomax);
+	bench.w.w_ns[0]->ns_tcp->tcps_sysctl.tso = 0;
+	tp->snd_cwnd = 5500;
+	cc->cc_newack(tp, 60000); /* else eight segments */
 	assert_int_equal(tp->snd_cwnd, 13500);
 	tp->snd_ssthresh = 13500;
 	cc->cc_newack(tp, 13499);
@@ -188,7 +197,7 @@ test_timeout_and_idle(void **state)
 	assert_int_equal(tp->snd_cwnd, 2000);
 	tp->snd_recover = tp->snd_una;
 	cc->cc_newack(tp, 5000);
-	assert_int_equal(tp->snd_cwnd, 4000);
+	assert_int_equal(tp->snd_cwnd, 7000);
 	tp->snd_cwnd = 500000;
 	cc->cc_idle(tp);
 	assert_int_equal(tp->snd_cwnd, 10000);
@@ -217,6 +226,119 @@ test_idle_restart(void **state)
 	assert_int_equal(tp->snd_cwnd, 10 * tp->t_maxseg);
 }
 
+static void
+test_cube_root(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 2000; i++) {
+		assert_int_equal(tcp_cubic_root(i * i * i), i);
+		assert_int_equal(tcp_cubic_root(i * i * i + 3 * i), i);
+		if (i > 0)
+			assert_int_equal(tcp_cubic_root(i * i * i - 1), i - 1);
+	}
+	assert_int_equal(tcp_cubic_root(UINT64_MAX >> 1), (1u << 21) - 1);
+}
+
+/* RFC 9438 §4.1, §4.2, §4.6, §4.7 by numbers. */
+static void
+test_cubic_curve(void **state)
+{
+	struct tcpcb *tp = bench.tp;
+	const struct tcp_congctl *cc = &tcp_cc_cubic;
+	tcp_seq max = tp->snd_max;
+
+	(void)state;
+	tp->t_maxseg = 1000;
+	tp->snd_wnd = 10000000;
+	cc->cc_init(tp);
+	tp->snd_cwnd = 100000;
+	tp->snd_max = tp->snd_una + 100000;
+	cc->cc_loss(tp);
+	assert_int_equal(tp->snd_ssthresh, 70000);
+	assert_true((tp->t_flags & TF_FASTRECOVERY) != 0);
+	tp->t_flags &= ~(uint32_t)TF_FASTRECOVERY;
+	tp->snd_cwnd = tp->snd_ssthresh;
+	tp->t_srtt_us = 0;
+	cc->cc_newack(tp, 1000); /* the epoch begins */
+	/* K = cbrt(30 / 0.4) = 4.217 s; at t = 0 the window, at K W_max, at 2 K as far beyond. */
+	assert_in_range(tcp_cubic_window(tp, 0), 69900, 70100);
+	assert_int_equal(tcp_cubic_window(tp, 4217), 100000);
+	assert_in_range(tcp_cubic_window(tp, 8434), 129900, 130100);
+	assert_true(tcp_cubic_window(tp, UINT32_MAX) > 1000000);
+	/* Lower than the last time: room for others, W_max is less than what was reached. */
+	tp->snd_cwnd = 80000;
+	tp->snd_max = tp->snd_una + 80000;
+	cc->cc_loss(tp);
+	assert_int_equal(tp->snd_ssthresh, 56000);
+	tp->snd_cwnd = tp->snd_ssthresh;
+	cc->cc_newack(tp, 1000);
+	assert_in_range(tcp_cubic_window(tp, 2714), 67900, 68000); /* cbrt(12 / 0.4) = 3.107 s */
+	assert_int_equal(tcp_cubic_window(tp, 3107), 68000);
+	tp->t_flags &= ~(uint32_t)TF_FASTRECOVERY;
+	tp->snd_max = max;
+}
+
+/* The window along the curve: concave up to W_max, convex beyond; and RFC 9438 §4.3. */
+static void
+test_cubic_growth(void **state)
+{
+	struct tcpcb *tp = bench.tp;
+	const struct tcp_congctl *cc = &tcp_cc_cubic;
+	uint32_t at[10];
+
+	(void)state;
+	for (unsigned rtt_ms = 10; rtt_ms <= 100; rtt_ms += 90) {
+		tp->t_maxseg = 1000;
+		tp->snd_wnd = 100000000;
+		cc->cc_init(tp);
+		tp->snd_cwnd = 1000000;
+		tp->snd_max = tp->snd_una + 1000000;
+		cc->cc_loss(tp);
+		tp->t_flags &= ~(uint32_t)TF_FASTRECOVERY;
+		tp->snd_max = tp->snd_una;
+		tp->snd_cwnd = tp->snd_ssthresh;
+		tp->t_srtt_us = rtt_ms * 1000;
+		for (unsigned s = 0; s < nitems(at); s++) {
+			for (unsigned i = 0; i < 2000 / rtt_ms; i++) {
+				wire_run(&bench.w, rtt_ms * MS_NS);
+				for (uint32_t w = tp->snd_cwnd; w >= 2000; w -= 2000)
+					cc->cc_newack(tp, 2000);
+			}
+			at[s] = tp->snd_cwnd;
+		}
+		if (rtt_ms == 10) {
+			/* Reno would be faster: a third of a segment a round trip at least. */
+			assert_true(at[9] > 1000000);
+			assert_true(at[0] >= 700000 + 200 * 500);
+			continue;
+		}
+		/* K = cbrt(300 / 0.4) = 9.086 s */
+		assert_in_range(at[3], 990000, 1005000);
+		assert_in_range(at[4], 995000, 1010000);
+		assert_true(at[1] - at[0] > at[3] - at[2]);
+		assert_true(at[9] - at[8] > at[6] - at[5]);
+		assert_in_range(at[9], 1450000, 1700000);
+	}
+}
+
+static void
+test_congctl_names(void **state)
+{
+	struct netstack *ns = bench.w.w_ns[0];
+	struct socket *so;
+
+	(void)state;
+	assert_ptr_equal(bench.tp->t_congctl, &tcp_cc_cubic);
+	assert_null(tcp_congctl_find("vegas"));
+	assert_null(tcp_congctl_find("cubi"));
+	assert_null(tcp_congctl_find("cubicc"));
+	assert_int_equal(sysctl_set_text(ns, "net.inet.tcp.cc.algorithm", "vegas"), BSD_ENOENT);
+	assert_int_equal(sysctl_set_text(ns, "net.inet.tcp.cc.algorithm", "newreno"), 0);
+	so = wire_socket(&bench.w, 0);
+	assert_ptr_equal(wire_tcpcb(so)->t_congctl, &tcp_cc_newreno);
+	(void)soclose(so);
+}
+
 int
 main(void)
 {
@@ -228,6 +350,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_recovery, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_timeout_and_idle, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_idle_restart, setup, teardown),
+	    cmocka_unit_test(test_cube_root),
+	    cmocka_unit_test_setup_teardown(test_cubic_curve, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_cubic_growth, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_congctl_names, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

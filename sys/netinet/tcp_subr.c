@@ -44,7 +44,7 @@ tcp_newtcpcb(struct inpcb *inp)
 		tp->t_flags |= TF_REQ_SACK;
 	tp->t_peermss = ts->tcps_sysctl.mssdflt;
 	tp->t_maxseg = ts->tcps_sysctl.mssdflt;
-	tp->t_congctl = &tcp_cc_newreno;
+	tp->t_congctl = tcp_congctl_default(ns);
 	tp->t_congctl->cc_init(tp);
 	tp->t_keepinit_s = ts->tcps_sysctl.keepinit_ms / 1000;
 	tp->t_keepidle_s = ts->tcps_sysctl.keepidle_ms / 1000;

@@ -123,6 +123,7 @@ struct tcp_state {
 		uint32_t sack_maxholes;       /* of a connection's scoreboard */
 		uint32_t sack_globalmaxholes; /* of all */
 		uint32_t tlp;
+		char cc_algorithm[16]; /* of new sockets; TCP_CC_NAMELEN */
 	} tcps_sysctl;
 };
 

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * CUBIC (RFC 9438), in integers: windows in bytes, time in milliseconds. Slow start and the window
+ * during recovery without SACK are those of all algorithms (tcp_congctl.c).
+ */
+#include "kern/cdefs.h"
+#include "kern/netstack.h"
+#include "netinet/tcp_congctl.h"
+#include "netinet/tcp_var.h"
+#include "wire/tcp_seq.h"
+
+/* t_cc[], from TCP_CC_OWN on */
+enum {
+	CUBIC_WMAX = TCP_CC_OWN, /* window at the last reduction */
+	CUBIC_EPOCH,             /* when this epoch of congestion avoidance began, ms; with _ON */
+	CUBIC_ON,
+	CUBIC_K,          /* until the curve is back at the origin, ms */
+	CUBIC_ORIGIN,     /* its height there */
+	CUBIC_WEST,       /* what Reno's window would be */
+	CUBIC_WEST_ACKED, /* bytes that it has not grown for yet */
+	CUBIC_PRIOR,      /* cwnd_prior */
+	CUBIC_UNDO_WMAX,
+	CUBIC_END
+};
+_Static_assert(CUBIC_END <= TCP_CC_WORDS, "the state fits");
+
+/* RFC 9438 §4.1: C = 0.4, beta = 0.7, and alpha as Reno-friendliness wants it (§4.3). */
+#define CUBIC_BETA_PERMILLE 700u
+#define CUBIC_ALPHA_PERMILLE 529u
+#define CUBIC_TIME_MAX_MS 300000u /* beyond, the curve is out of all bounds */
+
+/* The cube root, rounded down: one bit of it after the other. */
+uint32_t
+tcp_cubic_root(uint64_t x)
+{
+	uint32_t root = 0;
+
+	for (uint32_t bit = 1u << 20; bit != 0; bit >>= 1) {
+		const uint64_t r = root | bit;
+
+		if (r * r * r <= x)
+			root |= bit;
+	}
+	return root;
+}
+
+static uint32_t
+cubic_now_ms(const struct tcpcb *tp)
+{
+	return (uint32_t)(tp->t_ns->ns_now / NSEC_PER_MSEC);
+}
+
+/* §4.2: K = cbrt((W_max - cwnd_epoch) / C). */
+static void
+cubic_epoch(struct tcpcb *tp)
+{
+	const uint32_t wmax = tp->t_cc[CUBIC_WMAX], cwnd = tp->snd_cwnd;
+
+	tp->t_cc[CUBIC_ON] = 1;
+	tp->t_cc[CUBIC_EPOCH] = cubic_now_ms(tp);
+	tp->t_cc[CUBIC_WEST] = cwnd;
+	tp->t_cc[CUBIC_WEST_ACKED] = 0;
+	tp->t_cc[CUBIC_K] = 0;
+	tp->t_cc[CUBIC_ORIGIN] = KERN_MAX(wmax, cwnd);
+	if (cwnd < wmax) /* in thousandths of a second: 1e9 / 0.4 */
+		tp->t_cc[CUBIC_K] =
+		    tcp_cubic_root((uint64_t)(wmax - cwnd) * 2500000000u / tp->t_maxseg);
+}
+
+/* §4.2, figure 1: W_cubic(t) = C * (t - K)^3 + W_max, in bytes. */
+uint64_t
+tcp_cubic_window(const struct tcpcb *tp, uint32_t t_ms)
+{
+	const uint32_t k = tp->t_cc[CUBIC_K];
+	const uint64_t d = KERN_MIN(t_ms > k ? t_ms - k : k - t_ms, CUBIC_TIME_MAX_MS);
+	const uint64_t permille = d * d * d * 4 / 10000000; /* of a segment */
+	const uint64_t off = permille * tp->t_maxseg / 1000, origin = tp->t_cc[CUBIC_ORIGIN];
+
+	if (t_ms >= k)
+		return origin + off;
+	return origin > off ? origin - off : 0;
+}
+
+/* §4.3: Reno's window grows by alpha segments a window, by one once it is back where it was. */
+static void
+cubic_west(struct tcpcb *tp, uint32_t acked)
+{
+	const uint64_t alpha =
+	    tp->t_cc[CUBIC_WEST] >= tp->t_cc[CUBIC_PRIOR] ? 1000 : CUBIC_ALPHA_PERMILLE;
+	uint64_t by;
+
+	tp->t_cc[CUBIC_WEST_ACKED] += acked;
+	by = alpha * tp->t_maxseg * tp->t_cc[CUBIC_WEST_ACKED] / 1000 / tp->snd_cwnd;
+	if (by == 0)
+		return;
+	tp->t_cc[CUBIC_WEST] = (uint32_t)KERN_MIN(tp->t_cc[CUBIC_WEST] + by, TCP_CC_CWND_MAX);
+	tp->t_cc[CUBIC_WEST_ACKED] = 0;
+}
+
+/* §4.2, §4.4, §4.5 */
+static void
+cubic_avoidance(struct tcpcb *tp, uint32_t acked)
+{
+	const uint64_t cwnd = tp->snd_cwnd;
+	uint64_t target, by;
+
+	if (tp->t_cc[CUBIC_ON] == 0)
+		cubic_epoch(tp);
+	uint32_t t = cubic_now_ms(tp) - tp->t_cc[CUBIC_EPOCH];
+	cubic_west(tp, acked);
+	if (tcp_cubic_window(tp, t) < tp->t_cc[CUBIC_WEST]) {
+		tp->snd_cwnd = KERN_MAX(tp->snd_cwnd, tp->t_cc[CUBIC_WEST]);
+		tp->t_bytes_acked = 0;
+		return;
+	}
+	target = tcp_cubic_window(tp, t + tp->t_srtt_us / 1000);
+	target = KERN_MIN(KERN_MAX(target, cwnd), cwnd + cwnd / 2);
+	tp->t_bytes_acked += acked;
+	by = (target - cwnd) * tp->t_bytes_acked / cwnd;
+	if (by == 0)
+		return;
+	tp->t_bytes_acked = 0;
+	tcp_cc_grow(tp, (uint32_t)KERN_MIN(by, cwnd / 2));
+}
+
+static void
+cubic_newack(struct tcpcb *tp, uint32_t acked)
+{
+	if (tp->snd_cwnd < tp->snd_ssthresh)
+		tcp_cc_slowstart(tp, acked);
+	else if (tp->snd_cwnd <= tp->snd_wnd)
+		cubic_avoidance(tp, acked);
+}
+
+static void
+cubic_init(struct tcpcb *tp)
+{
+	tcp_cc_init(tp);
+	for (unsigned i = TCP_CC_OWN; i < TCP_CC_WORDS; i++)
+		tp->t_cc[i] = 0;
+}
+
+/* §4.6, with fast convergence (§4.7) */
+static void
+cubic_reduce(struct tcpcb *tp)
+{
+	const uint32_t cwnd = tp->snd_cwnd;
+	const uint64_t flight = tp->snd_max - tp->snd_una;
+
+	tp->t_cc[CUBIC_UNDO_WMAX] = tp->t_cc[CUBIC_WMAX];
+	tp->t_cc[CUBIC_PRIOR] = cwnd;
+	if (cwnd < tp->t_cc[CUBIC_WMAX])
+		tp->t_cc[CUBIC_WMAX] =
+		    (uint32_t)((uint64_t)cwnd * (1000 + CUBIC_BETA_PERMILLE) / 2000);
+	else
+		tp->t_cc[CUBIC_WMAX] = cwnd;
+	tp->t_cc[CUBIC_ON] = 0;
+	tp->t_bytes_acked = 0;
+	tp->snd_ssthresh =
+	    KERN_MAX((uint32_t)(flight * CUBIC_BETA_PERMILLE / 1000), 2 * tp->t_maxseg);
+}
+
+static void
+cubic_loss(struct tcpcb *tp)
+{
+	cubic_reduce(tp);
+	tcp_cc_enter_recovery(tp);
+}
+
+/* §4.8: as RFC 5681 §3.1, by half the flight's stead beta; at the first time-out only. */
+static void
+cubic_timeout(struct tcpcb *tp)
+{
+	if (tp->t_rxtshift <= 1)
+		cubic_reduce(tp);
+	tp->t_cc[CUBIC_ON] = 0;
+	tcp_cc_restart(tp);
+}
+
+static void
+cubic_recovered(struct tcpcb *tp)
+{
+	tcp_cc_recovered(tp);
+	tp->t_cc[CUBIC_ON] = 0;
+}
+
+/* §5.8 has the time of an epoch go on only while data flow. */
+static void
+cubic_idle(struct tcpcb *tp)
+{
+	tcp_cc_idle(tp);
+	tp->t_cc[CUBIC_ON] = 0;
+}
+
+/* §4.9 */
+static void
+cubic_undo(struct tcpcb *tp)
+{
+	tp->t_cc[CUBIC_WMAX] = tp->t_cc[CUBIC_UNDO_WMAX];
+	tp->t_cc[CUBIC_ON] = 0;
+}
+
+const struct tcp_congctl tcp_cc_cubic = {
+    .cc_name = "cubic",
+    .cc_init = cubic_init,
+    .cc_newack = cubic_newack,
+    .cc_loss = cubic_loss,
+    .cc_dupack = tcp_cc_dupack,
+    .cc_partialack = tcp_cc_partialack,
+    .cc_recovered = cubic_recovered,
+    .cc_timeout = cubic_timeout,
+    .cc_idle = cubic_idle,
+    .cc_undo = cubic_undo,
+};
