@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * packetscript [--seeds N] [--repeat N] [--quiet] FILE|FOLDER...
+ * packetscript [--seeds N] [--repeat N] [--nomem] [--quiet] FILE|FOLDER...
  *
  * Runs packet scripts (*.pkt), each against a stack of its own in this process, and prints TAP. A
- * script must pass with every seed: initial sequence numbers, ports and timestamps differ.
+ * script must pass with every seed: initial sequence numbers, ports and timestamps differ. With
+ * --nomem each script is run again and again while its first, second, third ... allocation fails:
+ * it need not go as the script says then, but the stack must stay in order and lose no memory.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -100,8 +102,35 @@ file_read(const char *path, size_t *len)
 struct settings {
 	unsigned long st_seeds;
 	unsigned long st_repeat;
+	bool st_nomem;
 	bool st_quiet;
 };
+
+/* Runs with each allocation failing in its turn. => runs, 0: the stack broke */
+static unsigned long
+run_nomem(const struct script *sc, char *why, size_t space)
+{
+	struct script_config sf = {.sf_seed = 1, .sf_reached = true};
+	size_t len;
+
+	for (sf.sf_fail_at = 1; sf.sf_reached; sf.sf_fail_at++) {
+		if (script_run(sc, &sf, why, space) != SCRIPT_BROKEN)
+			continue;
+		len = strlen(why);
+		snprintf(why + len, space - len, "\nallocation %llu had failed",
+		    (unsigned long long)sf.sf_fail_at);
+		return 0;
+	}
+	return sf.sf_fail_at;
+}
+
+static bool
+run_seeded(const struct script *sc, unsigned long seed, char *why, size_t space)
+{
+	struct script_config sf = {.sf_seed = (uint8_t)seed};
+
+	return script_run(sc, &sf, why, space) == SCRIPT_OK;
+}
 
 /* => runs, 0: one failed */
 static unsigned long
@@ -115,9 +144,13 @@ run_file(const char *path, const struct settings *st, char *why, size_t space)
 
 	if (!ok)
 		snprintf(why, space, "%s", sc.sc_error);
-	for (unsigned long again = 0; ok && again < st->st_repeat; again++)
+	if (ok && st->st_nomem) {
+		n = run_nomem(&sc, why, space);
+		ok = n > 0;
+	}
+	for (unsigned long again = 0; ok && !st->st_nomem && again < st->st_repeat; again++)
 		for (unsigned long seed = 1; ok && seed <= st->st_seeds; seed++, n++)
-			ok = script_run(&sc, (uint8_t)seed, why, space);
+			ok = run_seeded(&sc, seed, why, space);
 	script_free(&sc);
 	free(text);
 	return ok ? n : 0;
@@ -186,6 +219,8 @@ main(int argc, char **argv)
 			st.st_seeds = number(argv[++i]);
 		else if (strcmp(argv[i], "--repeat") == 0)
 			st.st_repeat = number(argv[++i]);
+		else if (strcmp(argv[i], "--nomem") == 0)
+			st.st_nomem = true;
 		else if (strcmp(argv[i], "--quiet") == 0)
 			st.st_quiet = true;
 		else if (argv[i][0] == '-')

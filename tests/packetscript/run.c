@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kern/netstack.h"
 #include "netinet/tcp_inspect.h"
 #include "wire/print.h"
 
@@ -76,8 +77,10 @@ step(struct run *r)
 
 	rumpus_run(r->r_ns);
 	wrong = tcp_inspect_check_all(r->r_ns);
-	if (wrong != NULL)
-		run_fail(r, "the stack is not in order: %s", wrong);
+	if (wrong == NULL)
+		return;
+	r->r_broken = true;
+	run_fail(r, "the stack is not in order: %s", wrong);
 }
 
 static void
@@ -293,7 +296,7 @@ finish(struct run *r)
 }
 
 static bool
-setup(struct run *r, uint8_t seed)
+setup(struct run *r, const struct script_config *sf)
 {
 	const struct script *sc = r->r_script;
 	struct rumpus_config rc = {.rc_now_ns = ZERO_NS,
@@ -302,7 +305,7 @@ setup(struct run *r, uint8_t seed)
 	    .rc_maxsockets = NSOCKETS};
 	char cidr[32];
 
-	memset(rc.rc_seed, seed, sizeof(rc.rc_seed));
+	memset(rc.rc_seed, sf->sf_seed, sizeof(rc.rc_seed));
 	r->r_ns = rumpus_create(&rc);
 	if (r->r_ns == NULL)
 		return run_fail(r, "no stack");
@@ -321,12 +324,18 @@ setup(struct run *r, uint8_t seed)
 	    sc->sc_local);
 	(void)rumpus_route_add(r->r_ns, "default", cidr);
 	r->r_proc = rumpus_proc_create(r->r_ns, "script");
+	r->r_ns->ns_fault.af_fail_at = sf->sf_fail_at;
 	return r->r_proc != NULL ? true : run_fail(r, "no process");
 }
 
+/* Everything goes; the stack itself sees to it that no memory of its pools is left behind. */
 static void
-teardown(struct run *r)
+teardown(struct run *r, struct script_config *sf)
 {
+	if (r->r_ns != NULL) {
+		sf->sf_reached = r->r_ns->ns_fault.af_fail_at == 0;
+		r->r_ns->ns_fault.af_fail_at = 0;
+	}
 	if (r->r_proc != NULL)
 		rumpus_proc_exit(r->r_proc);
 	if (r->r_ns != NULL) {
@@ -336,26 +345,28 @@ teardown(struct run *r)
 	arena_free(&r->r_arena);
 }
 
-bool
-script_run(const struct script *sc, uint8_t seed, char *why, size_t space)
+enum script_result
+script_run(const struct script *sc, struct script_config *sf, char *why, size_t space)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	const struct event *ev;
+	enum script_result result;
 	uint64_t base = 0;
 	bool ok;
 
 	if (r == NULL) {
 		snprintf(why, space, "no memory");
-		return false;
+		return SCRIPT_BROKEN;
 	}
 	r->r_script = sc;
 	r->r_why = why;
 	r->r_whyspace = space;
-	ok = setup(r, seed);
+	ok = setup(r, sf);
 	for (ev = sc->sc_events; ok && ev != NULL; ev = ev->ev_next)
 		ok = play(r, ev, &base);
 	ok = ok && finish(r);
-	teardown(r);
+	result = ok ? SCRIPT_OK : r->r_broken ? SCRIPT_BROKEN : SCRIPT_DIFFERS;
+	teardown(r, sf);
 	free(r);
-	return ok;
+	return result;
 }

@@ -70,6 +70,7 @@ struct run {
 	char r_callwhy[200];    /* what was wrong besides the result */
 	/* the end */
 	bool r_failed;
+	bool r_broken;
 	int r_line;
 	char *r_why;
 	size_t r_whyspace;

@@ -133,7 +133,22 @@ const char *errno_name(int error);
 const struct call_kind *call_find(const char *name, size_t len);
 const char *call_name(const struct call_kind *kind);
 
-/* run.c: => false: *why says where and how it went wrong */
-bool script_run(const struct script *sc, uint8_t seed, char *why, size_t space);
+/* run.c */
+enum script_result {
+	SCRIPT_OK,
+	SCRIPT_DIFFERS, /* the stack did other than the script says */
+	SCRIPT_BROKEN,  /* the stack is not in order, whatever a script says */
+	SCRIPT_RESULT_COUNT
+};
+
+struct script_config {
+	uint8_t sf_seed;
+	uint64_t sf_fail_at; /* this allocation fails, counted from the first event; 0: none */
+	bool sf_reached;     /* out: there were as many */
+};
+
+/* => *why says where and how it went wrong, unless SCRIPT_OK */
+enum script_result script_run(const struct script *sc, struct script_config *sf, char *why,
+    size_t space);
 
 #endif /* PACKETSCRIPT_SCRIPT_H */
