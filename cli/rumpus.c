@@ -86,7 +86,8 @@ connect_server(const char *where)
 struct command {
 	const char *cm_name;
 	int (*cm_run)(const struct request *rq);
-	int (*cm_runself)(const char *where, int argc, char **argv); /* its own options and server */
+	int (
+	    *cm_runself)(const char *where, int argc, char **argv); /* its own options and server */
 };
 
 static const struct command commands[] = {

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -320,8 +321,7 @@ sendmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags)
 
 TRAP ssize_t __read_chk(int fd, void *buf, size_t n, size_t room);
 TRAP ssize_t __recv_chk(int fd, void *buf, size_t n, size_t room, int flags);
-TRAP ssize_t __recvfrom_chk(int fd, void *restrict buf, size_t n, size_t room, int flags,
-    __SOCKADDR_ARG from, socklen_t *restrict fromlen);
+TRAP ssize_t __recvfrom_chk(int fd, void *restrict buf, size_t n, size_t room, int flags, ...);
 _Noreturn void __chk_fail(void);
 
 TRAP ssize_t
@@ -340,11 +340,19 @@ __recv_chk(int fd, void *buf, size_t n, size_t room, int flags)
 	return recv(fd, buf, n, flags);
 }
 
+/* Two more arguments, the address and its length; they are passed alike either way. */
 TRAP ssize_t
-__recvfrom_chk(int fd, void *restrict buf, size_t n, size_t room, int flags, __SOCKADDR_ARG from,
-    socklen_t *restrict fromlen)
+__recvfrom_chk(int fd, void *restrict buf, size_t n, size_t room, int flags, ...)
 {
+	struct sockaddr *from;
+	socklen_t *fromlen;
+	va_list ap;
+
 	if (n > room)
 		__chk_fail();
-	return recvfrom(fd, buf, n, flags, from, fromlen);
+	va_start(ap, flags);
+	from = va_arg(ap, struct sockaddr *);
+	fromlen = va_arg(ap, socklen_t *);
+	va_end(ap);
+	return recvfrom(fd, buf, n, flags, (__SOCKADDR_ARG){.__sockaddr__ = from}, fromlen);
 }

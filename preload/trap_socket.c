@@ -74,15 +74,16 @@ exchange_address(struct exchange *ex, int op, int fd, const struct sockaddr *sa,
 	struct iovec iov = {(void *)(uintptr_t)sa, len};
 	int error;
 
-	if (sa == NULL)
-		return EFAULT;
-	if (len > sizeof(struct sockaddr_storage))
-		return EINVAL;
 	*ex = (struct exchange){.ex_op = (uint32_t)op,
 	    .ex_about = fd,
 	    .ex_data = &iov,
 	    .ex_ndata = 1,
-	    .ex_cloexec = true};
+	    .ex_cloexec = true,
+	    .ex_fd = -1};
+	if (sa == NULL)
+		return EFAULT;
+	if (len > sizeof(struct sockaddr_storage))
+		return EINVAL;
 	error = control_exchange(ex);
 	ex->ex_data = NULL;
 	return error;

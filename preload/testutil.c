@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The scripted server: see testutil.h. */
+#include "testutil.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CONNECTIONS 16
+
+struct fake fake;
+
+static struct {
+	pthread_t thread;
+	int listener, quit[2];
+	int conn[CONNECTIONS];
+	int nconn;
+} server;
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(2 * sizeof(int))];
+};
+
+static void
+need(bool ok, const char *what)
+{
+	if (!ok) {
+		(void)fprintf(stderr, "fake server: %s: %s\n", what, strerror(errno));
+		abort();
+	}
+}
+
+void
+fake_tag(int fd, int family, int type, uint64_t flags)
+{
+	uint64_t tag = FDSOCK_TAG_MAGIC | (uint64_t)type << 8 | (uint64_t)family | flags;
+
+	/* not setsockopt(): that is trapped */
+	need(syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, sizeof(tag)) == 0,
+	    "tag");
+}
+
+static void
+attach(struct msghdr *msg, union control *control, int fd)
+{
+	struct cmsghdr *cmsg;
+
+	memset(control, 0, sizeof(*control));
+	msg->msg_control = control->bytes;
+	msg->msg_controllen = CMSG_SPACE(sizeof(int));
+	cmsg = CMSG_FIRSTHDR(msg);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+}
+
+/* => the client's end */
+static int
+make_pair(int family, int type)
+{
+	bool stream = (type & 0xf) == SOCK_STREAM;
+	int sv[2];
+
+	need(socketpair(AF_UNIX,
+		 (stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC | (type & SOCK_NONBLOCK), 0,
+		 sv) == 0,
+	    "pair");
+	fake_tag(sv[1], family, type & 0xf, 0);
+	fake.fk_peer = sv[0];
+	return sv[1];
+}
+
+int
+fake_accepted(int listener_peer, const struct fdsock_accepted *fa)
+{
+	struct iovec iov = {(void *)(uintptr_t)fa, sizeof(*fa)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	union control control;
+	int client = make_pair(AF_INET, SOCK_STREAM);
+
+	attach(&msg, &control, client);
+	need(sendmsg(listener_peer, &msg, 0) == sizeof(*fa), "accepted");
+	(void)close(client);
+	return fake.fk_peer;
+}
+
+static void
+answer(const struct fdsock_request *req, int to)
+{
+	struct fdsock_reply reply = {.fp_magic = FDSOCK_MAGIC,
+	    .fp_error = fake.fk_error[req->fq_op],
+	    .fp_value = {fake.fk_value[req->fq_op]},
+	    .fp_datalen = fake.fk_datalen};
+	struct iovec iov[2] = {{&reply, sizeof(reply)}, {fake.fk_data, fake.fk_datalen}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	union control control;
+	int client = -1;
+
+	if (req->fq_op == FDSOCK_OP_SOCKET && reply.fp_error == 0)
+		client = make_pair(req->fq_arg[0], req->fq_arg[1]);
+	else if (req->fq_op == FDSOCK_OP_CONNECT && fake.fk_replace)
+		client = make_pair(AF_INET, SOCK_STREAM);
+	if (client >= 0)
+		attach(&msg, &control, client);
+	need(sendmsg(to, &msg, MSG_NOSIGNAL) > 0, "reply");
+	if (client >= 0)
+		(void)close(client);
+}
+
+/* => false: the connection has ended */
+static bool
+serve_one(int conn)
+{
+	struct fdsock_request req;
+	uint8_t data[sizeof(fake.fk_sent)];
+	struct iovec iov[2] = {{&req, sizeof(req)}, {data, sizeof(data)}};
+	union control control;
+	struct msghdr msg = {.msg_iov = iov,
+	    .msg_iovlen = 2,
+	    .msg_control = control.bytes,
+	    .msg_controllen = sizeof(control.bytes)};
+	ssize_t n = recvmsg(conn, &msg, MSG_CMSG_CLOEXEC);
+	int fds[2] = {-1, -1};
+	struct cmsghdr *cmsg;
+
+	if (n <= 0)
+		return false;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	need(n >= (ssize_t)sizeof(req) && req.fq_magic == FDSOCK_MAGIC && cmsg != NULL &&
+		req.fq_datalen == (size_t)n - sizeof(req) && req.fq_op < FDSOCK_OP_COUNT,
+	    "a record that makes no sense");
+	memcpy(fds, CMSG_DATA(cmsg), cmsg->cmsg_len - CMSG_LEN(0));
+	if (req.fq_op != FDSOCK_OP_QUERY) {
+		fake.fk_request = req;
+		memcpy(fake.fk_sent, data, req.fq_datalen);
+	}
+	fake.fk_begun++;
+	fake.fk_count[req.fq_op]++;
+	if (fds[1] >= 0)
+		(void)close(fds[1]);
+	if (!fake.fk_mute[req.fq_op])
+		answer(&req, fds[0]);
+	(void)close(fds[0]);
+	fake.fk_done++;
+	return true;
+}
+
+static void
+serve_ready(const struct pollfd *pfd)
+{
+	for (int i = server.nconn - 1; i >= 0; i--) {
+		if (pfd[2 + i].revents != 0 && !serve_one(server.conn[i])) {
+			(void)close(server.conn[i]);
+			server.conn[i] = server.conn[--server.nconn];
+		}
+	}
+	if (pfd[1].revents != 0) {
+		need(server.nconn < CONNECTIONS, "too many connections");
+		server.conn[server.nconn] = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC);
+		need(server.conn[server.nconn] >= 0, "accept");
+		server.nconn++;
+		fake.fk_connections++;
+	}
+}
+
+static void *
+serve(void *arg)
+{
+	for (;;) {
+		struct pollfd pfd[2 + CONNECTIONS] = {{server.quit[0], POLLIN, 0},
+		    {server.listener, POLLIN, 0}};
+
+		for (int i = 0; i < server.nconn; i++)
+			pfd[2 + i] = (struct pollfd){server.conn[i], POLLIN, 0};
+		if (poll(pfd, 2 + (nfds_t)server.nconn, -1) < 0)
+			continue;
+		if (pfd[0].revents != 0)
+			return arg;
+		serve_ready(pfd);
+	}
+}
+
+void
+fake_start(void)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
+	memset(&fake, 0, sizeof(fake));
+	server.nconn = 0;
+	need(snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", getenv("RUMPUS_SERVER")) > 0, "");
+	server.listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	need(bind(server.listener, (struct sockaddr *)&sun, sizeof(sun)) == 0, sun.sun_path);
+	need(listen(server.listener, 8) == 0 && pipe(server.quit) == 0, "start");
+	need(pthread_create(&server.thread, NULL, serve, NULL) == 0, "thread");
+}
+
+void
+fake_stop(void)
+{
+	(void)close(server.quit[1]);
+	(void)pthread_join(server.thread, NULL);
+	(void)close(server.quit[0]);
+	(void)close(server.listener);
+	for (int i = 0; i < server.nconn; i++)
+		(void)close(server.conn[i]);
+	(void)unlink(getenv("RUMPUS_SERVER"));
+}
+
+void
+fake_environment(char **argv)
+{
+	char dir[] = "/tmp/rumpus-preload-XXXXXX", path[64];
+
+	if (getenv("RUMPUS_SERVER") != NULL)
+		return;
+	need(mkdtemp(dir) != NULL, "folder");
+	(void)snprintf(path, sizeof(path), "%s/sock", dir);
+	need(setenv("RUMPUS_SERVER", path, 1) == 0 && unsetenv("RUMPUS_RULES") == 0, "setenv");
+	(void)execv("/proc/self/exe", argv);
+	need(false, "exec");
+}
+
+void
+fake_environment_end(void)
+{
+	char *path = getenv("RUMPUS_SERVER"), *slash = strrchr(path, '/');
+
+	*slash = '\0';
+	(void)rmdir(path);
+}
