@@ -91,13 +91,28 @@ lwp_free(struct lwp *l)
 	pool_put(&l->l_ns->ns_lwppool, l);
 }
 
+/*
+ * May p have one more? The last quarter of all is for processes that have none, so that a few with
+ * many calls asleep do not keep the others from calling at all.
+ */
+static bool
+lwp_allowed(const struct proc *p)
+{
+	const struct netstack *ns = p->p_ns;
+	uint32_t limit = ns->ns_lwppool.pl_limit;
+
+	if (p->p_exiting || p->p_nlwps >= p->p_lwplimit)
+		return false;
+	return p->p_nlwps == 0 || ns->ns_nlwps < limit - limit / 4;
+}
+
 struct lwp *
 lwp_start(struct proc *p, void (*func)(struct lwp *, void *), void *arg)
 {
 	struct netstack *ns = p->p_ns;
 	struct lwp *l;
 
-	if (p->p_exiting || p->p_nlwps >= p->p_lwplimit)
+	if (!lwp_allowed(p))
 		return NULL;
 	l = TAILQ_FIRST(&ns->ns_idlelwps);
 	if (l != NULL)

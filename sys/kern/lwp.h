@@ -56,7 +56,8 @@ bool waitq_empty(const struct waitq *wq);
 
 /*
  * Runs func(l, arg) in an lwp of process p, at the next netstack_run (or at once by lwp_run).
- * => NULL: no lwp left (pool limit, p_lwplimit), p is exiting, or no memory for its stack.
+ * => NULL: no lwp left (pool limit, p_lwplimit; of the last quarter each process gets one), p is
+ *    exiting, or no memory for its stack.
  */
 struct lwp *lwp_start(struct proc *p, void (*func)(struct lwp *, void *), void *arg);
 /* Switches to a runnable lwp now. => called from the loop, not from an lwp. */

@@ -80,7 +80,10 @@ lwps_take_turns(void **state)
 	waitq_init(&pp.pp_wq[1]);
 	assert_non_null(lwp_start(w->w_p, player, &pp));
 	assert_non_null(lwp_start(w->w_p, player, &pp));
-	netstack_run(w->w_ns);
+	netstack_run(w->w_ns); /* has an end, even if calls feed each other for ever */
+	assert_in_range(pp.pp_turn, 1, 1000);
+	assert_int_equal(netstack_deadline(w->w_ns), w->w_ns->ns_now);
+	test_run_for(w->w_ns, 0);
 	assert_int_equal(pp.pp_turn, 10000);
 	assert_int_equal(pp.pp_ended, 2);
 	assert_int_equal(w->w_p->p_nlwps, 0);
@@ -240,7 +243,7 @@ finished_lwps_are_used_again(void **state)
 		lwp_run(lwp_start(w->w_p, nothing, &ran));
 	assert_int_equal(ran, 1000);
 	assert_int_equal(w->w_ns->ns_lwppool.pl_ngets, 1);
-	pool_setlimit(&w->w_ns->ns_lwppool, 200);
+	pool_setlimit(&w->w_ns->ns_lwppool, 266); /* a quarter is for others */
 	for (unsigned i = 0; i < 200; i++)
 		assert_non_null(lwp_start(w->w_p, nothing, &ran));
 	assert_null(lwp_start(w->w_p, nothing, &ran));
@@ -268,6 +271,30 @@ the_limit_of_a_process_holds(void **state)
 	lwp_run_all(w->w_ns);
 	wakeup(&wq);
 	lwp_run_all(w->w_ns);
+}
+
+/* One process with many calls asleep does not keep another from making its first. */
+static void
+each_process_gets_one(void **state)
+{
+	struct world *w = *state;
+	struct waitq wq;
+	struct nap nap = {.n_wq = &wq};
+	struct proc *other;
+	unsigned n = 0;
+
+	waitq_init(&wq);
+	assert_int_equal(proc_create(w->w_ns, "other", &copy_engine_direct, NULL, &other), 0);
+	pool_setlimit(&w->w_ns->ns_lwppool, 8);
+	while (lwp_start(w->w_p, napper, &nap) != NULL)
+		n++;
+	assert_int_equal(n, 6);
+	assert_non_null(lwp_start(other, napper, &nap));
+	assert_null(lwp_start(other, napper, &nap));
+	lwp_run_all(w->w_ns);
+	wakeup(&wq);
+	lwp_run_all(w->w_ns);
+	proc_exit(other);
 }
 
 static void
@@ -359,6 +386,7 @@ main(void)
 	    T(an_interrupt_holds_until_the_call_ends),
 	    T(finished_lwps_are_used_again),
 	    T(the_limit_of_a_process_holds),
+	    T(each_process_gets_one),
 	    T(no_memory_for_an_lwp),
 	    T(exit_interrupts_and_frees),
 	    T(pids_differ_and_the_pool_limits),

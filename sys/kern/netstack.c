@@ -20,6 +20,8 @@
 #define MCLNUM_DEFAULT 16u
 #define SB_MAX_DEFAULT (4u * 1024 * 1024)
 #define SORECEIVE_MCLNUM_DEFAULT 64u
+/* Bursts of input and turns of lwps in one run: two calls that feed each other have no end. */
+#define RUN_STEPS_MAX 128u
 
 static uint32_t
 or_default(uint32_t value, uint32_t otherwise)
@@ -167,18 +169,20 @@ netstack_destroy(struct netstack *ns)
 void
 netstack_run(struct netstack *ns)
 {
+	unsigned left = RUN_STEPS_MAX;
 	bool more = true;
 
 	KASSERT(ns->ns_curlwp == NULL);
 	callout_run(ns);
-	while (more) {
+	for (; more && left > 0; left--) {
 		more = ns->ns_netisr != NULL && ns->ns_netisr(ns);
-		if (!TAILQ_EMPTY(&ns->ns_runq)) {
-			lwp_run_all(ns);
+		for (; left > 1 && !TAILQ_EMPTY(&ns->ns_runq); left--) {
+			lwp_run(TAILQ_FIRST(&ns->ns_runq));
 			more = true;
 		}
 		more |= sorcvd_run(ns);
 	}
+	ns->ns_more = more;
 }
 
 uint64_t
@@ -186,7 +190,7 @@ netstack_deadline(const struct netstack *ns)
 {
 	uint64_t next = callout_next(&ns->ns_callouts);
 
-	if (!TAILQ_EMPTY(&ns->ns_runq) || !TAILQ_EMPTY(&ns->ns_rcvdq))
+	if (ns->ns_more || !TAILQ_EMPTY(&ns->ns_runq) || !TAILQ_EMPTY(&ns->ns_rcvdq))
 		return ns->ns_now;
 	return KERN_MAX(next, ns->ns_now);
 }

@@ -68,6 +68,7 @@ struct netstack {
 	struct lwp *ns_curlwp;
 	struct host_context *ns_maincontext;
 	uint32_t ns_nlwps;
+	bool ns_more; /* netstack_run stopped with work left */
 
 	/* sockets, processes, descriptors */
 	struct pool ns_socketpool;
@@ -122,7 +123,8 @@ netstack_enter(struct netstack *ns, uint64_t now_ns)
 
 /*
  * Fires the callouts that are due, then carries out queued input and runnable lwps until none is
- * left. Callouts that become due by this wait for the next call. => not from an lwp.
+ * left, or for so long that others should have a turn: netstack_deadline tells. Callouts that
+ * become due by this wait for the next call. => not from an lwp.
  */
 void netstack_run(struct netstack *ns);
 /* When netstack_run must be called next at the latest, CALLOUT_NEVER, or ns_now: at once. */

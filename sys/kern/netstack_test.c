@@ -177,6 +177,37 @@ test_run_until_nothing_is_left(void **state)
 	test_netstack_end(ns);
 }
 
+static int bursts_left;
+
+static bool
+netisr_endless(struct netstack *ns)
+{
+	(void)ns;
+	return bursts_left > 0 && bursts_left-- > 0;
+}
+
+/* Input that never ends does not keep the caller: it is told to come again at once. */
+static void
+test_run_without_end(void **state)
+{
+	struct netstack *ns = test_netstack();
+	int left;
+
+	(void)state;
+	ns->ns_netisr = netisr_endless;
+	bursts_left = 1000000;
+	netstack_run(ns);
+	left = bursts_left;
+	assert_in_range(left, 1, 1000000 - 1);
+	assert_int_equal(netstack_deadline(ns), ns->ns_now);
+	netstack_run(ns);
+	assert_true(bursts_left < left);
+	bursts_left = 0;
+	netstack_run(ns);
+	assert_int_equal(netstack_deadline(ns), CALLOUT_NEVER);
+	test_netstack_end(ns);
+}
+
 /* The same inputs, the same trace; another input, another one. */
 static uint64_t
 trace_of(uint8_t seed, uint32_t event_a)
@@ -219,6 +250,7 @@ main(void)
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_time_never_goes_back),
 	    cmocka_unit_test(test_run_until_nothing_is_left),
+	    cmocka_unit_test(test_run_without_end),
 	    cmocka_unit_test(test_trace),
 	};
 

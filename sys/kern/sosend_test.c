@@ -389,6 +389,41 @@ efault_in_the_second_range_discards_the_fill(void **state)
 	end_pair(ns, a, b);
 }
 
+/* A fill planned in large clusters waits for memory, and meanwhile the setting becomes small ones. */
+static void
+clusters_become_smaller_meanwhile(void **state)
+{
+	struct socket *a, *b;
+	struct netstack *ns = roomy_pair(&a, &b);
+	const size_t len = (size_t)KVEC_MAX * MCLBYTES_MAX;
+	uint8_t *big = calloc(1, len);
+	struct mbuf *held;
+	struct io io;
+
+	(void)state;
+	assert_non_null(big);
+	ns->ns_mclnum = KVEC_MAX;
+	ns->ns_mclbytes = MCLBYTES_MAX;
+	fake_setint(a, BSD_SO_SNDBUF, (int)(4 * len));
+	fake_setint(b, BSD_SO_RCVBUF, (int)(4 * len));
+	held = m_getcl(ns, MT_DATA, false);
+	assert_non_null(held);
+	pool_setlimit(&ns->ns_mcl4pool, 1);
+	io = io_of(a, true, big, len, 0);
+	io_start(ns, &io);
+	test_run_for(ns, SECOND);
+	assert_false(io.io_finished);
+	ns->ns_mclbytes = MCLBYTES_MIN;
+	pool_setlimit(&ns->ns_mcl2pool, 2 * KVEC_MAX + 8);
+	pool_setlimit(&ns->ns_mbpool, 2 * KVEC_MAX + 64);
+	test_run_for(ns, SECOND);
+	assert_true(io.io_finished);
+	assert_int_equal(io.io_done, len);
+	m_freem(held);
+	free(big);
+	end_pair(ns, a, b);
+}
+
 /* Interrupts a writer (and its reader) after t steps of the clock; returns false when t is too late. */
 static bool
 interrupt_after(unsigned t, bool senders)
@@ -611,6 +646,7 @@ main(void)
 	    cmocka_unit_test(socket_closed_during_copyin_stays_until_the_call_ends),
 	    cmocka_unit_test(efault_at_each_copyin),
 	    cmocka_unit_test(efault_in_the_second_range_discards_the_fill),
+	    cmocka_unit_test(clusters_become_smaller_meanwhile),
 	    cmocka_unit_test(interrupt_at_each_sleep),
 	    cmocka_unit_test(out_of_clusters),
 	    cmocka_unit_test(only_the_last_byte_is_urgent),

@@ -228,6 +228,10 @@ sosend_getchain(const struct sosend_call *ss, uint64_t len)
 		whole++;
 		rest = 0;
 	}
+	if (whole >= KVEC_MAX) { /* clusters have become smaller since len was planned */
+		whole = KVEC_MAX;
+		rest = 0;
+	}
 	m = m_getcl_chain(ns, MT_DATA, (unsigned)whole);
 	if (m != NULL && rest > 0)
 		m_last(m)->m_next = m_get(ns, MT_DATA);

@@ -47,7 +47,9 @@ rumpus_enter(struct netstack *ns, uint64_t now_ns)
 void
 rumpus_run(struct netstack *ns)
 {
-	netstack_run(ns);
+	do {
+		netstack_run(ns);
+	} while (ns->ns_more);
 }
 
 uint64_t
