@@ -419,6 +419,39 @@ test_pair_options(void **state)
 	(void)close(sv[1]);
 }
 
+/* The numbers are the host's; a short room cuts. */
+static void
+test_tcpinfo(void **state)
+{
+	const int32_t whole[4] = {IPPROTO_TCP, TCP_INFO, FDSOCK_OPTION_MAX},
+		      cut[4] = {IPPROTO_TCP, TCP_INFO, 8};
+	struct tcp_info ti = {0};
+	int sv[2], listener, value = 0;
+	uint16_t port;
+
+	(void)state;
+	fdt_pair(sv);
+	assert_int_equal(write(sv[0], "abc", 3), 3);
+	assert_true((fdt_poll(sv[1], POLLIN) & POLLIN) != 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_GETSOCKOPT, sv[1], whole, NULL, 0, &rep), 0);
+	assert_true(rep.hdr.fp_datalen >= sizeof(ti));
+	memcpy(&ti, rep.data, sizeof(ti));
+	assert_int_equal(ti.tcpi_state, TCP_ESTABLISHED);
+	assert_int_equal(ti.tcpi_options & TCPI_OPT_WSCALE, TCPI_OPT_WSCALE);
+	assert_in_range(ti.tcpi_snd_cwnd, 1, 1000);
+	assert_int_equal(ti.tcpi_total_retrans, 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_GETSOCKOPT, sv[0], cut, NULL, 0, &rep), 0);
+	assert_int_equal(rep.hdr.fp_datalen, 8);
+	assert_int_equal(fdt_setopt(sv[0], IPPROTO_TCP, TCP_INFO, &value, sizeof(value)),
+	    ENOPROTOOPT);
+	listener = fdt_listener(1, &port);
+	assert_int_equal(fdt_request(FDSOCK_OP_GETSOCKOPT, listener, whole, NULL, 0, &rep), 0);
+	assert_int_equal(rep.data[0], TCP_LISTEN);
+	(void)close(listener);
+	(void)close(sv[0]);
+	(void)close(sv[1]);
+}
+
 static void
 test_query(void **state)
 {
@@ -566,6 +599,7 @@ main(void)
 	    T(test_limits),
 	    T(test_options),
 	    T(test_pair_options),
+	    T(test_tcpinfo),
 	    T(test_query),
 	    T(test_query_connected),
 	    T(test_killed),

@@ -261,6 +261,9 @@ void fd_addr_split(const struct bsd_sockaddr *sa, uint16_t *family, uint16_t *po
     uint32_t *scope);
 int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
 
+/* fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. */
+void fd_tcpinfo(struct sockopt *sopt);
+
 /* fd_translate_sockopt.c: results are host errnos */
 int fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void *val,
     size_t len);

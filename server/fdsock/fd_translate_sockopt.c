@@ -20,8 +20,9 @@ enum fd_optkind {
 	FD_OPT_BUF,    /* bytes: Linux doubles what is set, and tells that */
 	FD_OPT_LINGER, /* struct linger, the same in both */
 	FD_OPT_STRING,
-	FD_OPT_BYTES, /* the same bytes */
-	FD_OPT_MREQ,  /* ip_mreq or ip_mreqn here, ip_mreq there */
+	FD_OPT_BYTES,   /* the same bytes */
+	FD_OPT_TCPINFO, /* read only */
+	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn here, ip_mreq there */
 	FD_OPT_MCASTIF,
 	FD_OPT_PAIR,  /* the client's end obeys it */
 	FD_OPT_STATE, /* told by fd_sockopt_state */
@@ -78,6 +79,7 @@ static const struct fd_option fd_options[] = {
     FD_TCP(TCP_KEEPINTVL, BSD_TCP_KEEPINTVL, FD_OPT_INT),
     FD_TCP(TCP_KEEPCNT, BSD_TCP_KEEPCNT, FD_OPT_INT),
     FD_TCP(TCP_CONGESTION, BSD_TCP_CONGCTL, FD_OPT_STRING),
+    FD_TCP(TCP_INFO, BSD_TCP_INFO, FD_OPT_TCPINFO),
     FD_IP(IP_OPTIONS, FD_OPT_BYTES),
     FD_IP(IP_HDRINCL, FD_OPT_FLAG),
     FD_IP(IP_TOS, FD_OPT_BYTE),
@@ -277,6 +279,8 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 	error = sogetopt(fs->fs_so, &sopt);
 	if (error != 0)
 		return fd_errno(error);
+	if (op->op_kind == FD_OPT_TCPINFO)
+		fd_tcpinfo(&sopt);
 	if (op->op_kind <= FD_OPT_BUF) {
 		*len = fd_get_int(op, &sopt, val, *len);
 	} else {
