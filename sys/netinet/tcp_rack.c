@@ -18,7 +18,7 @@
 
 #define RACK_PERSIST 16u           /* recoveries that a wider window outlasts (§6.2 (4)) */
 #define RACK_MULT_MAX 8u           /* beyond, min(…, SRTT) decides in any case */
-#define TLP_MAXACKDELAY_US 200000u /* §7.2: a lone segment's ACK may be delayed */
+#define TLP_MAXACKDELAY_US 100000u /* §7.2: a lone segment's ACK may be delayed */
 #define TLP_LEAST_US 2000u
 
 static struct tcp_sendlog *

@@ -90,7 +90,8 @@ tcp_undo_check(struct tcpcb *tp, const struct tcp_segment *seg, const struct tcp
 		undo(tp);
 		return;
 	}
-	if (SEQ_LT(seg->ts_ack, tp->t_undo_end))
+	if (SEQ_LT(seg->ts_ack, tp->t_undo_end) ||
+	    ((tp->t_flags & TF_UNDO_LAST) != 0 && seg->ts_ack == tp->t_undo_end))
 		return;
 	/* D-SACKs of what was sent in recovery may follow for one more round. */
 	if ((tp->t_flags & TF_UNDO_LAST) != 0 || !tcp_has_sack(tp) || tp->t_undo_rexmt == 0) {

@@ -202,6 +202,204 @@ test_loss(void **state)
 	}
 }
 
+/* -- RACK-TLP -------------------------------------------------------------------------------- */
+
+/* RFC 8985 §7: the last segments are lost, and nothing follows that could tell. */
+static void
+test_tail_loss(void **state)
+{
+	static const uint64_t masks[] = {0x200, 0x300, 0x3fe};
+
+	(void)state;
+	for (size_t i = 0; i < nitems(masks); i++) {
+		bulk_start(10 * MS_NS);
+		bulk_connect();
+		bulk_run(200000, SEC_NS);
+		wire_run(&b.w, 100 * MS_NS);
+		bulk_lose(masks[i]);
+		uint64_t before = b.w.w_now_ns;
+		bulk_run(10 * b.tp->t_maxseg, SEC_NS);
+		assert_int_equal(b.lose_mask, 0);
+		assert_int_equal(STAT_OF(&b.w, 0, tlp_probes), 1);
+		assert_int_equal(STAT_OF(&b.w, 0, rexmttimeo), 0);
+		/* A lone segment's ACK might be delayed: its probe is later, but not the RTO's. */
+		assert_true(b.w.w_now_ns - before <= 260 * MS_NS);
+		bulk_end();
+	}
+}
+
+/* A probe that repaired the loss alone is felt by the window; one that was needless is not. */
+static void
+test_probe_and_window(void **state)
+{
+	(void)state;
+	for (unsigned lost = 0; lost < 2; lost++) {
+		bulk_start(10 * MS_NS);
+		bulk_connect();
+		bulk_run(200000, SEC_NS);
+		wire_run(&b.w, 100 * MS_NS);
+		bulk_lose(lost ? 1 : 0);
+		if (!lost)
+			b.w.w_delay_ns = 200 * MS_NS; /* the ACK comes late */
+		b.tp->t_rto_us = 1000000;
+		const uint32_t cwnd = b.tp->snd_cwnd;
+		bulk_run(b.tp->t_maxseg, SEC_NS);
+		wire_run(&b.w, SEC_NS);
+		assert_int_equal(STAT_OF(&b.w, 0, tlp_probes), 1);
+		assert_int_equal(STAT_OF(&b.w, 0, rexmttimeo), 0);
+		b.tp->t_lastsend_ns = b.w.w_now_ns; /* not idle */
+		bulk_run(1000, SEC_NS);
+		wire_run(&b.w, SEC_NS);
+		assert_int_equal(STAT_OF(&b.w, 0, tlp_repairs), lost);
+		assert_true((b.tp->snd_cwnd < cwnd) == (lost != 0));
+		bulk_end();
+	}
+}
+
+static void
+test_no_probes(void **state)
+{
+	(void)state;
+	bulk_start(10 * MS_NS);
+	assert_int_equal(sysctl_set_u64(b.w.w_ns[0], "net.inet.tcp.tlp", 0), 0);
+	bulk_connect();
+	bulk_run(200000, SEC_NS);
+	wire_run(&b.w, 100 * MS_NS);
+	bulk_lose(0x200);
+	bulk_run(10 * b.tp->t_maxseg, SEC_NS);
+	assert_int_equal(STAT_OF(&b.w, 0, tlp_probes), 0);
+	assert_int_equal(STAT_OF(&b.w, 0, rexmttimeo), 1);
+	bulk_end();
+}
+
+/* RFC 8985 §3: a retransmission that is lost is found by what was sent after it. */
+static void
+test_lost_retransmission(void **state)
+{
+	(void)state;
+	bulk_start(10 * MS_NS);
+	bulk_connect();
+	bulk_run(400000, SEC_NS);
+	wire_run(&b.w, 100 * MS_NS);
+	b.tp->snd_cwnd = 20 * b.tp->t_maxseg;
+	bulk_lose(0x2);
+	b.lose_again = true;
+	bulk_run(60 * b.tp->t_maxseg, SEC_NS);
+	assert_int_equal(b.lose_mask, 0);
+	assert_int_equal(STAT_OF(&b.w, 0, sack_lostrexmt), 1);
+	assert_int_equal(STAT_OF(&b.w, 0, rexmttimeo), 0);
+	bulk_end();
+}
+
+/* Reordering without loss: it is noticed, its reductions are undone, and it is waited for. */
+static void
+test_reordering(void **state)
+{
+	(void)state;
+	bulk_start(10 * MS_NS);
+	bulk_connect();
+	b.w.w_reorder_permille = 20;
+	bulk_run(3000000, 600 * SEC_NS);
+	assert_true((b.tp->t_flags & TF_REORDERED) != 0);
+	assert_true(STAT_OF(&b.w, 0, undone) > 0);
+	assert_true(b.tp->t_rack_mult > 1);
+	assert_int_equal(STAT_OF(&b.w, 0, rexmttimeo), 0);
+	/* Once known, few segments are sent again in vain. */
+	uint64_t again = STAT_OF(&b.w, 0, sndrexmitpack);
+	bulk_run(3000000, 600 * SEC_NS);
+	again = STAT_OF(&b.w, 0, sndrexmitpack) - again;
+	assert_true(again <= 20);
+	bulk_end();
+}
+
+/* -- hostile --------------------------------------------------------------------------------- */
+
+/* A pure ACK of the receiver with blocks at random about what is in flight. */
+static void
+inject_sack(void)
+{
+	const struct inpcb *inp = b.tp->t_inpcb;
+	const uint32_t span = b.tp->snd_max - b.tp->snd_una + 4000;
+	struct tcp_hdr th = {.th_sport = inp->inp_fport,
+	    .th_dport = inp->inp_lport,
+	    .th_seq = b.tp->rcv_nxt,
+	    .th_ack = b.tp->snd_una,
+	    .th_flags = TH_ACK,
+	    .th_win = (uint16_t)(b.tp->snd_wnd >> b.tp->snd_scale)};
+	struct tcp_opts to = {.to_flags = TOF_SACK | TOF_TS,
+	    .to_tsval = b.tp->ts_recent,
+	    .to_tsecr = tcp_ts_now(b.tp) - wire_rand(&b.w) % 50,
+	    .to_nsacks = (uint8_t)(1 + wire_rand(&b.w) % 3)};
+
+	for (unsigned i = 0; i < to.to_nsacks; i++) {
+		to.to_sacks[i].start = b.tp->snd_una - 2000 + wire_rand(&b.w) % span;
+		to.to_sacks[i].end = to.to_sacks[i].start + wire_rand(&b.w) % 6000;
+		if (wire_rand(&b.w) % 8 == 0)
+			to.to_sacks[i].end = wire_rand(&b.w);
+	}
+	wire_inject(&b.w, 1, th, &to, NULL, 0);
+}
+
+/*
+ * HOSTILE 68, 69: true and false blocks of all kinds, with loss. What was not acknowledged is not
+ * given up: the stream arrives, if only by time-outs, and the scoreboard keeps to its rules.
+ */
+static void
+test_hostile_sacks(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 12; seed++) {
+		bulk_start(5 * MS_NS);
+		b.w.w_seed += seed * 15485863;
+		if (seed % 3 == 1)
+			assert_int_equal(sysctl_set_u64(b.w.w_ns[0], "net.inet.tcp.sack.maxholes",
+					     4),
+			    0);
+		bulk_connect();
+		b.w.w_loss_permille = 10 * (unsigned)(seed % 4);
+		b.w.w_reorder_permille = seed % 2 ? 50 : 0;
+		b.total = 300000;
+		for (unsigned i = 0; i < 4000; i++) {
+			if (wire_run_until(&b.w, MS_NS, bulk_pump, NULL))
+				break;
+			if (i < 2000 && b.tp->snd_max != b.tp->snd_una)
+				inject_sack();
+		}
+		bulk_run(0, 600 * SEC_NS);
+		assert_true(STAT_OF(&b.w, 0, sack_rcv_bad) > 0);
+		bulk_end();
+	}
+}
+
+/* HOSTILE 76: each allocation fails once while there is loss. */
+static uint64_t
+lossy_with_failure(uint64_t nth)
+{
+	bulk_start(5 * MS_NS);
+	bulk_connect();
+	b.w.w_loss_permille = 80;
+	b.w.w_ns[0]->ns_fault.af_count = 0;
+	b.w.w_ns[0]->ns_fault.af_fail_at = nth;
+	bulk_run(60000, 600 * SEC_NS);
+	uint64_t count = b.w.w_ns[0]->ns_fault.af_count;
+	b.w.w_ns[0]->ns_fault.af_fail_at = 0;
+	bulk_end();
+	return count;
+}
+
+static void
+test_allocations_fail(void **state)
+{
+	uint64_t n = lossy_with_failure(0);
+
+	(void)state;
+	assert_true(n > 50);
+	for (uint64_t nth = 1; nth <= n; nth++)
+		(void)lossy_with_failure(nth);
+}
+
+/* -- throughput ------------------------------------------------------------------------------ */
+
 static uint64_t timeouts; /* of the last run */
 
 /* => milliseconds for bytes at loss and 20 ms there and back */
@@ -261,6 +459,13 @@ main(void)
 	    cmocka_unit_test(test_many_losses),
 	    cmocka_unit_test(test_interop),
 	    cmocka_unit_test(test_loss),
+	    cmocka_unit_test(test_tail_loss),
+	    cmocka_unit_test(test_probe_and_window),
+	    cmocka_unit_test(test_no_probes),
+	    cmocka_unit_test(test_lost_retransmission),
+	    cmocka_unit_test(test_reordering),
+	    cmocka_unit_test(test_hostile_sacks),
+	    cmocka_unit_test(test_allocations_fail),
 	    cmocka_unit_test(test_throughput),
 	};
 

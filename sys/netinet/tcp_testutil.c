@@ -265,6 +265,8 @@ tcp_test_seg(const struct tcp_test *tt, uint8_t flags)
 	if ((flags & TH_SYN) != 0) {
 		seg.opts.to_flags = TOF_MSS;
 		seg.opts.to_mss = tt->tt_mss;
+		if (tt->tt_sack)
+			seg.opts.to_flags |= TOF_SACKPERM;
 		if (tt->tt_wscale >= 0) {
 			seg.opts.to_flags |= TOF_WSCALE;
 			seg.opts.to_wscale = (uint8_t)tt->tt_wscale;

@@ -50,6 +50,7 @@ struct tcp_test_out {
 struct tcp_test {
 	struct netstack *tt_ns;
 	bool tt_ts;               /* the peer has timestamps; default no */
+	bool tt_sack;             /* the peer permits SACK; default no */
 	uint32_t tt_peeriss;      /* default TT_PEERISS */
 	int tt_wscale;            /* the peer's shift; -1 (default): no option */
 	uint16_t tt_mss;          /* the peer's; default 1460 */
