@@ -22,7 +22,7 @@ struct list {
 	size_t l_room;
 };
 
-static void
+static _Noreturn void
 die(const char *what, const char *why)
 {
 	fprintf(stderr, "packetscript: %s: %s\n", what, why);
@@ -86,7 +86,7 @@ file_read(const char *path, size_t *len)
 {
 	FILE *f = fopen(path, "rb");
 	char *text;
-	long size;
+	long size = -1;
 
 	if (f == NULL || fseek(f, 0, SEEK_END) != 0 || (size = ftell(f)) < 0)
 		die(path, "cannot be read");
