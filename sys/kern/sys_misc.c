@@ -150,7 +150,7 @@ static int
 value_access(const struct sysctl_req *sq, int32_t number)
 {
 	const struct sysctl_node *sn;
-	const char *value;
+	char value[SYSCTL_TEXT_MAX];
 	size_t len;
 	void *base;
 	int error;
@@ -158,8 +158,9 @@ value_access(const struct sysctl_req *sq, int32_t number)
 	sn = number < 0 ? NULL : sysctl_nth(sq->sq_l->l_ns, (uint32_t)number, &base);
 	if (sn == NULL)
 		return ENOENT;
-	value = (const char *)base + sn->sn_offset;
-	len = sn->sn_size;
+	/* A copy: the table may go while the caller's memory is read. */
+	len = KERN_MIN((size_t)sn->sn_size, sizeof(value));
+	memcpy(value, (const char *)base + sn->sn_offset, len);
 	if (sn->sn_type == SYSCTL_STRING)
 		len = KERN_MIN(text_length(value, len) + 1, len);
 	error = req_old(sq, value, len);
