@@ -19,10 +19,13 @@
 
 static uint8_t bytes[64 * 1024];
 
+static bool with_sack;
+
 static struct tcpcb *
 start(struct tcp_test *tt, bool ts)
 {
 	tcp_test_start(tt);
+	tt->tt_sack = with_sack;
 	tt->tt_ts = ts;
 	return tcp_test_in_state(tt, TCPS_ESTABLISHED);
 }
@@ -263,6 +266,19 @@ same(const struct tcpcb *a, const struct tcpcb *b)
 	SAME(t_bytes_acked);
 	SAME(snd_recover);
 	SAME(t_dupacks);
+	SAME(t_sack_end);
+	SAME(t_nholes);
+	SAME(t_prr_delivered);
+	SAME(t_prr_out);
+	SAME(t_undo_end);
+	SAME(t_undo_rexmt);
+	SAME(t_rack_time_us);
+	SAME(t_rack_end);
+	SAME(t_rack_rtt_us);
+	SAME(t_rack_fack);
+	SAME(t_tlp_end);
+	SAME(t_nrcvsack);
+	SAME(t_dsack_end);
 	SAME(t_rcvtime_ns);
 	SAME(t_keepprobes);
 	SAME(t_sndbytes);
@@ -315,6 +331,7 @@ twins(uint32_t with, bool ts)
 		(void)start(&tt[i], ts);
 	for (int round = 0; round < 300; round++) {
 		uint32_t what = rnd(10), len = 1 + rnd(1460), part = rnd(100), win = rnd(2000);
+		uint32_t sack = with_sack ? rnd(8) : 1;
 
 		for (int i = 0; i < 2; i++) {
 			struct tcpcb *tp = tt[i].tt_tp;
@@ -323,6 +340,14 @@ twins(uint32_t with, bool ts)
 			seg.opts.to_tsecr = ts ? tcp_ts_now(tp) - 3 : 0;
 			seg.th.th_ack = tp->snd_una;
 			seg.data = bytes;
+			if (sack == 0) {
+				const uint32_t flight = tp->snd_max - tp->snd_una;
+
+				seg.opts.to_flags |= TOF_SACK;
+				seg.opts.to_nsacks = 1;
+				seg.opts.to_sacks[0].start = tp->snd_una + flight * part / 99;
+				seg.opts.to_sacks[0].end = tp->snd_max;
+			}
 			if (what < 3) {
 				seg.len = len;
 				tt[i].tt_peernxt += len;
@@ -349,8 +374,8 @@ twins(uint32_t with, bool ts)
 			tcp_test_forget(&tt[i]);
 	}
 	predicted = tt[0].tt_ns->ns_tcp->tcps_stat[TCPSTAT_preddat];
-	assert_true(predicted > 20);
-	assert_true(tt[0].tt_ns->ns_tcp->tcps_stat[TCPSTAT_predack] > 20);
+	assert_true(predicted > (with_sack ? 5 : 20));
+	assert_true(tt[0].tt_ns->ns_tcp->tcps_stat[TCPSTAT_predack] > (with_sack ? 5 : 20));
 	assert_int_equal(tt[1].tt_ns->ns_tcp->tcps_stat[TCPSTAT_preddat], 0);
 	for (int s = 0; s < TCPSTAT_COUNT; s++) {
 		if (s != TCPSTAT_preddat && s != TCPSTAT_predack && s != TCPSTAT_rcvtotal)
@@ -365,8 +390,11 @@ static void
 test_prediction(void **state)
 {
 	(void)state;
-	for (uint32_t i = 1; i <= 10; i++)
+	for (uint32_t i = 1; i <= 20; i++) {
+		with_sack = i % 4 >= 2;
 		twins(i, i % 2 == 0);
+	}
+	with_sack = false;
 }
 
 int

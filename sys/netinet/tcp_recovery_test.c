@@ -416,6 +416,9 @@ time_of(const char *cc, bool sack, unsigned loss, uint64_t seed, uint32_t bytes)
 	bulk_run(bytes, 3600 * SEC_NS);
 	uint64_t ms = (b.w.w_now_ns - START_NS) / MS_NS;
 	timeouts = STAT_OF(&b.w, 0, rexmttimeo);
+	/* Losses there were, and no reduction was in vain. */
+	if (sack)
+		assert_int_equal(STAT_OF(&b.w, 0, undone), 0);
 	bulk_end();
 	return ms;
 }
