@@ -68,6 +68,7 @@ enum option_kind {
 	OPT_MCASTIF, /* in_addr, ip_mreq or ip_mreqn with Linux; in_addr towards the stack */
 	OPT_MREQ,    /* ip_mreq or ip_mreqn with Linux; ip_mreq towards the stack */
 	OPT_MREQ6,   /* struct ipv6_mreq, the same in both */
+	OPT_TCPINFO, /* Linux's struct tcp_info; read only */
 	OPT_NKIND
 };
 
@@ -84,6 +85,7 @@ union bsd_option {
 	uint8_t bo_bytes[64];
 	struct bsd_linger bo_linger;
 	struct bsd_timeval bo_timeval;
+	struct bsd_tcp_info bo_tcpinfo;
 };
 
 /* The row of an option; NULL: ENOPROTOOPT. */
@@ -102,5 +104,8 @@ int linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_
  */
 void bsd_to_linux_option(const struct sockopt_map *map, const union bsd_option *in, uint32_t blen,
     void *val, socklen_t *len);
+
+/* The same for TCP_INFO, of which blen bytes were given. */
+void bsd_to_linux_tcpinfo(const struct bsd_tcp_info *in, uint32_t blen, void *val, socklen_t *len);
 
 #endif /* CLIENT_TRANSLATE_H */

@@ -3,8 +3,7 @@
  * Socket options, Linux to BSD and back: one table of levels, names and layouts.
  *
  * An option that is not here is refused. Left out on purpose: those that ask for ancillary data
- * (SO_TIMESTAMP, IP_PKTINFO, IP_RECVTTL), which this library does not carry, and TCP_INFO, whose
- * layout differs.
+ * (SO_TIMESTAMP, IP_PKTINFO, IP_RECVTTL), which this library does not carry.
  */
 #include "translate.h"
 
@@ -50,6 +49,7 @@ static const struct sockopt_map options[] = {
     {IPPROTO_TCP, TCP_KEEPINTVL, BSD_IPPROTO_TCP, BSD_TCP_KEEPINTVL, OPT_INT},
     {IPPROTO_TCP, TCP_KEEPCNT, BSD_IPPROTO_TCP, BSD_TCP_KEEPCNT, OPT_INT},
     {IPPROTO_TCP, TCP_CONGESTION, BSD_IPPROTO_TCP, BSD_TCP_CONGCTL, OPT_STRING},
+    {IPPROTO_TCP, TCP_INFO, BSD_IPPROTO_TCP, BSD_TCP_INFO, OPT_TCPINFO},
     {IPPROTO_IP, IP_OPTIONS, BSD_IPPROTO_IP, BSD_IP_OPTIONS, OPT_BYTES},
     {IPPROTO_IP, IP_HDRINCL, BSD_IPPROTO_IP, BSD_IP_HDRINCL, OPT_INT},
     {IPPROTO_IP, IP_TOS, BSD_IPPROTO_IP, BSD_IP_TOS, OPT_BYTE},
@@ -203,6 +203,7 @@ linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_t le
 			return EINVAL;
 		return put_bytes(val, sizeof(struct ipv6_mreq), out, blen);
 	case OPT_ERRNO: /* cannot be set */
+	case OPT_TCPINFO:
 	case OPT_NKIND:
 		break;
 	}
@@ -220,7 +221,11 @@ bsd_to_linux_option(const struct sockopt_map *map, const union bsd_option *in, u
 	} out = {0};
 	socklen_t whole = blen < sizeof(*in) ? blen : (socklen_t)sizeof(*in);
 
-	memcpy(out.bytes, in->bo_bytes, whole);
+	if (map->so_kind == OPT_TCPINFO) {
+		bsd_to_linux_tcpinfo(&in->bo_tcpinfo, blen, val, len);
+		return;
+	}
+	memcpy(out.bytes, in, whole);
 	switch (map->so_kind) {
 	case OPT_ERRNO:
 		out.i = bsd_errno_to_linux(in->bo_int);

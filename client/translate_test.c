@@ -266,7 +266,7 @@ every_option(void **state)
 
 		assert_ptr_equal(sockopt_lookup(map->so_linux_level, map->so_linux_name), map);
 		memcpy(value, &tv, map->so_kind == OPT_TIMEVAL ? sizeof(tv) : 0);
-		if (map->so_kind == OPT_ERRNO) {
+		if (map->so_kind == OPT_ERRNO || map->so_kind == OPT_TCPINFO) {
 			assert_int_equal(linux_to_bsd_option(map, value, 4, &opt, &blen),
 			    ENOPROTOOPT);
 			continue;
@@ -284,7 +284,38 @@ every_option(void **state)
 	assert_null(sockopt_lookup(SOL_SOCKET, SO_TIMESTAMP));
 	assert_null(sockopt_lookup(BSD_SOL_SOCKET, BSD_SO_REUSEADDR));
 	assert_null(sockopt_lookup(IPPROTO_TCP, TCP_CORK));
-	assert_null(sockopt_lookup(IPPROTO_TCP, TCP_INFO));
+}
+
+static void
+tcp_info_values(void **state)
+{
+	const struct sockopt_map *map = sockopt_lookup(IPPROTO_TCP, TCP_INFO);
+	union bsd_option opt = {.bo_tcpinfo = {.tcpi_state = BSD_TCPS_CLOSE_WAIT,
+				    .tcpi_snd_mss = 1000,
+				    .tcpi_snd_cwnd = 10000,
+				    .tcpi_snd_ssthresh = UINT32_MAX,
+				    .tcpi_unacked = 2001,
+				    .tcpi_bytes_sent = 5000,
+				    .tcpi_rto = 200000}};
+	struct tcp_info ti = {0};
+	socklen_t len = sizeof(ti);
+
+	(void)state;
+	bsd_to_linux_option(map, &opt, sizeof(opt.bo_tcpinfo), &ti, &len);
+	assert_int_equal(len, sizeof(ti)); /* glibc's, which is shorter than the kernel's */
+	assert_int_equal(ti.tcpi_state, TCP_CLOSE_WAIT);
+	assert_int_equal(ti.tcpi_snd_cwnd, 10);
+	assert_int_equal(ti.tcpi_snd_ssthresh, 0x7fffffff);
+	assert_int_equal(ti.tcpi_unacked, 3);
+	assert_int_equal(ti.tcpi_rto, 200000);
+	/* A stack that knows less, and one whose state is none. */
+	opt.bo_tcpinfo.tcpi_state = 200;
+	len = 8;
+	memset(&ti, 0xff, sizeof(ti));
+	bsd_to_linux_option(map, &opt, 1, &ti, &len);
+	assert_int_equal(len, 8);
+	assert_int_equal(ti.tcpi_state, 0);
+	assert_int_equal(ti.tcpi_rto, UINT32_MAX);
 }
 
 static void
@@ -351,6 +382,7 @@ main(void)
 	    cmocka_unit_test(poll_events),
 	    cmocka_unit_test(every_option),
 	    cmocka_unit_test(option_values),
+	    cmocka_unit_test(tcp_info_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

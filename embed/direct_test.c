@@ -132,7 +132,8 @@ test_stream(void **state)
 {
 	struct sockaddr_in sin = name("10.0.0.1", 80), peer;
 	struct pollfd pfd = {.events = POLLIN | POLLOUT};
-	socklen_t len = sizeof(peer);
+	socklen_t len = sizeof(peer), tilen;
+	struct tcp_info ti;
 	char buf[16];
 	int ls, a, c, value = 0;
 
@@ -146,8 +147,12 @@ test_stream(void **state)
 	assert_int_equal(errno, EINPROGRESS);
 	run(10);
 	pfd.fd = c;
+	tilen = sizeof(ti);
 	assert_int_equal(rumpus_sys_poll(&pfd, 1, 0), 1);
 	assert_int_equal(pfd.revents, POLLOUT);
+	assert_int_equal(rumpus_sys_getsockopt(c, IPPROTO_TCP, TCP_INFO, &ti, &tilen), 0);
+	assert_int_equal(ti.tcpi_state, TCP_ESTABLISHED);
+	assert_int_equal(ti.tcpi_snd_cwnd, 10);
 	assert_int_equal(rumpus_sys_send(c, "hello", 5, MSG_NOSIGNAL), 5);
 	run(10);
 	rumpus_embed_use(sides[0].p);
