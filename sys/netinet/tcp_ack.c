@@ -49,6 +49,20 @@ tcp_ack_rtt(struct tcpcb *tp, const struct tcp_segment *seg)
 		tcp_rtt_sample(tp, KERN_MAX(ms * 1000, 1u));
 }
 
+/* To the algorithm goes every echo, to the time-out's estimate one a round trip. */
+static void
+tcp_ack_echo(struct tcpcb *tp, const struct tcp_segment *seg)
+{
+	uint32_t ms;
+
+	if (tp->t_congctl->cc_rtt == NULL || (tp->t_flags & TF_RCVD_TSTMP) == 0 ||
+	    (seg->ts_opts.to_flags & TOF_TS) == 0 || seg->ts_opts.to_tsecr == 0)
+		return;
+	ms = tcp_ts_now(tp) - seg->ts_opts.to_tsecr;
+	if (ms < UINT32_MAX / 1000)
+		tp->t_congctl->cc_rtt(tp, KERN_MAX(ms * 1000, 1u));
+}
+
 void
 tcp_ack_syn(struct tcpcb *tp)
 {
@@ -157,6 +171,7 @@ tcp_ack_advance(struct tcpcb *tp, const struct tcp_segment *seg)
 	tp->snd_up = seq_max(tp->snd_up, tp->snd_una);
 	tp->t_rxtshift = 0;
 	tp->t_softerror = 0;
+	tcp_ack_echo(tp, seg);
 	tcp_ack_congestion(tp, n);
 	tcp_ack_timer(tp);
 	tp->t_flags |= TF_NEEDOUTPUT;

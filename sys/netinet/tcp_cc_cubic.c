@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CUBIC (RFC 9438), in integers: windows in bytes, time in milliseconds. Slow start and the window
+ * CUBIC (RFC 9438) with HyStart++ (RFC 9406), which needs timestamps, in integers: windows in bytes,
+ * time in milliseconds. The rest of slow start and the window
  * during recovery without SACK are those of all algorithms (tcp_congctl.c).
  */
 #include "kern/cdefs.h"
@@ -23,6 +24,24 @@ enum {
 	CUBIC_END
 };
 _Static_assert(CUBIC_END <= TCP_CC_WORDS, "the state fits");
+
+/* HyStart++ ends before the first epoch begins: its state lies where the epoch's will. */
+enum {
+	HYSTART_ROUND_END = CUBIC_EPOCH,
+	HYSTART_LAST = CUBIC_K,          /* lastRoundMinRTT; UINT32_MAX: none */
+	HYSTART_CUR = CUBIC_ORIGIN,      /* currentRoundMinRTT */
+	HYSTART_COUNT = CUBIC_WEST,      /* samples in this round */
+	HYSTART_BASE = CUBIC_WEST_ACKED, /* cssBaselineMinRtt; 0: not in CSS */
+	HYSTART_ROUNDS = CUBIC_PRIOR,    /* spent in CSS */
+};
+
+/* RFC 9406 §4.3 */
+#define HYSTART_MIN_US 4000u
+#define HYSTART_MAX_US 16000u
+#define HYSTART_DIVISOR 8u
+#define HYSTART_SAMPLES 8u
+#define HYSTART_CSS_GROWTH 4u
+#define HYSTART_CSS_ROUNDS 5u
 
 /* RFC 9438 §4.1: C = 0.4, beta = 0.7, and alpha as Reno-friendliness wants it (§4.3). */
 #define CUBIC_BETA_PERMILLE 700u
@@ -123,13 +142,70 @@ cubic_avoidance(struct tcpcb *tp, uint32_t acked)
 	tcp_cc_grow(tp, (uint32_t)KERN_MIN(by, cwnd / 2));
 }
 
+/* RFC 9406 §4.2: only the first slow start knows no threshold. */
+static bool
+hystart_is_on(const struct tcpcb *tp)
+{
+	return tp->snd_ssthresh == TCP_CC_CWND_MAX && tp->snd_cwnd < tp->snd_ssthresh;
+}
+
+static void
+hystart_round(struct tcpcb *tp)
+{
+	tp->t_cc[HYSTART_LAST] = tp->t_cc[HYSTART_CUR];
+	tp->t_cc[HYSTART_CUR] = UINT32_MAX;
+	tp->t_cc[HYSTART_COUNT] = 0;
+	tp->t_cc[HYSTART_ROUND_END] = tp->snd_max;
+	if (tp->t_cc[HYSTART_BASE] != 0 && ++tp->t_cc[HYSTART_ROUNDS] >= HYSTART_CSS_ROUNDS)
+		tp->snd_ssthresh = tp->snd_cwnd;
+}
+
+/* RFC 9406 §4.2: a round trip that grows says that a queue does: conservative slow start. */
+static void
+cubic_rtt(struct tcpcb *tp, uint32_t rtt_us)
+{
+	uint32_t *cc = tp->t_cc, more;
+
+	if (!hystart_is_on(tp))
+		return;
+	if (SEQ_GEQ(tp->snd_una, cc[HYSTART_ROUND_END]))
+		hystart_round(tp);
+	cc[HYSTART_CUR] = KERN_MIN(cc[HYSTART_CUR], rtt_us);
+	if (++cc[HYSTART_COUNT] < HYSTART_SAMPLES || cc[HYSTART_LAST] == UINT32_MAX)
+		return;
+	more = cc[HYSTART_LAST] / HYSTART_DIVISOR;
+	more = KERN_MIN(KERN_MAX(more, HYSTART_MIN_US), HYSTART_MAX_US);
+	if (cc[HYSTART_BASE] == 0 && cc[HYSTART_CUR] >= cc[HYSTART_LAST] + more) {
+		cc[HYSTART_BASE] = cc[HYSTART_CUR];
+		cc[HYSTART_ROUNDS] = 0;
+	} else if (cc[HYSTART_CUR] < cc[HYSTART_BASE]) {
+		cc[HYSTART_BASE] = 0; /* it was not a queue: on as before */
+	}
+}
+
+static void
+cubic_slowstart(struct tcpcb *tp, uint32_t acked)
+{
+	const bool css = hystart_is_on(tp) && tp->t_cc[HYSTART_BASE] != 0;
+
+	tcp_cc_slowstart(tp, css ? howmany(acked, HYSTART_CSS_GROWTH) : acked);
+}
+
 static void
 cubic_newack(struct tcpcb *tp, uint32_t acked)
 {
 	if (tp->snd_cwnd < tp->snd_ssthresh)
-		tcp_cc_slowstart(tp, acked);
+		cubic_slowstart(tp, acked);
 	else if (tp->snd_cwnd <= tp->snd_wnd)
 		cubic_avoidance(tp, acked);
+}
+
+static void
+hystart_init(struct tcpcb *tp)
+{
+	tp->t_cc[HYSTART_LAST] = tp->t_cc[HYSTART_CUR] = UINT32_MAX;
+	tp->t_cc[HYSTART_COUNT] = tp->t_cc[HYSTART_BASE] = tp->t_cc[HYSTART_ROUNDS] = 0;
+	tp->t_cc[HYSTART_ROUND_END] = tp->snd_max;
 }
 
 static void
@@ -138,6 +214,7 @@ cubic_init(struct tcpcb *tp)
 	tcp_cc_init(tp);
 	for (unsigned i = TCP_CC_OWN; i < TCP_CC_WORDS; i++)
 		tp->t_cc[i] = 0;
+	hystart_init(tp);
 }
 
 /* §4.6, with fast convergence (§4.7) */
@@ -198,6 +275,8 @@ cubic_undo(struct tcpcb *tp)
 {
 	tp->t_cc[CUBIC_WMAX] = tp->t_cc[CUBIC_UNDO_WMAX];
 	tp->t_cc[CUBIC_ON] = 0;
+	if (hystart_is_on(tp))
+		hystart_init(tp);
 }
 
 const struct tcp_congctl tcp_cc_cubic = {
@@ -210,5 +289,6 @@ const struct tcp_congctl tcp_cc_cubic = {
     .cc_recovered = cubic_recovered,
     .cc_timeout = cubic_timeout,
     .cc_idle = cubic_idle,
+    .cc_rtt = cubic_rtt,
     .cc_undo = cubic_undo,
 };

@@ -37,6 +37,8 @@ struct tcp_congctl {
 	void (*cc_timeout)(struct tcpcb *tp);
 	/* Idle for longer than the RTO (RFC 5681 §4.1). */
 	void (*cc_idle)(struct tcpcb *tp);
+	/* An ACK of new data echoed a timestamp this old, microseconds (1 ms fine). NULL: of no use. */
+	void (*cc_rtt)(struct tcpcb *tp, uint32_t rtt_us);
 	/* The last reduction was not called for: the window is restored. NULL: nothing of its own. */
 	void (*cc_undo)(struct tcpcb *tp);
 };

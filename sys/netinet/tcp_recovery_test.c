@@ -455,6 +455,21 @@ test_throughput(void **state)
 	assert_true(rtos[1] * 5 <= rtos[0]);
 }
 
+/* HyStart++: the first slow start ends before the queue has taken everything; the link stays full. */
+static void
+test_slow_start_ends(void **state)
+{
+	(void)state;
+	bulk_start(10 * MS_NS);
+	b.w.w_byte_ns = 80; /* 100 Mbit/s: 250 kB are in flight when it is full */
+	bulk_connect();
+	bulk_run(20000000, 60 * SEC_NS);
+	assert_true(b.w.w_now_ns - START_NS <= 2000 * MS_NS);
+	assert_true(b.tp->snd_ssthresh < 1500000);
+	assert_int_equal(STAT_OF(&b.w, 0, sndrexmitpack), 0);
+	bulk_end();
+}
+
 int
 main(void)
 {
@@ -470,6 +485,7 @@ main(void)
 	    cmocka_unit_test(test_hostile_sacks),
 	    cmocka_unit_test(test_allocations_fail),
 	    cmocka_unit_test(test_throughput),
+	    cmocka_unit_test(test_slow_start_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -321,6 +321,61 @@ test_cubic_growth(void **state)
 	}
 }
 
+/* RFC 9406 §4.2 by numbers: a round of 8 samples each. */
+static void
+hystart_round(struct tcpcb *tp, uint32_t rtt_us)
+{
+	tp->snd_una = tp->snd_max;
+	tp->snd_max += 8000;
+	for (unsigned i = 0; i < 8; i++)
+		tcp_cc_cubic.cc_rtt(tp, rtt_us + (i % 3) * 100);
+}
+
+/* => what 4000 bytes acknowledged make the window grow by */
+static uint32_t
+hystart_growth(struct tcpcb *tp)
+{
+	uint32_t cwnd = tp->snd_cwnd;
+
+	tcp_cc_cubic.cc_newack(tp, 4000);
+	return tp->snd_cwnd - cwnd;
+}
+
+static void
+test_hystart(void **state)
+{
+	struct tcpcb *tp = bench.tp;
+	const tcp_seq una = tp->snd_una, max = tp->snd_max;
+
+	(void)state;
+	tp->t_maxseg = 1000;
+	tp->snd_wnd = 10000000;
+	tcp_cc_cubic.cc_init(tp);
+	hystart_round(tp, 20000);
+	hystart_round(tp, 23900); /* less than 4 ms more */
+	assert_int_equal(hystart_growth(tp), 4000);
+	hystart_round(tp, 27900);
+	assert_int_equal(hystart_growth(tp), 1000);
+	hystart_round(tp, 27000); /* it was no queue */
+	assert_int_equal(hystart_growth(tp), 4000);
+	hystart_round(tp, 200000);
+	assert_int_equal(hystart_growth(tp), 1000);
+	for (unsigned i = 0; i < 4; i++)
+		hystart_round(tp, 200000);
+	assert_true(tp->snd_ssthresh > tp->snd_cwnd);
+	hystart_round(tp, 200000); /* the fifth in CSS */
+	assert_int_equal(tp->snd_ssthresh, tp->snd_cwnd);
+	assert_true(hystart_growth(tp) < 1000);
+	/* With a threshold there is nothing to find. */
+	tp->snd_ssthresh = 1000000;
+	tp->snd_cwnd = 10000;
+	hystart_round(tp, 20000);
+	hystart_round(tp, 90000);
+	assert_int_equal(hystart_growth(tp), 4000);
+	tp->snd_una = una;
+	tp->snd_max = max;
+}
+
 static void
 test_congctl_names(void **state)
 {
@@ -353,6 +408,7 @@ main(void)
 	    cmocka_unit_test(test_cube_root),
 	    cmocka_unit_test_setup_teardown(test_cubic_curve, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_cubic_growth, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_hystart, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_congctl_names, setup, teardown),
 	};
 
