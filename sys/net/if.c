@@ -15,6 +15,7 @@
 #include "net/if_gso.h"
 #include "net/m_cksum.h"
 #include "net/net_state.h"
+#include "wire/ether.h"
 
 static bool
 name_equal(const char *a, const char *b)
@@ -151,6 +152,22 @@ if_needgso(const struct ifnet *ifp, const struct mbuf *m)
 	    ((ifp->if_capenable & IFCAP_TSO4) == 0 || m->m_pkthdr.len - ifp->if_hdrlen > most);
 }
 
+/* A last piece with a few bytes of payload is padded as ether_send does it. Consumes m. */
+static int
+if_start_piece(struct ifnet *ifp, struct mbuf *m)
+{
+	static const uint8_t zero[ETHER_MIN_LEN];
+	uint32_t len = m->m_pkthdr.len;
+
+	if (ifp->if_type == IFT_ETHER && len < ETHER_MIN_LEN &&
+	    m_append(m, ETHER_MIN_LEN - len, zero) != 0) {
+		ifp->if_data.ifi_oqdrops++;
+		m_drop(m, DROP_MBUF_NOBUFS);
+		return ENOBUFS;
+	}
+	return if_start_one(ifp, m);
+}
+
 int
 if_transmit(struct ifnet *ifp, struct mbuf *m)
 {
@@ -170,7 +187,7 @@ if_transmit(struct ifnet *ifp, struct mbuf *m)
 	for (; m != NULL; m = next) {
 		next = m->m_nextpkt;
 		m->m_nextpkt = NULL;
-		if ((error = if_start_one(ifp, m)) != 0)
+		if ((error = if_start_piece(ifp, m)) != 0)
 			result = error;
 	}
 	return result;

@@ -241,6 +241,36 @@ oversize_start(struct ifnet *ifp, struct mbuf *m)
 }
 
 /* Interface down, frame too long, driver full: refused and counted. */
+static int
+short_start(struct ifnet *ifp, struct mbuf *m)
+{
+	uint32_t *shortest = ifp->if_softc;
+
+	*shortest = KERN_MIN(*shortest, m->m_pkthdr.len);
+	m_freem(m);
+	return 0;
+}
+
+/* 2. The last piece may be shorter than an ethernet frame: it is padded, not left to the driver. */
+static void
+test_short_piece(void **state)
+{
+	struct netstack *ns = big_netstack();
+	uint32_t shortest = UINT32_MAX;
+	struct ifnet ifp = {.if_ns = ns,
+	    .if_type = IFT_ETHER,
+	    .if_hdrlen = 2,
+	    .if_mtu = 1500,
+	    .if_flags = IFF_UP | IFF_RUNNING,
+	    .if_start = short_start,
+	    .if_softc = &shortest};
+
+	(void)state;
+	assert_int_equal(if_transmit(&ifp, tso_frame(ns, ifp.if_hdrlen, 101, 100)), 0);
+	assert_int_equal(shortest, ETHER_MIN_LEN);
+	test_netstack_end(ns);
+}
+
 static void
 test_transmit_refusals(void **state)
 {
@@ -324,6 +354,7 @@ main(void)
 	    cmocka_unit_test(test_gso_segments),
 	    cmocka_unit_test(test_gso_nomem),
 	    cmocka_unit_test(test_gso_malformed),
+	    cmocka_unit_test(test_short_piece),
 	    cmocka_unit_test(test_transmit_refusals),
 	    cmocka_unit_test(test_m_cksum_cuts),
 	    cmocka_unit_test(test_cksum_complete_zero),
