@@ -79,6 +79,7 @@ enum {
 	BSD_TCP_NODELAY = 1,
 	BSD_TCP_MAXSEG = 2,
 	BSD_TCP_KEEPIDLE = 3,
+	BSD_TCP_NOPUSH = 4, /* only full segments, until it is taken back; 200 ms at most */
 	BSD_TCP_KEEPINTVL = 5,
 	BSD_TCP_KEEPCNT = 6,
 	BSD_TCP_KEEPINIT = 7,

@@ -135,13 +135,13 @@ tcp_burst_max(const struct tcpcb *tp, const struct tcp_plan *pl)
 	return max > hdrs + pl->pl_segsz ? max - hdrs : pl->pl_segsz;
 }
 
-/* Nagle (RFC 9293 §3.7.4): may a segment shorter than the largest leave? */
+/* Nagle (RFC 9293 §3.7.4) and TCP_NOPUSH: may a segment shorter than the largest leave? */
 static bool
 tcp_nagle_allows(const struct tcpcb *tp, const struct tcp_plan *pl)
 {
 	if ((tp->t_flags & TF_FORCE) != 0 || SEQ_LT(tp->snd_nxt, tp->snd_max))
 		return true;
-	return (tp->t_flags & TF_MORETOCOME) == 0 &&
+	return (tp->t_flags & (TF_MORETOCOME | TF_NOPUSH)) == 0 &&
 	    (pl->pl_idle || (tp->t_flags & TF_NODELAY) != 0);
 }
 
@@ -316,7 +316,10 @@ tcp_persist_check(struct tcpcb *tp, const struct tcp_plan *pl)
 	if (tcp_timer_isarmed(tp, TCPT_REXMT))
 		return;
 	tp->t_rxtshift = 0;
-	tcp_setpersist(tp);
+	if ((tp->t_flags & TF_NOPUSH) != 0 && pl->pl_len > 0)
+		tcp_timer_arm(tp, TCPT_PERSIST, TCP_NOPUSH_NS); /* it is the user who waits */
+	else
+		tcp_setpersist(tp);
 }
 
 /* -- building -------------------------------------------------------------------------------- */

@@ -259,6 +259,57 @@ test_more_to_come(void **state)
 	wire_end(&bench.w);
 }
 
+static void
+nopush(struct socket *so, int value)
+{
+	struct sockopt sopt = {.sopt_set = true,
+	    .sopt_level = BSD_IPPROTO_TCP,
+	    .sopt_name = BSD_TCP_NOPUSH,
+	    .sopt_size = sizeof(value)};
+
+	memcpy(sopt.sopt_data, &value, sizeof(value));
+	assert_int_equal(sosetopt(so, &sopt), 0);
+}
+
+static void
+send_bytes(struct socket *so, unsigned n)
+{
+	struct mbuf *m = m_get(bench.w.w_ns[0], MT_DATA);
+
+	assert_non_null(m);
+	m->m_len = n;
+	memset(m->m_data, 'x', n);
+	assert_int_equal(so->so_proto->pr_usrreqs->pr_send(so, 0, m, NULL, NULL), 0);
+}
+
+/* TCP_NOPUSH holds a short segment until it is taken back, and no longer than 200 ms. */
+static void
+test_nopush(void **state)
+{
+	struct socket *so;
+	unsigned before;
+
+	(void)state;
+	begin(true);
+	so = bench.so[0];
+	nopush(so, 1);
+	before = bench.w.w_nsent;
+	send_bytes(so, 10);
+	send_bytes(so, 20);
+	assert_int_equal(bench.w.w_nsent - before, 0);
+	nopush(so, 0);
+	assert_int_equal(bench.w.w_nsent - before, 1);
+	wire_run(&bench.w, SEC_NS);
+	assert_int_equal(bench.so[1]->so_rcv.sb_cc, 30);
+	nopush(so, 1);
+	send_bytes(so, 5);
+	wire_run(&bench.w, SEC_NS / 10);
+	assert_int_equal(bench.so[1]->so_rcv.sb_cc, 30);
+	wire_run(&bench.w, SEC_NS / 5);
+	assert_int_equal(bench.so[1]->so_rcv.sb_cc, 35);
+	wire_end(&bench.w);
+}
+
 int
 main(void)
 {
@@ -271,6 +322,7 @@ main(void)
 	    cmocka_unit_test(test_timestamps_echoed),
 	    cmocka_unit_test(test_reset_from_syn_received),
 	    cmocka_unit_test(test_more_to_come),
+	    cmocka_unit_test(test_nopush),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,11 +23,12 @@ typedef uint32_t tcp_seq;
 
 #define TCP_MAXWIN 65535u
 #define TCP_MAX_WINSHIFT 14
-#define TCP_MSS_DEFAULT 536u   /* RFC 9293 §3.7.1: when the peer names none */
-#define TCP_MSS_FLOOR 216u     /* smaller offers are raised to this (net.inet.tcp.minmss) */
-#define TCP_PACKET_MAX 65535u  /* bytes of a network packet with all its headers */
-#define TCP_MAXRXTSHIFT 12u    /* retransmissions before giving up (RFC 9293 §3.8.3, R2) */
-#define TCP_MAXRXTSHIFT_SYN 6u /* the same for a SYN */
+#define TCP_MSS_DEFAULT 536u  /* RFC 9293 §3.7.1: when the peer names none */
+#define TCP_MSS_FLOOR 216u    /* smaller offers are raised to this (net.inet.tcp.minmss) */
+#define TCP_PACKET_MAX 65535u /* bytes of a network packet with all its headers */
+#define TCP_MAXRXTSHIFT 12u   /* retransmissions before giving up (RFC 9293 §3.8.3, R2) */
+#define TCP_NOPUSH_NS (200 * NSEC_PER_MSEC) /* the longest that TCP_NOPUSH holds a segment */
+#define TCP_MAXRXTSHIFT_SYN 6u              /* the same for a SYN */
 #define TCP_MAXRXTSHIFT_SYNACK 5u
 
 /* Out-of-order segments (tcp_reass.c), in order of tq_seq, not overlapping. */
@@ -244,6 +245,7 @@ struct tcpcb {
 #define TF_TLP_REXMT 0x8000000   /* and it was sent before */
 #define TF_TLP_ARMED 0x10000000  /* TCPT_RACK is a probe's */
 #define TF_REQ_SACK 0x20000000   /* offered, or to be */
+#define TF_NOPUSH 0x40000000     /* only full segments, for at most TCP_NOPUSH_NS */
 
 #define TCPOOB_HAVEDATA 0x01
 #define TCPOOB_HADDATA 0x02

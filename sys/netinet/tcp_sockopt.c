@@ -29,20 +29,22 @@ tcp_opt_positive(const struct sockopt *sopt, int most, uint32_t *var)
 	return 0;
 }
 
+/* TCP_NODELAY and TCP_NOPUSH. What was held back leaves when nothing holds it any more. */
 static int
-tcp_opt_set_nodelay(struct tcpcb *tp, const struct sockopt *sopt)
+tcp_opt_set_push(struct tcpcb *tp, const struct sockopt *sopt, uint32_t flag)
 {
 	int value, error = sockopt_getint(sopt, &value);
 
 	if (error != 0)
 		return error;
-	if (value == 0) {
-		tp->t_flags &= ~(uint32_t)TF_NODELAY;
+	if (value == 0)
+		tp->t_flags &= ~flag;
+	else
+		tp->t_flags |= flag;
+	if ((value == 0) == (flag == TF_NODELAY))
 		return 0;
-	}
-	tp->t_flags |= TF_NODELAY;
 	if (TCPS_HAVEESTABLISHED(tp->t_state) && tp->t_state != TCPS_TIME_WAIT)
-		(void)tcp_output(tp); /* what Nagle held back */
+		(void)tcp_output(tp);
 	return 0;
 }
 
@@ -104,7 +106,9 @@ tcp_opt_set(struct tcpcb *tp, const struct sockopt *sopt)
 {
 	switch (sopt->sopt_name) {
 	case TCP_NODELAY:
-		return tcp_opt_set_nodelay(tp, sopt);
+		return tcp_opt_set_push(tp, sopt, TF_NODELAY);
+	case TCP_NOPUSH:
+		return tcp_opt_set_push(tp, sopt, TF_NOPUSH);
 	case TCP_MAXSEG:
 		return tcp_opt_set_maxseg(tp, sopt);
 	case TCP_KEEPIDLE:
@@ -128,6 +132,9 @@ tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
 	switch (sopt->sopt_name) {
 	case TCP_NODELAY:
 		sockopt_putint(sopt, (tp->t_flags & TF_NODELAY) != 0);
+		return 0;
+	case TCP_NOPUSH:
+		sockopt_putint(sopt, (tp->t_flags & TF_NOPUSH) != 0);
 		return 0;
 	case TCP_MAXSEG:
 		sockopt_putint(sopt, (int)tp->t_maxseg);
