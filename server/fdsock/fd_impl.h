@@ -191,6 +191,11 @@ void fd_sock_die(struct fdsock *fs, int error);
 void fd_sock_getname(struct fdsock *fs);
 /* Writes down in the client's end what it is. */
 void fd_sock_tag(const struct fdsock *fs, int clientfd);
+/*
+ * Sees to the sockets of a port (network order) whose clients have closed them, though the event
+ * of it has yet to come: to them, close() is done when it returns.
+ */
+void fd_sock_reap(struct fd_server *fd, uint16_t port);
 /* The pair is full: wait until it has room again. */
 void fd_sock_full(struct fdsock *fs);
 /* Looks at fs again soon, when memory may have come back. */
@@ -256,6 +261,8 @@ int fd_addr_in(const void *sa, size_t len, union fd_addr *out);
 size_t fd_addr_out(const struct bsd_sockaddr *sa, void *out);
 int fd_domain_in(int domain, int *out);
 int fd_domain_out(int bsd_family);
+/* => network order; 0: none */
+uint16_t fd_addr_port(const union fd_addr *addr);
 /* Records' form of an address. */
 void fd_addr_split(const struct bsd_sockaddr *sa, uint16_t *family, uint16_t *port, uint8_t *addr,
     uint32_t *scope);

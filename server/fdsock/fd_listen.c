@@ -4,8 +4,9 @@
  * with the new descriptor attached. At most the backlog waits there; the rest stays in so_q, where
  * the stack's own limit holds.
  *
- * A record that nobody takes goes with the listener's pair: the kernel closes the descriptor in
- * it, we see HUP on a connection that its client never touched, and reset it.
+ * A record that nobody takes goes with the listener's pair: the kernel tells us so by an error on
+ * our end of it (data were unread) and closes the descriptor in the record. We see HUP on a
+ * connection that its client never touched, and reset it.
  */
 #include "server/fdsock/fd_impl.h"
 
@@ -131,6 +132,8 @@ fd_listen_give(struct fdsock *fs)
 	(void)close(fs->fs_pendingfd);
 	fs->fs_pendingfd = -1;
 	child->fs_held = false;
+	if (error == ECONNRESET)
+		fs->fs_reset = true; /* that was the event's error, taken */
 	if (error != 0)
 		child->fs_reset = true;
 	else
@@ -172,8 +175,12 @@ fd_listen_gone(struct fdsock *head)
 	struct fdsock *fs;
 
 	TAILQ_FOREACH(fs, &fd->fd_socks, fs_list) {
-		if (fs->fs_listener == head->fs_cookie)
+		if (fs->fs_listener != head->fs_cookie)
+			continue;
+		if (head->fs_reset)
 			fs->fs_untakenuntil_ns = fd->fd_ns->ns_now + FD_UNTAKEN_NS;
+		else
+			fs->fs_listener = 0;
 	}
 }
 
@@ -189,5 +196,7 @@ fd_listen_untaken(const struct fdsock *fs)
 	if (head == NULL)
 		return fs->fs_server->fd_ns->ns_now < fs->fs_untakenuntil_ns;
 	pfd.fd = head->fs_src.ls_fd;
-	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP) != 0;
+	if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0)
+		return false;
+	return head->fs_reset || (pfd.revents & POLLERR) != 0;
 }

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define FD_PROTOCOLS 262 /* IPPROTO_MPTCP is the last that Linux knows */
 #define FD_OUT_MAX (FDSOCK_REPLY_MAX - sizeof(struct fdsock_reply))
 
 static int
@@ -56,8 +57,11 @@ fd_op_socket(struct fd_call *ca)
 	const int32_t *arg = ca->ca_req->fq_arg;
 	struct fdsock *fs;
 
-	if ((arg[1] & ~(0xf | SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0)
+	if ((arg[1] & ~(0xf | SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0 || (arg[1] & 0xf) > SOCK_PACKET ||
+	    arg[2] < 0 || arg[2] >= FD_PROTOCOLS)
 		return EINVAL;
+	if ((arg[1] & 0xf) == SOCK_RAW && arg[2] == 0)
+		return EPROTONOSUPPORT;
 	return fd_call_socket(ca, arg[0], arg[1], arg[2], &fs);
 }
 
@@ -71,6 +75,10 @@ fd_op_bind(struct fd_call *ca)
 		error = EINVAL;
 	if (error == 0)
 		error = fd_errno(sobind(ca->ca_fs->fs_so, &addr.sa));
+	if (error == EADDRINUSE) {
+		fd_sock_reap(ca->ca_server, fd_addr_port(&addr));
+		error = fd_errno(sobind(ca->ca_fs->fs_so, &addr.sa));
+	}
 	if (error == 0) {
 		ca->ca_fs->fs_bound = true;
 		fd_sock_getname(ca->ca_fs);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,6 +112,35 @@ fd_sock_ready(struct loop_source *ls, uint32_t events)
 	if (fs->fs_kind == FD_STREAM && !fs->fs_reset)
 		fd_stream_in(fs);
 	fd_sock_schedule(fs);
+}
+
+/* => true: one whose client's end is closed was looked after; there may be more */
+static bool
+fd_sock_reap1(struct fd_server *fd, uint16_t port)
+{
+	struct fdsock *fs;
+
+	TAILQ_FOREACH(fs, &fd->fd_socks, fs_list) {
+		struct pollfd pfd = {.fd = fs->fs_src.ls_fd};
+
+		if (fs->fs_hup || fd_addr_port(&fs->fs_local) != port || fs->fs_held)
+			continue;
+		if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0)
+			continue;
+		fs->fs_hup = fs->fs_canread = true;
+		if ((pfd.revents & POLLERR) != 0)
+			fs->fs_reset = true;
+		fd_sock_work(fs);
+		return true;
+	}
+	return false;
+}
+
+void
+fd_sock_reap(struct fd_server *fd, uint16_t port)
+{
+	while (fd_sock_reap1(fd, port))
+		continue;
 }
 
 void
@@ -270,6 +300,8 @@ fd_sock_release(struct fdsock *fs)
 void
 fd_sock_die(struct fdsock *fs, int error)
 {
+	if (error == BSD_ECONNRESET && fs->fs_finsent)
+		error = BSD_EPIPE; /* as Linux: what came is whole, but nobody takes more */
 	fd_tomb_add(fs, error);
 	fd_sock_free(fs);
 }

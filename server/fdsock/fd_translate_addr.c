@@ -39,6 +39,14 @@ fd_domain_out(int bsd_family)
 	return AF_UNSPEC;
 }
 
+uint16_t
+fd_addr_port(const union fd_addr *addr)
+{
+	if (addr->sa.sa_len == 0)
+		return 0;
+	return addr->sa.sa_family == BSD_AF_INET6 ? addr->sin6.sin6_port : addr->sin.sin_port;
+}
+
 static int
 fd_addr_in4(const void *sa, size_t len, union fd_addr *out)
 {
