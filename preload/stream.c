@@ -23,7 +23,7 @@ stream_after_read(int fd, ssize_t done)
 		return done;
 	}
 	if (control_take_error(fd, &pending, &lost) == 0)
-		return pending != 0 ? fail(pending) : 0;
+		return pending != 0 && pending != EPIPE ? fail(pending) : 0; /* EPIPE: of writes */
 	if (lost)
 		return fail(ECONNRESET);
 	errno = saved; /* it could not be asked */

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DISCARD_MAX 16384 /* bytes that one call with MSG_TRUNC throws away at most */
+
 /* => the tag of a datagram socket, else 0 */
 static uint64_t
 dgram_tag(int fd)
@@ -68,6 +70,17 @@ dgram_recvfrom(int fd, uint64_t tag, struct iovec iov, int flags, struct msghdr 
 	return dgram_recv(fd, tag, msg, flags);
 }
 
+/* Throws away what would have been read: an AF_UNIX pair has no such way. */
+static ssize_t
+stream_discard(int fd, size_t n, int flags)
+{
+	char scratch[DISCARD_MAX];
+
+	if (n > sizeof(scratch))
+		n = sizeof(scratch);
+	return real()->re_recvfrom(fd, scratch, n, flags & ~MSG_TRUNC, NULL, NULL);
+}
+
 TRAP ssize_t
 recvfrom(int fd, void *restrict buf, size_t n, int flags, __SOCKADDR_ARG from,
     socklen_t *restrict fromlen)
@@ -88,7 +101,10 @@ recvfrom(int fd, void *restrict buf, size_t n, int flags, __SOCKADDR_ARG from,
 	}
 	if (stream_refuses(fd, flags))
 		return fail(EAGAIN);
-	done = real()->re_recvfrom(fd, buf, n, flags, from.__sockaddr__, fromlen);
+	if ((flags & MSG_TRUNC) != 0 && descriptor_is_stream(descriptor_tag(fd)))
+		done = stream_discard(fd, n, flags);
+	else
+		done = real()->re_recvfrom(fd, buf, n, flags, from.__sockaddr__, fromlen);
 	return done > 0 || n == 0 ? done : stream_after_read(fd, done);
 }
 
@@ -251,6 +267,9 @@ sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_ARG to, so
 		sa = NULL; /* TCP does not look at it */
 		tolen = 0;
 	}
+	if ((flags & MSG_FASTOPEN) != 0 && descriptor_is_stream(descriptor_tag(fd)))
+		return fail(
+		    (descriptor_tag(fd) & FDSOCK_TAG_CONNECTED) != 0 ? EISCONN : EOPNOTSUPP);
 	done = real()->re_sendto(fd, buf, n, flags | MSG_NOSIGNAL, sa, tolen);
 	return done >= 0 ? done : stream_after_write(fd, flags);
 }
