@@ -325,6 +325,143 @@ do_recv(struct run *r, const struct expr *const *args)
 	return recv_common(r, args, arg_int(r, args[3]));
 }
 
+/* -- vectors ---------------------------------------------------------------------------------- */
+
+#define IOV_MOST 16
+
+/* [{..., 100}, {..., 50}] as ranges of one buffer. => the buffer; *total bytes in *n ranges */
+static uint8_t *
+arg_vector(struct run *r, const struct expr *list, struct bsd_iovec *iov, int *n, int64_t *total)
+{
+	const struct expr *ex;
+	int64_t at = 0;
+	uint8_t *buf;
+
+	*n = 0;
+	*total = 0;
+	for (ex = list->ex_first; ex != NULL; ex = ex->ex_next)
+		*total += ex->ex_first != NULL && ex->ex_first->ex_next != NULL
+		    ? ex->ex_first->ex_next->ex_int
+		    : 0;
+	buf = arg_buffer(r, *total);
+	for (ex = list->ex_first; ex != NULL && *n < IOV_MOST; ex = ex->ex_next, (*n)++) {
+		bool whole = ex->ex_first != NULL && ex->ex_first->ex_next != NULL;
+
+		iov[*n].iov_base = (uint64_t)(uintptr_t)(buf + at);
+		iov[*n].iov_len = whole ? (uint64_t)ex->ex_first->ex_next->ex_int : 0;
+		at += (int64_t)iov[*n].iov_len;
+		if (!whole || ex->ex_first->ex_kind != EX_ELLIPSIS)
+			call_wrong(r, "a range must be {..., length}");
+	}
+	if (ex != NULL)
+		call_wrong(r, "more ranges than the runner takes");
+	return buf;
+}
+
+static const struct expr *
+msg_vector(struct run *r, const struct expr *msg)
+{
+	static const struct expr none = {.ex_kind = EX_LIST};
+	const struct expr *iov = expr_field(msg, "msg_iov");
+
+	if (expr_field(msg, "msg_control") != NULL)
+		call_wrong(r, "control data are not supported");
+	return iov != NULL ? iov : &none;
+}
+
+/* Sends ranges of the pattern; msg NULL: by writev. */
+static int64_t
+send_vector(struct run *r, int fd, const struct expr *list, struct bsd_msghdr *msg, int flags)
+{
+	struct fdinfo *fi = fdinfo(r, fd);
+	struct bsd_iovec iov[IOV_MOST];
+	int64_t total, result;
+	int n;
+	uint8_t *buf = arg_vector(r, list, iov, &n, &total);
+
+	if (r->r_callwhy[0] != '\0')
+		return 0;
+	for (int64_t i = 0; i < total; i++)
+		buf[i] = pattern_byte(fi->fd_wrote + (uint64_t)i + 1);
+	if (msg == NULL) {
+		result = rumpus_writev(r->r_proc, fd, iov, n);
+	} else {
+		msg->msg_iov = (uint64_t)(uintptr_t)iov;
+		msg->msg_iovlen = n;
+		result = rumpus_sendmsg(r->r_proc, fd, msg, flags);
+	}
+	if (result > 0)
+		fi->fd_wrote += (uint64_t)result;
+	return result;
+}
+
+static int64_t
+recv_vector(struct run *r, int fd, const struct expr *list, struct bsd_msghdr *msg, int flags)
+{
+	static const struct expr pattern = {.ex_kind = EX_ELLIPSIS};
+	struct bsd_iovec iov[IOV_MOST];
+	int64_t total, result;
+	int n;
+	uint8_t *buf = arg_vector(r, list, iov, &n, &total);
+
+	if (r->r_callwhy[0] != '\0')
+		return 0;
+	if (msg == NULL) {
+		result = rumpus_readv(r->r_proc, fd, iov, n);
+	} else {
+		msg->msg_iov = (uint64_t)(uintptr_t)iov;
+		msg->msg_iovlen = n;
+		result = rumpus_recvmsg(r->r_proc, fd, msg, flags);
+	}
+	if (result > 0)
+		recv_check(r, fd, &pattern, buf, result, flags);
+	return result;
+}
+
+static int64_t
+do_writev(struct run *r, const struct expr *const *args)
+{
+	return send_vector(r, arg_fd(r, args[0]), args[1], NULL, 0);
+}
+
+static int64_t
+do_readv(struct run *r, const struct expr *const *args)
+{
+	return recv_vector(r, arg_fd(r, args[0]), args[1], NULL, 0);
+}
+
+static int64_t
+do_sendmsg(struct run *r, const struct expr *const *args)
+{
+	const struct expr *name = expr_field(args[1], "msg_name");
+	struct bsd_msghdr msg = {0};
+	struct bsd_sockaddr_in sin;
+
+	if (name != NULL && name->ex_kind == EX_STRUCT) {
+		sin = arg_sockaddr(r, name, r->r_remoteaddr_be);
+		msg.msg_name = (uint64_t)(uintptr_t)&sin;
+		msg.msg_namelen = sizeof(sin);
+	}
+	return send_vector(r, arg_fd(r, args[0]), msg_vector(r, args[1]), &msg,
+	    arg_int(r, args[2]));
+}
+
+/* msg_flags, where the script gives them, must be what comes back. */
+static int64_t
+do_recvmsg(struct run *r, const struct expr *const *args)
+{
+	const struct expr *flags = expr_field(args[1], "msg_flags");
+	struct bsd_msghdr msg = {0};
+	int64_t result =
+	    recv_vector(r, arg_fd(r, args[0]), msg_vector(r, args[1]), &msg, arg_int(r, args[2]));
+
+	if (result >= 0 && flags != NULL && flags->ex_kind == EX_INT &&
+	    msg.msg_flags != (int32_t)flags->ex_int)
+		snprintf(r->r_callwhy, sizeof(r->r_callwhy), "other msg_flags: 0x%x",
+		    (unsigned)msg.msg_flags);
+	return result;
+}
+
 /* -- options ---------------------------------------------------------------------------------- */
 
 union optval {
@@ -471,6 +608,10 @@ static const struct call_kind kinds[] = {
     {"recvfrom", 6, do_recv},
     {"setsockopt", 5, do_setsockopt},
     {"getsockopt", 5, do_getsockopt},
+    {"writev", 3, do_writev},
+    {"readv", 3, do_readv},
+    {"sendmsg", 3, do_sendmsg},
+    {"recvmsg", 3, do_recvmsg},
     {"fcntl", 2, do_fcntl},
     {"ioctl", 3, do_ioctl},
     {"poll", 3, do_poll},

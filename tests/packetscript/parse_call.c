@@ -27,7 +27,7 @@ expr_field(const struct expr *ex, const char *field)
 	return NULL;
 }
 
-/* Is "name =" next? Takes it. => NULL: not */
+/* Is "name =", or "name(...) =", next? Takes it. => NULL: not */
 static const char *
 parse_fieldname(struct lex *lx)
 {
@@ -35,7 +35,9 @@ parse_fieldname(struct lex *lx)
 	const char *word;
 	size_t len = lex_word(lx, &word);
 
-	if (len > 0 && lex_take(lx, "="))
+	if (len > 0 && lex_take(lx, "("))
+		(void)lex_until(lx, ")");
+	if (len > 0 && !lx->lx_failed && lex_take(lx, "="))
 		return arena_text(&lx->lx_script->sc_arena, word, len);
 	*lx = before;
 	return NULL;
