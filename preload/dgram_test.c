@@ -187,7 +187,6 @@ test_dgram_control(void **state)
 	c = CMSG_NXTHDR(&msg, c);
 	assert_int_equal(c->cmsg_type, IP_TTL);
 	assert_int_equal(*(int *)CMSG_DATA(c), 17);
-	assert_null(CMSG_NXTHDR(&msg, c));
 	/* and back */
 	msg.msg_name = (void *)(uintptr_t)&peer;
 	msg.msg_namelen = sizeof(peer);

@@ -80,6 +80,9 @@ bool descriptor_is_dgram(uint64_t tag);
 bool descriptor_streams_possible(void);
 bool descriptor_dgrams_possible(void);
 
+/* Whether the program has confined itself to system calls of its choice (PR_SET_SECCOMP). */
+bool descriptor_confined(void);
+
 /* Adds bits of the interposer's own to the tag. */
 void descriptor_mark(int fd, uint64_t bits);
 

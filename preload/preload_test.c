@@ -14,11 +14,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <unistd.h>
 
 #include <rumpus/fdsock.h>
@@ -524,6 +527,40 @@ test_write_end(void **state)
 	(void)close(fd);
 }
 
+/* In a child. => its exit status: what a reader sees after the program has confined itself */
+static int
+confine_and_read(int fd)
+{
+	struct sock_filter all[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	const struct sock_fprog allow = {1, all};
+	char c;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &allow, 0, 0) != 0)
+		return 10;
+	return read(fd, &c, 1) == 0 ? 0 : 1;
+}
+
+/* A program under a filter of its own makes just the calls that it makes. */
+static void
+test_confined(void **state)
+{
+	int fd = tcp(), status;
+	pid_t child;
+
+	(void)state;
+	fake.fk_value[FDSOCK_OP_QUERY] = ETIMEDOUT;
+	(void)close(fake.fk_peer);
+	child = fork();
+	if (child == 0)
+		_exit(confine_and_read(fd));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(fake.fk_count[FDSOCK_OP_QUERY], 0);
+	FAILS(read(fd, &status, 1), ETIMEDOUT);
+	(void)close(fd);
+}
+
 /* Files and pipes are written to as ever, also where there are streams. */
 static void
 test_files(void **state)
@@ -636,6 +673,7 @@ main(int argc, char **argv)
 	    T(test_accept_no_number),
 	    T(test_read_end),
 	    T(test_write_end),
+	    T(test_confined),
 	    T(test_files),
 	    T(test_options),
 	    T(test_migrate),

@@ -36,7 +36,7 @@ socket(int domain, int type, int protocol)
 	    .ex_cloexec = (type & SOCK_CLOEXEC) != 0};
 	int error;
 
-	if ((domain != AF_INET && domain != AF_INET6) ||
+	if ((domain != AF_INET && domain != AF_INET6) || descriptor_confined() ||
 	    !rules_possible(settings_rules(), domain, type, protocol))
 		return (int)syscall(SYS_socket, domain, type, protocol);
 	error = control_exchange(&ex);
