@@ -100,20 +100,30 @@ tcp_cubic_window(const struct tcpcb *tp, uint32_t t_ms)
 	return origin > off ? origin - off : 0;
 }
 
+/* What acked bytes are worth of by bytes a window; acked keeps what did not make up a byte. */
+static uint32_t
+cubic_share(uint64_t by, uint32_t *acked, uint32_t window)
+{
+	uint64_t n;
+
+	*acked = KERN_MIN(*acked, window); /* no more than a window's worth at once */
+	n = by * *acked / window;
+	if (n > 0)
+		*acked -= (uint32_t)(n * window / by);
+	return (uint32_t)KERN_MIN(n, window / 2);
+}
+
 /* §4.3: Reno's window grows by alpha segments a window, by one once it is back where it was. */
 static void
 cubic_west(struct tcpcb *tp, uint32_t acked)
 {
 	const uint64_t alpha =
 	    tp->t_cc[CUBIC_WEST] >= tp->t_cc[CUBIC_PRIOR] ? 1000 : CUBIC_ALPHA_PERMILLE;
-	uint64_t by;
+	uint32_t by;
 
 	tp->t_cc[CUBIC_WEST_ACKED] += acked;
-	by = alpha * tp->t_maxseg * tp->t_cc[CUBIC_WEST_ACKED] / 1000 / tp->snd_cwnd;
-	if (by == 0)
-		return;
-	tp->t_cc[CUBIC_WEST] = (uint32_t)KERN_MIN(tp->t_cc[CUBIC_WEST] + by, TCP_CC_CWND_MAX);
-	tp->t_cc[CUBIC_WEST_ACKED] = 0;
+	by = cubic_share(alpha * tp->t_maxseg / 1000, &tp->t_cc[CUBIC_WEST_ACKED], tp->snd_cwnd);
+	tp->t_cc[CUBIC_WEST] = KERN_MIN(tp->t_cc[CUBIC_WEST] + by, TCP_CC_CWND_MAX);
 }
 
 /* §4.2, §4.4, §4.5 */
@@ -121,7 +131,7 @@ static void
 cubic_avoidance(struct tcpcb *tp, uint32_t acked)
 {
 	const uint64_t cwnd = tp->snd_cwnd;
-	uint64_t target, by;
+	uint64_t target;
 
 	if (tp->t_cc[CUBIC_ON] == 0)
 		cubic_epoch(tp);
@@ -135,11 +145,7 @@ cubic_avoidance(struct tcpcb *tp, uint32_t acked)
 	target = tcp_cubic_window(tp, t + tp->t_srtt_us / 1000);
 	target = KERN_MIN(KERN_MAX(target, cwnd), cwnd + cwnd / 2);
 	tp->t_bytes_acked += acked;
-	by = (target - cwnd) * tp->t_bytes_acked / cwnd;
-	if (by == 0)
-		return;
-	tp->t_bytes_acked = 0;
-	tcp_cc_grow(tp, (uint32_t)KERN_MIN(by, cwnd / 2));
+	tcp_cc_grow(tp, cubic_share(target - cwnd, &tp->t_bytes_acked, tp->snd_cwnd));
 }
 
 /* RFC 9406 §4.2: only the first slow start knows no threshold. */

@@ -252,8 +252,43 @@ test_probe_and_window(void **state)
 		wire_run(&b.w, SEC_NS);
 		assert_int_equal(STAT_OF(&b.w, 0, tlp_repairs), lost);
 		assert_true((b.tp->snd_cwnd < cwnd) == (lost != 0));
+		if (lost)
+			assert_true(b.tp->snd_cwnd <= b.tp->snd_ssthresh + b.tp->t_maxseg);
 		bulk_end();
 	}
+}
+
+static bool
+lose_everything(struct wire *w, unsigned from, struct tcp_hdr *th, uint8_t *seg, size_t len)
+{
+	(void)w;
+	(void)from;
+	(void)th;
+	(void)seg;
+	(void)len;
+	return false;
+}
+
+/* RFC 8985 §7.3: one probe, then the retransmission timer. */
+static void
+test_one_probe(void **state)
+{
+	(void)state;
+	bulk_start(10 * MS_NS);
+	bulk_connect();
+	bulk_run(200000, SEC_NS);
+	wire_run(&b.w, 100 * MS_NS);
+	b.tp->t_rto_us = 2000000;
+	b.w.w_filter = lose_everything;
+	for (unsigned i = 0; i < 5; i++) {
+		b.total += 3000;
+		assert_false(wire_run_until(&b.w, 200 * MS_NS, bulk_pump, NULL));
+		assert_int_equal(STAT_OF(&b.w, 0, tlp_probes), 1);
+	}
+	assert_int_equal(STAT_OF(&b.w, 0, rexmttimeo), 0);
+	b.w.w_filter = NULL;
+	bulk_run(0, 10 * SEC_NS);
+	bulk_end();
 }
 
 static void
@@ -479,6 +514,7 @@ main(void)
 	    cmocka_unit_test(test_loss),
 	    cmocka_unit_test(test_tail_loss),
 	    cmocka_unit_test(test_probe_and_window),
+	    cmocka_unit_test(test_one_probe),
 	    cmocka_unit_test(test_no_probes),
 	    cmocka_unit_test(test_lost_retransmission),
 	    cmocka_unit_test(test_reordering),

@@ -13,6 +13,7 @@
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
 #include "kern/socketvar.h"
+#include "kern/sysctl.h"
 #include "netinet/tcp_input.h"
 #include "netinet/tcp_inspect.h"
 #include "netinet/tcp_sack.h"
@@ -253,6 +254,104 @@ test_recovery(void **state)
 	assert_int_equal(tp->t_nholes, 0);
 	assert_int_equal(STAT_OF(&tt, rexmttimeo), 0);
 	assert_int_equal(STAT_OF(&tt, sndrexmitpack), 2);
+	tcp_test_end(&tt);
+}
+
+/* Twenty segments in flight and more to send. */
+static struct tcpcb *
+start_wide(struct tcp_test *tt)
+{
+	tcp_test_start(tt);
+	tt->tt_sack = true;
+	tt->tt_ns->ns_tcp->tcps_sysctl.sendspace = sizeof(bytes);
+	assert_int_equal(sysctl_set_text(tt->tt_ns, "net.inet.tcp.cc.algorithm", "newreno"), 0);
+	struct tcpcb *tp = tcp_test_in_state(tt, TCPS_ESTABLISHED);
+	tp->snd_cwnd = 20 * MSS;
+	assert_int_equal(tcp_test_write(tt, bytes, 40 * MSS), 0);
+	assert_int_equal(tcp_test_nsent(tt), 20);
+	tcp_test_forget(tt);
+	return tp;
+}
+
+/* RFC 6937 §3.1: while more is in flight than ssthresh, one leaves for two that arrived. */
+static void
+test_prr(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp = start_wide(&tt);
+	const tcp_seq base = tp->snd_una;
+
+	(void)state;
+	SACK(0, 1, 2);
+	SACK(0, 1, 3);
+	assert_int_equal(tcp_test_nsent(&tt), 2); /* limited transmit */
+	assert_false((tp->t_flags & TF_FASTRECOVERY) != 0);
+	for (uint32_t k = 1; k <= 13; k++) {
+		SACK(0, 1, 3 + k);
+		assert_true((tp->t_flags & TF_FASTRECOVERY) != 0);
+		assert_int_equal(tp->snd_ssthresh, 11 * MSS);
+		assert_int_equal(tp->t_prr_delivered, k * MSS);
+		assert_int_equal(tp->t_prr_out, KERN_MAX(k / 2, 1u) * MSS);
+		assert_int_equal(tcp_test_nsent(&tt), 2 + KERN_MAX(k / 2, 1u));
+	}
+	/* There it stays: one for one. */
+	for (uint32_t k = 14; k <= 18; k++) {
+		SACK(0, 1, 3 + k);
+		assert_int_equal(tcp_pipe(tp), 11 * MSS);
+	}
+	tcp_test_end(&tt);
+}
+
+/* The same when less is in flight: as in slow start, one more than arrived, and up to ssthresh. */
+static void
+test_prr_slow_start(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp = start_wide(&tt);
+	const tcp_seq base = tp->snd_una;
+
+	(void)state;
+	SACK(0, 15, 16);
+	SACK(0, 15, 17);
+	tcp_test_forget(&tt);
+	SACK(0, 15, 18); /* fifteen are lost, one of them leaves in any case */
+	assert_int_equal(tcp_test_nsent(&tt), 1 + 2);
+	for (uint32_t k = 19; k <= 22; k++) {
+		const unsigned before = tcp_test_nsent(&tt);
+
+		SACK(0, 15, k);
+		assert_int_equal(tcp_test_nsent(&tt) - before, 2);
+		assert_true(tcp_pipe(tp) <= tp->snd_ssthresh);
+	}
+	tcp_test_end(&tt);
+}
+
+/* RFC 6675 §4, IsLost(): three blocks above, be they ever so small, and in one ACK. */
+static void
+test_three_small_blocks(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp = start(&tt, false);
+	const tcp_seq base = tp->snd_una;
+	struct tcp_test_seg seg;
+
+	(void)state;
+	tp->t_flags |= TF_NODELAY;
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(tcp_test_write(&tt, bytes, 10), 0);
+	assert_int_equal(tcp_test_nsent(&tt), 8);
+	seg = tcp_test_seg(&tt, TH_ACK);
+	seg.th.th_ack = base;
+	seg.opts.to_flags |= TOF_SACK;
+	for (unsigned n = 2; n <= 3; n++) {
+		seg.opts.to_nsacks = (uint8_t)n;
+		for (unsigned i = 0; i < n; i++) {
+			seg.opts.to_sacks[i].start = base + 10 + 20 * i;
+			seg.opts.to_sacks[i].end = base + 20 + 20 * i;
+		}
+		tcp_test_input(&tt, &seg);
+		assert_int_equal((tp->t_flags & TF_FASTRECOVERY) != 0, n == 3);
+	}
 	tcp_test_end(&tt);
 }
 
@@ -504,7 +603,13 @@ test_dsack_undo(void **state)
 	SACK(10, 3, 4);
 	assert_int_equal(STAT_OF(&tt, undone), 1);
 	assert_true(tp->snd_cwnd >= cwnd);
+	/* RFC 8985 §6.2 (4): the wider window outlasts sixteen recoveries. */
 	assert_true(tp->t_rack_mult > 1);
+	for (unsigned i = 0; i < 15; i++)
+		tcp_rack_recovered(tp);
+	assert_true(tp->t_rack_mult > 1);
+	tcp_rack_recovered(tp);
+	assert_int_equal(tp->t_rack_mult, 1);
 	tcp_test_end(&tt);
 }
 
@@ -517,6 +622,9 @@ main(void)
 	    cmocka_unit_test(test_dsack),
 	    cmocka_unit_test(test_blocks_on_data),
 	    cmocka_unit_test(test_recovery),
+	    cmocka_unit_test(test_prr),
+	    cmocka_unit_test(test_prr_slow_start),
+	    cmocka_unit_test(test_three_small_blocks),
 	    cmocka_unit_test(test_dupacks_need_news),
 	    cmocka_unit_test(test_false_blocks),
 	    cmocka_unit_test(test_limits),
