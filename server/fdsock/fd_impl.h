@@ -15,6 +15,7 @@
 #include "kern/cdefs.h"
 #include "kern/netstack.h"
 #include "kern/queue.h"
+#include "server/accept.h"
 #include "server/loop.h"
 
 #define FD_HASH 16384u /* buckets of sockets by cookie */
@@ -135,6 +136,7 @@ struct fd_server {
 	struct loop *fd_loop;
 	struct netstack *fd_ns;
 	struct loop_source fd_src; /* the control socket */
+	struct accept_spare fd_spare;
 	char *fd_path;
 	pid_t fd_pid;
 	struct loop_task fd_task;

@@ -63,13 +63,16 @@ static const struct sysctl_node fd_nodes[] = {
 static void
 fd_server_ready(struct loop_source *ls, uint32_t events)
 {
+	struct fd_server *fd = ls->ls_arg;
+
 	(void)events;
 	for (int i = 0; i < FD_ACCEPTS_CTL; i++) {
-		int sock = accept4(ls->ls_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		bool refused;
+		int sock = accept_next(ls->ls_fd, &fd->fd_spare, &refused);
 
 		if (sock < 0)
 			return;
-		fd_ctl_accept(ls->ls_arg, sock);
+		fd_ctl_accept(fd, sock);
 	}
 }
 
@@ -144,6 +147,7 @@ fd_server_init(struct fd_server *fd, struct loop *lp)
 	fd->fd_ns = lp->lp_ns;
 	fd->fd_pid = getpid();
 	fd->fd_src = (struct loop_source){.ls_fd = -1, .ls_ready = fd_server_ready, .ls_arg = fd};
+	fd->fd_spare.as_fd = -1;
 	fd->fd_task.lt_run = fd_server_task;
 	callout_init(&fd->fd_retry, fd->fd_ns, fd_server_retry, fd);
 	TAILQ_INIT(&fd->fd_socks);
@@ -194,6 +198,7 @@ fd_server_open(struct loop *lp, const char *path, char *why, size_t whylen)
 		fd_server_close(fd);
 		return NULL;
 	}
+	accept_spare_init(&fd->fd_spare, fd->fd_src.ls_fd);
 	return fd;
 }
 
@@ -225,6 +230,7 @@ fd_server_close(struct fd_server *fd)
 		loop_del(fd->fd_loop, &fd->fd_src);
 		(void)close(fd->fd_src.ls_fd);
 	}
+	accept_spare_fini(&fd->fd_spare);
 	if (fd->fd_path != NULL)
 		(void)unlink(fd->fd_path);
 	free(fd->fd_path);

@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,26 +17,6 @@
 
 #define SP_BACKLOG 64
 #define SP_ACCEPTS_A_TURN 16
-
-/*
- * No descriptor is left for a connection that waits: it is taken by the spare one and closed, else
- * the listener would be ready for ever and the loop never sleep.
- */
-static void
-sp_accept_refuse(struct sp_listener *sl)
-{
-	int fd;
-
-	if (sl->sl_spare < 0)
-		return;
-	(void)close(sl->sl_spare);
-	fd = accept4(sl->sl_src.ls_fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0) {
-		sl->sl_server->sp_stat.sps_refused++;
-		(void)close(fd);
-	}
-	sl->sl_spare = fcntl(sl->sl_src.ls_fd, F_DUPFD_CLOEXEC, 0);
-}
 
 /* At the limit, who has connected and not said who it is for the longest makes room. */
 static bool
@@ -66,13 +45,12 @@ sp_listener_ready(struct loop_source *ls, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < SP_ACCEPTS_A_TURN; i++) {
-		int fd = accept4(ls->ls_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		bool refused;
+		int fd = accept_next(ls->ls_fd, &sl->sl_spare, &refused);
 
-		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				sp_accept_refuse(sl);
+		sp->sp_stat.sps_refused += refused;
+		if (fd < 0)
 			return;
-		}
 		if (!sp_accept_room(sp)) {
 			(void)close(fd);
 			continue;
@@ -218,11 +196,11 @@ sp_server_listen(struct sp_server *sp, const char *url, char *why, size_t whylen
 		return false;
 	}
 	sl->sl_server = sp;
-	sl->sl_spare = -1;
+	sl->sl_spare.as_fd = -1;
 	sl->sl_src = (struct loop_source){.ls_fd = -1, .ls_ready = sp_listener_ready, .ls_arg = sl};
 	LIST_INSERT_HEAD(&sp->sp_listeners, sl, sl_list);
 	if (sp_listener_open(sl, url, why, whylen) == 0) {
-		sl->sl_spare = fcntl(sl->sl_src.ls_fd, F_DUPFD_CLOEXEC, 0);
+		accept_spare_init(&sl->sl_spare, sl->sl_src.ls_fd);
 		return true;
 	}
 	sp_listener_close(sl);
@@ -237,8 +215,7 @@ sp_listener_close(struct sp_listener *sl)
 		loop_del(sl->sl_server->sp_loop, &sl->sl_src);
 		(void)close(sl->sl_src.ls_fd);
 	}
-	if (sl->sl_spare >= 0)
-		(void)close(sl->sl_spare);
+	accept_spare_fini(&sl->sl_spare);
 	if (sl->sl_path != NULL)
 		(void)unlink(sl->sl_path);
 	free(sl->sl_path);

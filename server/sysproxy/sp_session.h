@@ -14,6 +14,7 @@
 #include "kern/queue.h"
 #include "kern/sysctl.h"
 #include "kern/uio.h"
+#include "server/accept.h"
 #include "server/loop.h"
 
 struct proc;
@@ -60,7 +61,7 @@ struct sp_listener {
 	LIST_ENTRY(sp_listener) sl_list;
 	struct sp_server *sl_server;
 	struct loop_source sl_src;
-	int sl_spare;  /* a descriptor to refuse with when none is left; -1: none */
+	struct accept_spare sl_spare;
 	bool sl_local; /* unix://: peers have a pid that means something */
 	char *sl_path; /* of the socket file, to take away; NULL: none */
 };
