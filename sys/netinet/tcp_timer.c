@@ -125,12 +125,36 @@ tcp_rexmt_what(struct tcpcb *tp)
 }
 
 /* RFC 6298 (5.4)-(5.6), RFC 5681 §3.1 */
+/*
+ * RFC 9293 §3.8.6: if the window has closed over what is in flight, that is probed, however long it
+ * takes, and not sent again. => false: there is a window, or nothing but a SYN or FIN
+ */
+static bool
+tcp_rexmt_persists(struct tcpcb *tp)
+{
+	const struct socket *so = tp->t_inpcb->inp_socket;
+
+	if (tp->snd_wnd != 0 || !TCPS_HAVEESTABLISHED(tp->t_state) || so == NULL ||
+	    so->so_snd.sb_cc == 0)
+		return false;
+	tcp_timer_disarm(tp, TCPT_RACK);
+	tp->t_flags &= ~(uint32_t)(TF_TLP | TF_TLP_ARMED);
+	tcp_sack_clear(tp);
+	tp->snd_nxt = tp->snd_una;
+	tp->t_rtttiming = false;
+	tp->t_rxtshift = 0;
+	tcp_setpersist(tp);
+	return true;
+}
+
 static void
 tcp_timer_rexmt(void *arg)
 {
 	struct tcpcb *tp = arg;
 
 	tcp_timer_trace(tp, TCPT_REXMT);
+	if (tcp_rexmt_persists(tp))
+		return;
 	if (tp->t_rxtshift >= tcp_rexmt_limit(tp)) {
 		TCPSTAT_INC(tp->t_ns, timeoutdrop);
 		(void)tcp_drop(tp, tcp_timeout_errno(tp));
