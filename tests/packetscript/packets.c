@@ -380,6 +380,22 @@ expected_bytes(struct run *r, const struct packet *pk, const struct flow *fl, ui
 	return ip_put(bytes, pk, proto, len, addrs);
 }
 
+/* The printer leaves out the number of a segment without data; here it may be what differs. */
+static void
+packet_line(char *buf, size_t space, const uint8_t *bytes, size_t len)
+{
+	struct ipv4_hdr ip;
+	struct tcp_hdr th;
+	size_t n;
+
+	packet_print(buf, space, bytes, len);
+	n = strlen(buf);
+	if (ipv4_parse(bytes, len, &ip) == IPV4_PARSE_OK && ip.ip_p == IPV4_PROTO_TCP &&
+	    tcp_parse(bytes + ip.ip_hl, ip.ip_len - ip.ip_hl, &th) == TCP_PARSE_OK &&
+	    th.th_off == ip.ip_len - ip.ip_hl)
+		snprintf(buf + n, space - n, " (at seq %u)", th.th_seq);
+}
+
 /* Says what was expected and what came, as packet lines. */
 static bool
 packet_differs(struct run *r, const struct packet *pk, const struct captured *cp, const char *what)
@@ -387,8 +403,8 @@ packet_differs(struct run *r, const struct packet *pk, const struct captured *cp
 	static uint8_t bytes[PACKET_MAX];
 	char want[400], got[400];
 
-	packet_print(want, sizeof(want), bytes, expected_bytes(r, pk, r->r_flow, bytes));
-	packet_print(got, sizeof(got), cp->cp_bytes, cp->cp_len);
+	packet_line(want, sizeof(want), bytes, expected_bytes(r, pk, r->r_flow, bytes));
+	packet_line(got, sizeof(got), cp->cp_bytes, cp->cp_len);
 	return run_fail(r, "%s\n    expected %s%s\n    got      %s", what, want,
 	    pk->pk_kind == PK_TCP && (pk->pk_win < 0 || pk->pk_optlen == OPTS_ANY)
 		? " (any window or options)"
