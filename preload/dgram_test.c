@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -213,6 +214,7 @@ test_dgram_many(void **state)
 	struct mmsghdr vec[3] = {{.msg_hdr = {.msg_iov = &iov[0], .msg_iovlen = 1}},
 	    {.msg_hdr = {.msg_iov = &iov[1], .msg_iovlen = 1}},
 	    {.msg_hdr = {.msg_iov = &iov[2], .msg_iovlen = 1}}};
+	struct dgram dg;
 	int fd = udp();
 
 	(void)state;
@@ -225,6 +227,16 @@ test_dgram_many(void **state)
 	fake_tag(fd, AF_INET, SOCK_DGRAM, FDSOCK_TAG_CONNECTED);
 	assert_int_equal(sendmmsg(fd, vec, 3, 0), 3);
 	assert_int_equal(vec[2].msg_len, 4);
+	for (int i = 0; i < 3; i++)
+		(void)take(&dg);
+	assert_int_equal(syscall(SYS_sendmmsg, fd, vec, 1, 0), 1);
+	assert_int_equal(take(&dg), 4);
+	assert_int_equal(dg.hdr.dg_flags, 0);
+	give(from_peer, "raw");
+	assert_int_equal(syscall(SYS_recvmmsg, fd, vec, 1, MSG_DONTWAIT, NULL), 1);
+	assert_int_equal(vec[0].msg_len, 3);
+	assert_memory_equal(buf[0], "raw", 3);
+	FAILS(syscall(SYS_recvmmsg, fd, vec, 1, MSG_DONTWAIT, NULL), EAGAIN);
 	close_pair(fd);
 }
 
