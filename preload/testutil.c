@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +204,7 @@ void
 fake_start(void)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	sigset_t all, before;
 
 	memset(&fake, 0, sizeof(fake));
 	server.nconn = 0;
@@ -210,7 +212,10 @@ fake_start(void)
 	server.listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	need(bind(server.listener, (struct sockaddr *)&sun, sizeof(sun)) == 0, sun.sun_path);
 	need(listen(server.listener, 8) == 0 && pipe(server.quit) == 0, "start");
+	/* Signals are for the test: one that is taken by the server's thread would break its calls. */
+	need(sigfillset(&all) == 0 && pthread_sigmask(SIG_BLOCK, &all, &before) == 0, "signals");
 	need(pthread_create(&server.thread, NULL, serve, NULL) == 0, "thread");
+	need(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0, "signals");
 }
 
 void
