@@ -12,6 +12,7 @@
 
 #define TCP_REASS_MAX 65536u /* out-of-order segments of all connections */
 #define TCP_HOLES_MAX 65536u /* of the scoreboards of all connections */
+#define TCP_MAXTCPTW 8192u   /* fewer than there are ephemeral ports */
 #define KIB 1024u
 #define MIB (1024u * KIB)
 
@@ -131,7 +132,7 @@ tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 	uint32_t sockets = ns->ns_socketpool.pl_limit, limit = 2 * sockets;
 	int error;
 
-	ts->tcps_sysctl.maxtcptw = sockets;
+	ts->tcps_sysctl.maxtcptw = KERN_MIN(sockets, TCP_MAXTCPTW);
 	error =
 	    pool_init(&ts->tcps_tcpcbpool, "tcpcb", sizeof(struct tcpcb), limit, 0, &ns->ns_fault);
 	if (error != 0)
