@@ -6,6 +6,7 @@ import json
 import sys
 
 import libsuite
+from programs import ECHO
 from libe2e import equal, expect, test
 from libsuite import (LINUX, LIMIT_S, MIB, STACK, address_of, digest, need, noise, other, site)
 
@@ -28,35 +29,6 @@ class H(http.server.SimpleHTTPRequestHandler):
         pass
 http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), H).serve_forever()
 """
-ECHO = """
-import asyncio, sys
-async def echo(r, w):
-    while data := await r.read(65536):
-        w.write(data)
-        await w.drain()
-    w.close()
-async def serve():
-    server = await asyncio.start_server(echo, sys.argv[2], int(sys.argv[3]), backlog=512)
-    async with server:
-        await server.serve_forever()
-async def one(i):
-    r, w = await asyncio.open_connection(sys.argv[2], int(sys.argv[3]))
-    block = bytes([i % 251]) * 40000
-    async def send():
-        w.write(block)
-        await w.drain()
-        w.write_eof()
-    got, _ = await asyncio.gather(r.read(-1), send())
-    w.close()
-    await w.wait_closed()
-    return got == block
-async def ask():
-    same = await asyncio.gather(*[one(i) for i in range(200)])
-    print(sum(same))
-asyncio.run(serve() if sys.argv[1] == "serve" else ask())
-"""
-
-
 def http_server(s, side, port=8000, code=UPLOAD):
     """Python's http.server in the site's folder, with PUT besides."""
     server = s.start(side, [sys.executable, "-c", code, address_of(side), str(port)], cwd=s.folder)

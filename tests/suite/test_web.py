@@ -8,50 +8,9 @@ import sys
 import time
 
 import libsuite
+from programs import nginx, nginx_conf
 from libe2e import equal, expect, test
 from libsuite import (LINUX, MIB, STACK, address_of, digest, need, noise, other, site)
-
-NGINX = """
-worker_processes {workers};
-worker_rlimit_nofile 20000;
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections {connections}; }}
-http {{
-    access_log off;
-    sendfile on;
-    tcp_nopush on;
-    keepalive_timeout 60;
-    keepalive_requests 1000000;
-    client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
-    uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-    server {{
-        listen {address}:{port} backlog=4096;
-        root {folder}/www;
-        location /version {{ return 200 "{version}"; }}
-    }}
-}}
-"""
-
-
-def nginx(s, side, workers=4, connections=4096, **kw):
-    """Starts it. => the master process"""
-    (path,) = need("nginx")
-    os.makedirs(s.path("www"), exist_ok=True)
-    os.chmod(s.folder, 0o755)
-    s.file("www/data", noise(100 * MIB))
-    s.file("www/1k", noise(1024))
-    nginx_conf(s, side, workers, connections)
-    process = s.start(side, [path, "-c", s.path("nginx.conf"), "-p", s.folder], **kw)
-    s.reachable(address_of(side), 8080, process)
-    return process
-
-
-def nginx_conf(s, side, workers=4, connections=4096, version="one"):
-    s.file("nginx.conf", NGINX.format(folder=s.folder, address=address_of(side), port=8080,
-                                      workers=workers, connections=connections, version=version))
-
 
 def wrk(s, side, where, *options, seconds=3, path="1k", port=8080):
     """=> requests a second; no request may fail"""
@@ -96,6 +55,8 @@ def nginx_reload():
             time.sleep(0.5)
         equal(load.wait(30), 0, "exit status of wrk")
         print("# " + " ".join(s.log(load).split()[-4:]))
+        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", s.log(load)).group(1))
+        expect(rate > 100, f"nothing was served: {s.log(load)}")
         errors = re.findall(r"(?:Socket errors|Non-2xx).*", s.log(load))
         # A worker that goes closes its idle connections: wrk sees the end where it hoped to
         # send again, which is `read`; what fails to connect, or is answered wrong, has failed.
