@@ -72,6 +72,7 @@ struct fdsock {
 	LIST_ENTRY(fdsock) fs_hash;
 	TAILQ_ENTRY(fdsock) fs_list;
 	TAILQ_ENTRY(fdsock) fs_work;
+	LIST_ENTRY(fdsock) fs_listening; /* a listener's */
 	struct fd_server *fs_server;
 	struct fd_client *fs_owner;
 	struct socket *fs_so;
@@ -86,6 +87,7 @@ struct fdsock {
 	bool fs_eof;      /* the client sends no more */
 	bool fs_hup;      /* nobody holds the client's end any more, or it is shut both ways */
 	bool fs_reset;    /* the client went with data unread */
+	bool fs_reaped;   /* looked after before its event came */
 	bool fs_finsent;  /* the client was told that the peer sends no more */
 	bool fs_discard;  /* the client does not want to read any more */
 	bool fs_pri;      /* the pair holds an urgent byte */
@@ -143,6 +145,7 @@ struct fd_server {
 	struct callout fd_retry; /* work that waits for memory */
 	struct fdsock_list fd_socks;
 	struct fdsock_list fd_work;
+	struct fdsock_hash fd_listeners;
 	uint32_t fd_nwork;
 	struct fd_ctl_list fd_ctls;
 	struct fdsock_hash fd_hash[FD_HASH];
@@ -198,6 +201,10 @@ void fd_sock_tag(const struct fdsock *fs, int clientfd);
  * of it has yet to come: to them, close() is done when it returns.
  */
 void fd_sock_reap(struct fd_server *fd, uint16_t port);
+/* The same, of listeners alone, which are few. */
+void fd_listen_reap(struct fd_server *fd, uint16_t port);
+/* => true: the client's end was closed, and fs has been looked after, or is gone */
+bool fd_sock_reap1(struct fdsock *fs);
 /* The pair is full: wait until it has room again. */
 void fd_sock_full(struct fdsock *fs);
 /* Looks at fs again soon, when memory may have come back. */

@@ -34,6 +34,8 @@ fd_listen(struct fdsock *fs, int clientfd, int backlog)
 	error = solisten(fs->fs_so, backlog);
 	if (error != 0)
 		return fd_errno(error);
+	if (fs->fs_kind != FD_LISTENER)
+		LIST_INSERT_HEAD(&fs->fs_server->fd_listeners, fs, fs_listening);
 	fs->fs_kind = FD_LISTENER;
 	fs->fs_backlog = KERN_MAX((uint32_t)backlog, 1u);
 	fd_sock_tag(fs, clientfd);
@@ -181,6 +183,19 @@ fd_listen_gone(struct fdsock *head)
 			fs->fs_untakenuntil_ns = fd->fd_ns->ns_now + FD_UNTAKEN_NS;
 		else
 			fs->fs_listener = 0;
+	}
+}
+
+void
+fd_listen_reap(struct fd_server *fd, uint16_t port)
+{
+	struct fdsock *fs = LIST_FIRST(&fd->fd_listeners);
+
+	while (fs != NULL) {
+		if (fd_addr_port(&fs->fs_local) == port && fd_sock_reap1(fs))
+			fs = LIST_FIRST(&fd->fd_listeners);
+		else
+			fs = LIST_NEXT(fs, fs_listening);
 	}
 }
 

@@ -105,6 +105,20 @@ fd_connect_again(struct fd_call *ca)
 	    ca->ca_tomb->ft_protocol, &ca->ca_fs);
 }
 
+/* Linux takes a stream off its peer by a reset; what can connect anew is a new pair. */
+static int
+fd_connect_undo(struct fd_call *ca)
+{
+	struct fdsock *fs = ca->ca_fs;
+	int domain = fs->fs_domain, type = fs->fs_so->so_proto->pr_type;
+	int protocol = fs->fs_protocol;
+
+	fs->fs_reset = true;
+	fd_sock_release(fs);
+	ca->ca_reply->fp_flags |= FDSOCK_R_REPLACE;
+	return fd_call_socket(ca, domain, type, protocol, &ca->ca_fs);
+}
+
 static int
 fd_op_connect(struct fd_call *ca)
 {
@@ -116,6 +130,10 @@ fd_op_connect(struct fd_call *ca)
 		error = fd_connect_again(ca);
 		fd = ca->ca_outfd;
 	}
+	if (error == 0)
+		fd_listen_reap(ca->ca_server, fd_addr_port(&addr));
+	if (error == 0 && addr.sa.sa_family == BSD_AF_UNSPEC && ca->ca_fs->fs_kind == FD_STREAM)
+		return ca->ca_fs->fs_up || ca->ca_fs->fs_gate ? fd_connect_undo(ca) : 0;
 	return error != 0 ? error : fd_connect(ca->ca_fs, fd, &addr.sa);
 }
 

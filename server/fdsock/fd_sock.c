@@ -114,33 +114,31 @@ fd_sock_ready(struct loop_source *ls, uint32_t events)
 	fd_sock_schedule(fs);
 }
 
-/* => true: one whose client's end is closed was looked after; there may be more */
-static bool
-fd_sock_reap1(struct fd_server *fd, uint16_t port)
+bool
+fd_sock_reap1(struct fdsock *fs)
 {
-	struct fdsock *fs;
+	struct pollfd pfd = {.fd = fs->fs_src.ls_fd};
 
-	TAILQ_FOREACH(fs, &fd->fd_socks, fs_list) {
-		struct pollfd pfd = {.fd = fs->fs_src.ls_fd};
-
-		if (fs->fs_hup || fd_addr_port(&fs->fs_local) != port || fs->fs_held)
-			continue;
-		if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0)
-			continue;
-		fs->fs_hup = fs->fs_canread = true;
-		if ((pfd.revents & POLLERR) != 0)
-			fs->fs_reset = true;
-		fd_sock_work(fs);
-		return true;
-	}
-	return false;
+	if (fs->fs_reaped || fs->fs_held || poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0)
+		return false;
+	fs->fs_reaped = fs->fs_hup = fs->fs_canread = true;
+	if ((pfd.revents & POLLERR) != 0)
+		fs->fs_reset = true;
+	fd_sock_work(fs);
+	return true;
 }
 
 void
 fd_sock_reap(struct fd_server *fd, uint16_t port)
 {
-	while (fd_sock_reap1(fd, port))
-		continue;
+	struct fdsock *fs = TAILQ_FIRST(&fd->fd_socks);
+
+	while (fs != NULL) {
+		if (fd_addr_port(&fs->fs_local) == port && fd_sock_reap1(fs))
+			fs = TAILQ_FIRST(&fd->fd_socks);
+		else
+			fs = TAILQ_NEXT(fs, fs_list);
+	}
 }
 
 void
@@ -284,8 +282,10 @@ fd_sock_release(struct fdsock *fs)
 		soabortive(fs->fs_pending->fs_so);
 		fd_sock_release(fs->fs_pending);
 	}
-	if (fs->fs_kind == FD_LISTENER)
+	if (fs->fs_kind == FD_LISTENER) {
+		LIST_REMOVE(fs, fs_listening);
 		fd_listen_gone(fs);
+	}
 	if (fs->fs_keep)
 		fd_tomb_add(fs, 0);
 	if (fs->fs_reset)
