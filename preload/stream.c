@@ -10,12 +10,35 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Nothing to read now: of a connection; else there is none, or one that failed says so. */
+static ssize_t
+stream_would_block(int fd)
+{
+	const uint64_t settled = FDSOCK_TAG_CONNECTED | FDSOCK_TAG_CONNECTING;
+	uint64_t tag = descriptor_streams_possible() ? descriptor_tag(fd) : 0;
+	int saved = errno, pending;
+	bool lost;
+
+	if (!descriptor_is_stream(tag) || (tag & FDSOCK_TAG_CONNECTED) != 0)
+		return -1;
+	if (control_take_error(fd, &pending, &lost) == 0) {
+		if (pending != 0)
+			return fail(pending);
+		if ((descriptor_tag(fd) & settled) == 0)
+			return fail(ENOTCONN);
+	}
+	errno = saved;
+	return -1;
+}
+
 ssize_t
 stream_after_read(int fd, ssize_t done)
 {
 	int pending, saved = errno;
 	bool lost;
 
+	if (done < 0 && errno == EAGAIN)
+		return stream_would_block(fd);
 	if (done > 0 || (done < 0 && errno != ECONNRESET))
 		return done;
 	if (!descriptor_streams_possible() || !descriptor_is_stream(descriptor_tag(fd))) {
