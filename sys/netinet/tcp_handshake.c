@@ -144,6 +144,7 @@ tcp_inherit(struct tcpcb *tp, const struct tcpcb *head)
 	tp->t_keepidle_s = head->t_keepidle_s;
 	tp->t_keepintvl_s = head->t_keepintvl_s;
 	tp->t_keepcnt = head->t_keepcnt;
+	tp->t_usertimeout_ms = head->t_usertimeout_ms;
 	tp->t_congctl = head->t_congctl;
 }
 

@@ -467,7 +467,7 @@ tcp_start_rexmt(struct tcpcb *tp)
 	}
 	if (tp->t_rxtshift == 0)
 		tp->t_rxtstart_ns = tp->t_ns->ns_now;
-	tcp_timer_arm(tp, TCPT_REXMT, tcp_rto_ns(tp));
+	tcp_timer_arm(tp, TCPT_REXMT, tcp_rexmt_delay_ns(tp));
 }
 
 /* Moves snd_nxt and snd_max over what was just handed down. */

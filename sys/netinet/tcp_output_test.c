@@ -260,15 +260,21 @@ test_more_to_come(void **state)
 }
 
 static void
-nopush(struct socket *so, int value)
+set_option(struct socket *so, int name, int value)
 {
 	struct sockopt sopt = {.sopt_set = true,
 	    .sopt_level = BSD_IPPROTO_TCP,
-	    .sopt_name = BSD_TCP_NOPUSH,
+	    .sopt_name = name,
 	    .sopt_size = sizeof(value)};
 
 	memcpy(sopt.sopt_data, &value, sizeof(value));
 	assert_int_equal(sosetopt(so, &sopt), 0);
+}
+
+static void
+nopush(struct socket *so, int value)
+{
+	set_option(so, BSD_TCP_NOPUSH, value);
 }
 
 static void
@@ -310,6 +316,33 @@ test_nopush(void **state)
 	wire_end(&bench.w);
 }
 
+/* TCP_USER_TIMEOUT ends a connection whose data are not acknowledged for so long, and no other. */
+static void
+test_user_timeout(void **state)
+{
+	struct socket *so;
+
+	(void)state;
+	begin(true);
+	so = bench.so[0];
+	set_option(so, BSD_TCP_USER_TIMEOUT, 3000);
+	for (unsigned i = 0; i < 10; i++) {
+		send_bytes(so, 10);
+		wire_run(&bench.w, SEC_NS);
+	}
+	wire_run(&bench.w, MINUTE_NS);
+	assert_int_equal(bench.so[1]->so_rcv.sb_cc, 100);
+	bench.w.w_loss_permille = 1000;
+	send_bytes(so, 10);
+	wire_run(&bench.w, 2900 * (SEC_NS / 1000));
+	assert_int_equal(so->so_error, 0);
+	assert_non_null(wire_tcpcb(so));
+	wire_run(&bench.w, 600 * (SEC_NS / 1000)); /* the loss probe before comes on top */
+	assert_int_equal(so->so_error, BSD_ETIMEDOUT);
+	assert_null(wire_tcpcb(so));
+	wire_end(&bench.w);
+}
+
 int
 main(void)
 {
@@ -323,6 +356,7 @@ main(void)
 	    cmocka_unit_test(test_reset_from_syn_received),
 	    cmocka_unit_test(test_more_to_come),
 	    cmocka_unit_test(test_nopush),
+	    cmocka_unit_test(test_user_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,6 +185,7 @@ struct tcpcb {
 	uint32_t t_keepidle_s;
 	uint32_t t_keepintvl_s;
 	uint32_t t_keepcnt;
+	uint32_t t_usertimeout_ms; /* 0: none of its own */
 	uint8_t t_keepprobes;
 	uint64_t t_rcvtime_ns; /* last segment from the peer */
 

@@ -29,6 +29,19 @@ tcp_opt_positive(const struct sockopt *sopt, int most, uint32_t *var)
 	return 0;
 }
 
+static int
+tcp_opt_set_usertimeout(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	int value, error = sockopt_getint(sopt, &value);
+
+	if (error != 0)
+		return error;
+	if (value < 0)
+		return EINVAL;
+	tp->t_usertimeout_ms = (uint32_t)value;
+	return 0;
+}
+
 /* TCP_NODELAY and TCP_NOPUSH. What was held back leaves when nothing holds it any more. */
 static int
 tcp_opt_set_push(struct tcpcb *tp, const struct sockopt *sopt, uint32_t flag)
@@ -121,6 +134,8 @@ tcp_opt_set(struct tcpcb *tp, const struct sockopt *sopt)
 		return tcp_opt_positive(sopt, TCP_KEEPCNT_MAX, &tp->t_keepcnt);
 	case TCP_CONGCTL:
 		return tcp_opt_set_congctl(tp, sopt);
+	case TCP_USER_TIMEOUT:
+		return tcp_opt_set_usertimeout(tp, sopt);
 	default:
 		return ENOPROTOOPT;
 	}
@@ -153,6 +168,9 @@ tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
 		return 0;
 	case TCP_CONGCTL:
 		sockopt_put(sopt, tp->t_congctl->cc_name, sizeof(tp->t_congctl->cc_name));
+		return 0;
+	case TCP_USER_TIMEOUT:
+		sockopt_putint(sopt, (int)tp->t_usertimeout_ms);
 		return 0;
 	case TCP_INFO:
 		tcp_info(tp, sopt);

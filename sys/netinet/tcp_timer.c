@@ -106,6 +106,37 @@ tcp_rexmt_limit(const struct tcpcb *tp)
 	}
 }
 
+/* What is left of TCP_USER_TIMEOUT. => UINT64_MAX: there is none */
+static uint64_t
+tcp_patience_ns(const struct tcpcb *tp)
+{
+	uint64_t limit_ns = tp->t_usertimeout_ms * NSEC_PER_MSEC;
+	uint64_t waited_ns = tp->t_rxtshift > 0 ? tp->t_ns->ns_now - tp->t_rxtstart_ns : 0;
+
+	if (limit_ns == 0)
+		return UINT64_MAX;
+	return waited_ns < limit_ns ? limit_ns - waited_ns : 0;
+}
+
+uint64_t
+tcp_rexmt_delay_ns(const struct tcpcb *tp)
+{
+	return KERN_MIN(tcp_rto_ns(tp), tcp_patience_ns(tp));
+}
+
+/* The run of retransmissions began when the timer that has now run out was armed. */
+static bool
+tcp_rexmt_gives_up(struct tcpcb *tp)
+{
+	uint64_t limit_ns = tp->t_usertimeout_ms * NSEC_PER_MSEC;
+
+	if (limit_ns > 0 && tp->t_rxtshift == 0)
+		tp->t_rxtstart_ns = tp->t_ns->ns_now - KERN_MIN(tcp_rto_ns(tp), limit_ns);
+	if (limit_ns > 0 && tp->t_ns->ns_now - tp->t_rxtstart_ns >= limit_ns)
+		return true;
+	return tp->t_rxtshift >= tcp_rexmt_limit(tp);
+}
+
 /*
  * What is to be sent again, and from where: with SACK what is not SACKed, unless the peer seems to
  * have gone back on it (RFC 2018 §8); else everything from SND.UNA on.
@@ -155,7 +186,7 @@ tcp_timer_rexmt(void *arg)
 	tcp_timer_trace(tp, TCPT_REXMT);
 	if (tcp_rexmt_persists(tp))
 		return;
-	if (tp->t_rxtshift >= tcp_rexmt_limit(tp)) {
+	if (tcp_rexmt_gives_up(tp)) {
 		TCPSTAT_INC(tp->t_ns, timeoutdrop);
 		(void)tcp_drop(tp, tcp_timeout_errno(tp));
 		return;
@@ -197,6 +228,8 @@ tcp_persist_gives_up(const struct tcpcb *tp)
 	uint64_t now = tp->t_ns->ns_now;
 	uint64_t most_ns = tp->t_ns->ns_tcp->tcps_sysctl.persmax_ms * NSEC_PER_MSEC;
 
+	if (tp->t_rxtshift > 0 && tcp_patience_ns(tp) == 0)
+		return true;
 	if (tcp_is_orphan(tp) && now - tp->t_rxtstart_ns >= TCP_PERSIST_ORPHAN * most_ns)
 		return true;
 	return tp->t_rxtshift >= TCP_MAXRXTSHIFT &&
@@ -258,6 +291,15 @@ tcp_keepalive_probe(struct tcpcb *tp)
 	tcp_timer_arm(tp, TCPT_KEEP, tp->t_keepintvl_s * NSEC_PER_SEC);
 }
 
+/* As many probes as were to be, or the user's patience at an end; there is one at least. */
+static bool
+tcp_keepalive_gives_up(const struct tcpcb *tp, uint64_t idle_ns)
+{
+	if (tp->t_usertimeout_ms != 0)
+		return tp->t_keepprobes > 0 && idle_ns >= tp->t_usertimeout_ms * NSEC_PER_MSEC;
+	return tp->t_keepprobes >= tp->t_keepcnt;
+}
+
 /* Before ESTABLISHED: the limit on the handshake. Later: nothing was heard for keepidle. */
 static void
 tcp_timer_keep(void *arg)
@@ -280,7 +322,7 @@ tcp_timer_keep(void *arg)
 		return;
 	}
 	TCPSTAT_INC(tp->t_ns, keeptimeo);
-	if (tp->t_keepprobes < tp->t_keepcnt) {
+	if (!tcp_keepalive_gives_up(tp, idle_ns)) {
 		tcp_keepalive_probe(tp);
 		return;
 	}

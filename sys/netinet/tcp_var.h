@@ -236,6 +236,8 @@ void tcp_rtt_init(struct tcpcb *tp);
 void tcp_rtt_sample(struct tcpcb *tp, uint32_t rtt_us);
 /* The retransmission time-out with backoff applied, in ns. */
 uint64_t tcp_rto_ns(const struct tcpcb *tp);
+/* Until the retransmission timer is to run out: the RTO, or the end of the user's patience. */
+uint64_t tcp_rexmt_delay_ns(const struct tcpcb *tp);
 
 /* tcp_sockbuf.c: autotuning of both buffers */
 void tcp_sndbuf_autotune(struct tcpcb *tp);
