@@ -68,6 +68,13 @@ union fd_addr {
 
 enum fd_kind { FD_STREAM, FD_LISTENER, FD_DGRAM, FD_KIND_COUNT };
 
+#define FD_PAIROPTS 4
+struct fd_pairopt { /* an option that the client's end itself has */
+	int po_name;
+	uint8_t po_len; /* 0: not set */
+	uint8_t po_value[16];
+};
+
 struct fdsock {
 	LIST_ENTRY(fdsock) fs_hash;
 	TAILQ_ENTRY(fdsock) fs_list;
@@ -114,6 +121,7 @@ struct fdsock {
 	struct fdsock_accepted fs_pendingrec;
 	uint64_t fs_listener; /* cookie of the listener; 0: the client has it for certain */
 	uint64_t fs_untakenuntil_ns;
+	struct fd_pairopt fs_pairopts[FD_PAIROPTS];
 	int fs_dgerror; /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
 	bool fs_dgtold;
 };
@@ -196,10 +204,7 @@ void fd_sock_die(struct fdsock *fs, int error);
 void fd_sock_getname(struct fdsock *fs);
 /* Writes down in the client's end what it is. */
 void fd_sock_tag(const struct fdsock *fs, int clientfd);
-/*
- * Sees to the sockets of a port (network order) whose clients have closed them, though the event
- * of it has yet to come: to them, close() is done when it returns.
- */
+/* Sees to the sockets of a port whose clients have closed them, before the event of it comes. */
 void fd_sock_reap(struct fd_server *fd, uint16_t port);
 /* The same, of listeners alone, which are few. */
 void fd_listen_reap(struct fd_server *fd, uint16_t port);
@@ -285,6 +290,8 @@ int fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const v
     size_t len);
 /* => *len in: room, out: bytes */
 int fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, size_t *len);
+/* What was set on a listener's end is set on that of a connection it made. */
+void fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clientfd);
 /* Is the option known at all? */
 bool fd_sockopt_known(int level, int name);
 

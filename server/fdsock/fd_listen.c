@@ -78,6 +78,7 @@ fd_listen_take(struct fdsock *fs)
 		(void)soclose(so);
 		return true;
 	}
+	fd_sockopt_inherit(fs, child, fs->fs_pendingfd);
 	child->fs_up = true;
 	fd_sock_getname(child);
 	child->fs_held = true;

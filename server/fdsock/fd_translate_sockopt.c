@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
@@ -137,6 +138,8 @@ fd_set_int(struct sockopt *sopt, const struct fd_option *op, const void *val, si
 	} else {
 		return EINVAL;
 	}
+	if (op->op_level == IPPROTO_IP && op->op_name == IP_TTL && value == -1)
+		value = IPDEFTTL; /* as Linux: the default */
 	if (op->op_kind == FD_OPT_BUF)
 		value = value < 0 || value > INT32_MAX / 2 ? INT32_MAX : KERN_MAX(2 * value, 4608);
 	fd_sopt_bytes(sopt, &value, sizeof(value));
@@ -197,6 +200,36 @@ fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, 
 	}
 }
 
+/* The client's end obeys it; a listener's are remembered for those that it will make. */
+static int
+fd_set_pair(struct fdsock *fs, int clientfd, int name, const void *val, size_t len)
+{
+	if (setsockopt(clientfd, SOL_SOCKET, name, val, (socklen_t)len) != 0)
+		return errno;
+	for (size_t i = 0; i < FD_PAIROPTS; i++) {
+		struct fd_pairopt *po = &fs->fs_pairopts[i];
+
+		if (po->po_len != 0 && po->po_name != name)
+			continue;
+		po->po_name = name;
+		po->po_len = (uint8_t)KERN_MIN(len, sizeof(po->po_value));
+		memcpy(po->po_value, val, po->po_len);
+		break;
+	}
+	return 0;
+}
+
+void
+fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clientfd)
+{
+	memcpy(child->fs_pairopts, fs->fs_pairopts, sizeof(child->fs_pairopts));
+	for (size_t i = 0; i < FD_PAIROPTS && fs->fs_pairopts[i].po_len != 0; i++) {
+		const struct fd_pairopt *po = &fs->fs_pairopts[i];
+
+		(void)setsockopt(clientfd, SOL_SOCKET, po->po_name, po->po_value, po->po_len);
+	}
+}
+
 int
 fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void *val, size_t len)
 {
@@ -207,7 +240,7 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 	if (op == NULL)
 		return ENOPROTOOPT;
 	if (op->op_kind == FD_OPT_PAIR)
-		return setsockopt(clientfd, level, name, val, (socklen_t)len) == 0 ? 0 : errno;
+		return fd_set_pair(fs, clientfd, name, val, len);
 	if (len > sizeof(sopt.sopt_data))
 		return EINVAL;
 	error = fd_set_value(&sopt, op, val, len);
