@@ -321,8 +321,10 @@ ioctl_inet(unsigned long request, struct ifreq *ifr)
 	uint8_t mask[16] = {0};
 	int error = interface_find(has_name_inet, ifr->ifr_name, &ia);
 
+	if (error == ENODEV && interface_find(has_name, ifr->ifr_name, &ia) == 0)
+		return EADDRNOTAVAIL;
 	if (error != 0)
-		return error == ENODEV ? EADDRNOTAVAIL : error;
+		return error;
 	mask_make(mask, ia.ia_prefixlen <= 32 ? ia.ia_prefixlen : 32);
 	if (request == SIOCGIFNETMASK)
 		ifreq_inet(ifr, mask);

@@ -412,11 +412,13 @@ getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restric
 
 	if (tag == 0)
 		return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
-	if (value == NULL || len == NULL)
+	if (len == NULL)
 		return fail(EFAULT);
 	room = *len;
 	if ((int)room < 0)
 		return fail(EINVAL);
+	if (value == NULL)
+		return fail(EFAULT);
 	if (known >= 0) {
 		*len = room < sizeof(known) ? room : sizeof(known);
 		memcpy(value, &known, *len);
