@@ -600,6 +600,7 @@ test_options(void **state)
 	assert_int_equal(value, 0x1234);
 	len = (socklen_t)-1;
 	FAILS(getsockopt(fd, IPPROTO_TCP, 1, &value, &len), EINVAL);
+	len = sizeof(value);
 	FAILS(getsockopt(fd, IPPROTO_TCP, 1, NULL, &len), EFAULT);
 	FAILS(setsockopt(fd, IPPROTO_TCP, 1, NULL, 4), EFAULT);
 	fake.fk_error[FDSOCK_OP_SETSOCKOPT] = ENOPROTOOPT;

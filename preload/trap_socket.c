@@ -142,6 +142,13 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* What an instruction raises, and no other process: its handler interrupts no wait. */
+static bool
+is_fault(int sig)
+{
+	return sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL;
+}
+
 /*
  * A handler has run. poll() is never begun again, but connect() is when the handler was set up
  * with SA_RESTART. Which one ran cannot be told: it is begun again when all are of that kind.
@@ -153,8 +160,8 @@ handlers_restart(void)
 	bool any = false;
 
 	for (int sig = 1; sig < SIGRTMAX; sig++) {
-		if (sigaction(sig, NULL, &sa) != 0 || sa.sa_handler == SIG_DFL ||
-		    sa.sa_handler == SIG_IGN)
+		if (is_fault(sig) || sigaction(sig, NULL, &sa) != 0 ||
+		    sa.sa_handler == SIG_DFL || sa.sa_handler == SIG_IGN)
 			continue;
 		if ((sa.sa_flags & SA_RESTART) == 0)
 			return false;

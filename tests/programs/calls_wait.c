@@ -167,10 +167,11 @@ selects(void)
 	DO(FD_ISSET(b[1], &e) != 0);
 	DO(left.tv_sec >= 4);
 	FD_ZERO(&r);
-	FD_SET(99, &r);
-	DO(select(100, &r, NULL, NULL, &zero));
+	/* not open, yet within the smallest table that Linux gives a process: it looks no further */
+	FD_SET(60, &r);
+	DO(select(61, &r, NULL, NULL, &zero));
 	DO(select(-1, NULL, NULL, NULL, &zero));
-	DO(select(99, &r, NULL, NULL, &zero));
+	DO(select(60, &r, NULL, NULL, &zero));
 }
 
 static void *
