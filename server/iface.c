@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Interfaces: specs taken apart, the tap opened, and its frames moved between loop and stack. */
+/* Interfaces: specs taken apart, drivers found by name, addresses given. */
 #include "server/iface.h"
 
 #include <stdio.h>
@@ -7,15 +7,23 @@
 #include <string.h>
 
 #include <rumpus/abi.h>
-#include <rumpus/host.h>
 #include <rumpus/stack.h>
 
-#include "dev/tap/if_tap.h"
-#include "dev/tap/tap_host.h"
+#include "kern/cdefs.h"
 #include "kern/netstack.h"
 #include "server/errtext.h"
 
-#define IFACE_RX_BUDGET 64 /* frames a turn, so that clients get theirs */
+static const struct iface_driver *const iface_drivers[] = {&iface_tap};
+
+static const struct iface_driver *
+iface_find_driver(const char *name)
+{
+	for (size_t i = 0; i < nitems(iface_drivers); i++) {
+		if (strcmp(iface_drivers[i]->id_name, name) == 0)
+			return iface_drivers[i];
+	}
+	return NULL;
+}
 
 static bool
 iface_parse_mac(const char *text, uint8_t mac[6])
@@ -72,17 +80,18 @@ iface_parse_key(struct iface_spec *is, const char *key, const char *value)
 bool
 iface_parse(struct iface_spec *is, const char *text, char *why, size_t whylen)
 {
+	const char *driver;
 	char *word, *rest;
 
 	*is = (struct iface_spec){.is_text = strdup(text)};
 	rest = is->is_text;
-	is->is_driver = rest != NULL ? strsep(&rest, ":") : NULL;
+	driver = rest != NULL ? strsep(&rest, ":") : NULL;
+	is->is_driver = driver != NULL ? iface_find_driver(driver) : NULL;
 	is->is_name = rest != NULL ? strsep(&rest, ",") : NULL;
-	if (is->is_name == NULL || *is->is_name == '\0' || strcmp(is->is_driver, "tap") != 0) {
+	if (is->is_driver == NULL || is->is_name == NULL || *is->is_name == '\0') {
 		(void)snprintf(why, whylen,
-		    "-i %s: not DRIVER:NAME with a known driver; try: "
-		    "-i tap:tap0,addr=10.0.0.2/24",
-		    text);
+		    "-i %s: not DRIVER:NAME with a known driver; try: -i %s", text,
+		    (is->is_driver != NULL ? is->is_driver : iface_drivers[0])->id_example);
 		iface_spec_free(is);
 		return false;
 	}
@@ -106,29 +115,6 @@ iface_spec_free(struct iface_spec *is)
 {
 	free(is->is_text);
 	is->is_text = NULL;
-}
-
-/* The host took the interface away: say so once, and stop listening to it. */
-static void
-iface_lost(struct iface *ifc)
-{
-	host_log(HOST_LOG_ERR, "the host's tap interface is gone; try: restarting rumpusd");
-	loop_del(ifc->if_loop, &ifc->if_src);
-	ifc->if_gone = true;
-}
-
-static void
-iface_ready(struct loop_source *ls, uint32_t events)
-{
-	struct iface *ifc = ls->ls_arg;
-
-	if ((events & EPOLLOUT) != 0)
-		(void)tap_tx_resume(ifc->if_ifp);
-	if (tap_rx(ifc->if_ifp, IFACE_RX_BUDGET) < 0) {
-		iface_lost(ifc);
-		return;
-	}
-	loop_events(ifc->if_loop, ls, EPOLLIN | (tap_tx_pending(ifc->if_ifp) ? EPOLLOUT : 0u));
 }
 
 static bool
@@ -156,55 +142,30 @@ iface_configure(struct iface *ifc, const struct iface_spec *is, char *why, size_
 	return error == 0;
 }
 
-/* Attaches the opened tap to the stack and the loop. */
-static bool
-iface_attach(struct iface *ifc, const struct iface_spec *is, bool offload, uint32_t mtu, char *why,
-    size_t whylen)
-{
-	struct tap_config tc = {
-	    .tc_name = is->is_name,
-	    .tc_lladdr = is->is_hasmac ? is->is_mac : NULL,
-	    .tc_offload = offload,
-	    .tc_mtu = is->is_mtu != 0 ? is->is_mtu : mtu,
-	};
-	int error = tap_attach(ifc->if_loop->lp_ns, &tc, ifc->if_tap, &ifc->if_ifp);
-
-	if (error != 0) {
-		(void)snprintf(why, whylen, "%s: %s; try: another name or MTU", is->is_name,
-		    bsd_errtext(error));
-		return false;
-	}
-	ifc->if_src = (struct loop_source){
-	    .ls_fd = tap_host_fd(ifc->if_tap),
-	    .ls_ready = iface_ready,
-	    .ls_arg = ifc,
-	};
-	if (loop_add(ifc->if_loop, &ifc->if_src, EPOLLIN) != 0) {
-		(void)snprintf(why, whylen, "%s: %m; try: again", is->is_name);
-		return false;
-	}
-	return iface_configure(ifc, is, why, whylen);
-}
-
 struct iface *
 iface_open(struct loop *lp, const struct iface_spec *is, char *why, size_t whylen)
 {
 	struct iface *ifc = calloc(1, sizeof(*ifc));
-	bool offload = !is->is_nooffload;
-	uint32_t mtu;
 
 	if (ifc == NULL) {
 		(void)snprintf(why, whylen, "%s: out of memory; try: freeing some", is->is_name);
 		return NULL;
 	}
 	ifc->if_loop = lp;
+	ifc->if_driver = is->is_driver;
 	ifc->if_src.ls_fd = -1;
-	ifc->if_tap = tap_host_open(is->is_name, &offload, &mtu, why, whylen);
-	if (ifc->if_tap == NULL || !iface_attach(ifc, is, offload, mtu, why, whylen)) {
-		iface_close(ifc);
-		return NULL;
+	ifc->if_src.ls_arg = ifc;
+	if (!ifc->if_driver->id_open(ifc, is, why, whylen))
+		goto fail;
+	if (loop_add(lp, &ifc->if_src, EPOLLIN) != 0) {
+		(void)snprintf(why, whylen, "%s: %m; try: again", is->is_name);
+		goto fail;
 	}
-	return ifc;
+	if (iface_configure(ifc, is, why, whylen))
+		return ifc;
+fail:
+	iface_close(ifc);
+	return NULL;
 }
 
 void
@@ -212,9 +173,6 @@ iface_close(struct iface *ifc)
 {
 	if (ifc->if_src.ls_fd >= 0)
 		loop_del(ifc->if_loop, &ifc->if_src);
-	if (ifc->if_ifp != NULL)
-		tap_detach(ifc->if_ifp);
-	if (ifc->if_tap != NULL)
-		tap_host_close(ifc->if_tap);
+	ifc->if_driver->id_close(ifc);
 	free(ifc);
 }

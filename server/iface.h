@@ -14,13 +14,29 @@
 
 #define IFACE_MAXADDRS 16
 
+struct iface;
+struct iface_spec;
 struct ifnet;
-struct tap_host;
+
+/* What a driver does on the host's side. */
+struct iface_driver {
+	const char *id_name;
+	const char *id_example; /* of its -i, for people */
+	/*
+	 * Opens the host's side and attaches the interface to the loop's stack: sets if_ifp, if_soft
+	 * and if_src's descriptor and handler. => false: why holds "what: why; try: ..."
+	 */
+	bool (*id_open)(struct iface *ifc, const struct iface_spec *is, char *why, size_t whylen);
+	/* => any of if_ifp and if_soft may be unset */
+	void (*id_close)(struct iface *ifc);
+};
+
+extern const struct iface_driver iface_tap;
 
 /* A spec taken apart; strings point into is_text. */
 struct iface_spec {
 	char *is_text;
-	const char *is_driver;
+	const struct iface_driver *is_driver;
 	const char *is_name;
 	const char *is_addrs[IFACE_MAXADDRS];
 	unsigned is_naddrs;
@@ -38,9 +54,9 @@ void iface_spec_free(struct iface_spec *is);
 struct iface {
 	struct loop *if_loop;
 	struct loop_source if_src;
+	const struct iface_driver *if_driver;
 	struct ifnet *if_ifp;
-	struct tap_host *if_tap;
-	bool if_gone;
+	void *if_soft; /* the driver's own: the host's side */
 };
 
 /* Opens the host's side, attaches the interface to the loop's stack and gives it its addresses. */
