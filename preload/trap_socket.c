@@ -160,8 +160,8 @@ handlers_restart(void)
 	bool any = false;
 
 	for (int sig = 1; sig < SIGRTMAX; sig++) {
-		if (is_fault(sig) || sigaction(sig, NULL, &sa) != 0 ||
-		    sa.sa_handler == SIG_DFL || sa.sa_handler == SIG_IGN)
+		if (is_fault(sig) || sigaction(sig, NULL, &sa) != 0 || sa.sa_handler == SIG_DFL ||
+		    sa.sa_handler == SIG_IGN)
 			continue;
 		if ((sa.sa_flags & SA_RESTART) == 0)
 			return false;
