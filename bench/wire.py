@@ -219,12 +219,12 @@ class Wire:
         if done.returncode != 0:
             raise Failed(f"tc: rate {rate}: {done.stdout.strip()}")
 
-    def server(self, side="a", *options, url=None, tap=""):
+    def server(self, side="a", *options, url=None, tap="", driver="tap:tap0"):
         """Starts rumpusd on that side's tap (with more of its keys); it is ready on return."""
         host, address = (self.a, STACK_A) if side == "a" else (self.b, STACK_B)
         url = url or f"unix://{self.folder}/{side}{len(self.servers)}.sock"
         log = f"{self.folder}/{side}{len(self.servers)}.log"
-        server = Server(host, address, url, log, [f"tap:tap0,addr={address}/24{tap}", *options])
+        server = Server(host, address, url, log, [f"{driver},addr={address}/24{tap}", *options])
         self.servers.append(server)
         return server
 

@@ -13,7 +13,7 @@
 #include "kern/netstack.h"
 #include "server/errtext.h"
 
-static const struct iface_driver *const iface_drivers[] = {&iface_tap};
+static const struct iface_driver *const iface_drivers[] = {&iface_tap, &iface_link};
 
 static const struct iface_driver *
 iface_find_driver(const char *name)
@@ -74,7 +74,11 @@ iface_parse_key(struct iface_spec *is, const char *key, const char *value)
 		return is->is_nooffload || strcmp(value, "on") == 0 ? NULL
 								    : "offload=on or offload=off";
 	}
-	return "one of addr, gw, mtu, mac, offload";
+	if (strcmp(key, "path") == 0) {
+		is->is_path = value;
+		return NULL;
+	}
+	return "one of addr, gw, mtu, mac, offload, path";
 }
 
 bool

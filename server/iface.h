@@ -2,6 +2,7 @@
 /*
  * Interfaces as the command line names them: DRIVER:NAME,KEY=VALUE,...
  * tap:tap0,addr=10.0.0.2/24,gw=10.0.0.1,mtu=1500,mac=02:00:00:00:00:02
+ * link:wire0,path=/tmp/wire.sock,addr=10.0.0.2/24
  */
 #ifndef SERVER_IFACE_H
 #define SERVER_IFACE_H
@@ -31,7 +32,7 @@ struct iface_driver {
 	void (*id_close)(struct iface *ifc);
 };
 
-extern const struct iface_driver iface_tap;
+extern const struct iface_driver iface_tap, iface_link;
 
 /* A spec taken apart; strings point into is_text. */
 struct iface_spec {
@@ -41,7 +42,8 @@ struct iface_spec {
 	const char *is_addrs[IFACE_MAXADDRS];
 	unsigned is_naddrs;
 	const char *is_gateway;
-	uint32_t is_mtu; /* 0: the host's */
+	const char *is_path; /* link: where the two ends meet */
+	uint32_t is_mtu;     /* 0: the host's */
 	uint8_t is_mac[6];
 	bool is_hasmac;
 	bool is_nooffload; /* plain frames, as the study had them */

@@ -166,27 +166,15 @@ link_detached(struct ifnet *ifp)
 	le->le_attached = false;
 }
 
-/* => false: empty or too long. */
-static bool
-link_name(char xname[IFNAMSIZ], const char *name)
-{
-	for (size_t i = 0; i < IFNAMSIZ; i++) {
-		xname[i] = name[i];
-		if (name[i] == '\0')
-			return i > 0;
-	}
-	return false;
-}
-
 static int
 link_attach(struct link *ln, struct link_end *le, const struct link_end_config *lec)
 {
 	struct ifnet *ifp = &le->le_if;
 	size_t frame = sizeof(struct link_frame) + ln->ln_config.lc_mtu + ETHER_HDR_LEN;
-	int error;
+	int error = if_setname(ifp, lec->le_name);
 
-	if (!link_name(ifp->if_xname, lec->le_name))
-		return EINVAL;
+	if (error != 0)
+		return error;
 	le->le_link = ln;
 	STAILQ_INIT(&le->le_in);
 	ifp->if_type = IFT_ETHER;

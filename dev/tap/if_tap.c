@@ -291,17 +291,6 @@ tap_rx(struct ifnet *ifp, unsigned budget)
 }
 
 static void
-tap_lladdr(struct netstack *ns, const struct tap_config *tc, uint8_t lladdr[6])
-{
-	if (tc->tc_lladdr != NULL) {
-		memcpy(lladdr, tc->tc_lladdr, 6);
-		return;
-	}
-	rng_bytes(&ns->ns_rng, lladdr, 6);
-	lladdr[0] = (uint8_t)((lladdr[0] & 0xfcu) | 0x02u); /* unicast, locally administered */
-}
-
-static void
 tap_free(struct tap_softc *sc)
 {
 	m_freem(sc->sc_rx);
@@ -317,27 +306,14 @@ tap_detached(struct ifnet *ifp)
 	tap_free(ifp->if_softc);
 }
 
-/* => false: empty or too long. */
-static bool
-tap_name(char xname[IFNAMSIZ], const char *name)
-{
-	for (size_t i = 0; i < IFNAMSIZ; i++) {
-		xname[i] = name[i];
-		if (name[i] == '\0')
-			return i > 0;
-	}
-	return false;
-}
-
 static int
 tap_setup(struct netstack *ns, struct tap_softc *sc, const struct tap_config *tc)
 {
 	struct ifnet *ifp = &sc->sc_if;
-	uint8_t lladdr[6];
-	int error;
+	int error = if_setname(ifp, tc->tc_name);
 
-	if (!tap_name(ifp->if_xname, tc->tc_name))
-		return EINVAL;
+	if (error != 0)
+		return error;
 	ifp->if_type = IFT_ETHER;
 	ifp->if_flags = IFF_UP | IFF_RUNNING | IFF_BROADCAST | IFF_MULTICAST;
 	ifp->if_mtu = tc->tc_mtu;
@@ -349,8 +325,7 @@ tap_setup(struct netstack *ns, struct tap_softc *sc, const struct tap_config *tc
 	error = if_attach(ns, ifp);
 	if (error != 0)
 		return error;
-	tap_lladdr(ns, tc, lladdr);
-	error = ether_ifattach(ifp, lladdr);
+	error = ether_ifattach(ifp, tc->tc_lladdr);
 	if (error != 0) {
 		ifp->if_detached = NULL;
 		if_detach(ifp);

@@ -29,6 +29,17 @@ name_equal(const char *a, const char *b)
 }
 
 int
+if_setname(struct ifnet *ifp, const char *name)
+{
+	for (size_t i = 0; i < IFNAMSIZ; i++) {
+		ifp->if_xname[i] = name[i];
+		if (name[i] == '\0')
+			return i > 0 ? 0 : EINVAL;
+	}
+	return EINVAL;
+}
+
+int
 if_attach(struct netstack *ns, struct ifnet *ifp)
 {
 	struct net_state *nst = ns->ns_net;

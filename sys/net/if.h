@@ -107,6 +107,8 @@ struct ifnet {
 	bool if_needflush; /* set by if_transmit; cleared by if_flush_all */
 };
 
+/* Names ifp, before if_attach. => EINVAL: empty, or too long */
+int if_setname(struct ifnet *ifp, const char *name);
 /*
  * Enters ifp in its stack and gives it an index. => ifp->if_ns and the (d) members are set.
  * EEXIST: the name is taken.
@@ -119,7 +121,10 @@ struct ifnet *if_byindex(struct netstack *ns, uint32_t index);
 /* Sets or clears IFF_UP. => the driver's errno. */
 int if_setup(struct ifnet *ifp, bool up);
 
-/* Makes ifp an ethernet station: if_input, if_output, neighbours. => ENOMEM. */
+/*
+ * Makes ifp an ethernet station: if_input, if_output, neighbours. lladdr NULL: a random address,
+ * locally administered. => ENOMEM.
+ */
 int ether_ifattach(struct ifnet *ifp, const uint8_t lladdr[6]);
 void ether_ifdetach(struct ifnet *ifp);
 

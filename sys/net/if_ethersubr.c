@@ -121,7 +121,13 @@ ether_ifattach(struct ifnet *ifp, const uint8_t lladdr[6])
 {
 	if ((ifp->if_lltable = lltable_create(ifp)) == NULL)
 		return ENOMEM;
-	memcpy(ifp->if_lladdr, lladdr, ETHER_ADDR_LEN);
+	if (lladdr != NULL)
+		memcpy(ifp->if_lladdr, lladdr, ETHER_ADDR_LEN);
+	else {
+		rng_bytes(&ifp->if_ns->ns_rng, ifp->if_lladdr, ETHER_ADDR_LEN);
+		/* unicast, locally administered */
+		ifp->if_lladdr[0] = (uint8_t)((ifp->if_lladdr[0] & 0xfcu) | 0x02u);
+	}
 	ifp->if_type = IFT_ETHER;
 	ifp->if_addrlen = ETHER_ADDR_LEN;
 	ifp->if_hdrlen = ETHER_HDR_LEN;

@@ -71,7 +71,7 @@ int
 rumpus_ptp_attach(struct netstack *ns, const char *ifname, uint32_t mtu,
     rumpus_ptp_output_fn *output, void *arg)
 {
-	size_t n, size = sizeof(struct ptp) + mtu;
+	size_t size = sizeof(struct ptp) + mtu;
 	struct ptp *ptp;
 	int error;
 
@@ -79,8 +79,6 @@ rumpus_ptp_attach(struct netstack *ns, const char *ifname, uint32_t mtu,
 		return EINVAL;
 	if ((ptp = kmem_alloc(&ns->ns_fault, size)) == NULL)
 		return ENOMEM;
-	for (n = 0; n < IFNAMSIZ - 1 && ifname[n] != '\0'; n++)
-		ptp->ptp_if.if_xname[n] = ifname[n];
 	ptp->ptp_output = output;
 	ptp->ptp_arg = arg;
 	ptp->ptp_size = size;
@@ -92,7 +90,9 @@ rumpus_ptp_attach(struct netstack *ns, const char *ifname, uint32_t mtu,
 	ptp->ptp_if.if_output = ptp_ifoutput;
 	ptp->ptp_if.if_start = ptp_start;
 	ptp->ptp_if.if_detached = ptp_detached;
-	error = ifname[n] != '\0' || n == 0 ? EINVAL : if_attach(ns, &ptp->ptp_if);
+	error = if_setname(&ptp->ptp_if, ifname);
+	if (error == 0)
+		error = if_attach(ns, &ptp->ptp_if);
 	if (error != 0)
 		kmem_free(ptp, size);
 	return error;
