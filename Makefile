@@ -15,6 +15,7 @@ help:
 	@echo 'make unit       the unit tests alone, with sanitizers; T=sys/kern/mbuf for some of them'
 	@echo 'make e2e        the end-to-end tests alone; T=name for some of them'
 	@echo 'make programs   the program suite: Linux programs under rumpus run; T=web for some of it'
+	@echo 'make semantics  what sockets do, on the host and on the stack: a table; T=dgram for some of it'
 	@echo 'make static     the static checks alone (layers, style, format, symbols)'
 	@echo 'make fuzz       fuzz each target for S=60 seconds; T=frames for one of them (clang)'
 	@echo 'make format     clang-format every .c and .h'
@@ -53,6 +54,9 @@ programs: all
 	@packaging/deps.sh programs
 	@tests/suite/run $(T)
 
+semantics: all
+	@tests/semantics $(T)
+
 static: deps
 	@tests/run --only static $(T)
 
@@ -78,4 +82,4 @@ tidy: build-clang/build.ninja
 clean:
 	@rm -rf build build-clang build-asan build-fuzz
 
-.PHONY: all help deps check unit e2e programs static demo bench fuzz format tidy clean
+.PHONY: all help deps check unit e2e programs semantics static demo bench fuzz format tidy clean

@@ -14,11 +14,11 @@ import sys
 
 import libe2e
 import wire
+from libcalls import BROADCAST, NOBODY, PEER
 from libe2e import equal, expect, test
 
 TOPICS = ("socket", "data", "dgram", "opt", "wait", "fd", "proc", "peer")
 LIMIT_S = 30
-NOBODY, BROADCAST = "10.73.0.99", "10.73.0.255"
 
 # Why the stack differs; under it: topic/case, call (the second of its kind is "call #2"), what
 # Linux gives, what the stack gives. Engine names where only one of them differs.
@@ -185,62 +185,6 @@ DIFFERENCES = (
         ("proc/close-under", "a blocked read", "0", "EBADF"),
     )),
 )
-
-# What a Linux host does on its end: told by the first line of a connection. Datagrams are echoed.
-PEER = """
-import socket, struct, sys, threading
-def serve(c, addr):
-    f = c.makefile("rb", buffering=0)
-    what = f.readline().split()
-    if what[0] == b"echo":
-        while (data := c.recv(65536)):
-            c.sendall(data)
-    elif what[0] == b"reset":
-        c.sendall(b"before")
-        f.readline()
-        c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    elif what[0] == b"close":
-        c.sendall(b"bye")
-    elif what[0] == b"unread":
-        while not c.recv(1, socket.MSG_PEEK):
-            pass
-    elif what[0] == b"count":
-        n = 0
-        while (data := c.recv(65536)):
-            n += len(data)
-        c.sendall(b"%d" % n)
-    elif what[0] == b"urgent":
-        c.send(b"abcX", socket.MSG_OOB)
-        f.readline()
-        c.sendall(b"def")
-        p = __import__("select").poll()
-        p.register(c, 2)
-        p.poll(5000)
-        c.sendall(c.recv(1, socket.MSG_OOB) + c.recv(1))
-    elif what[0] == b"call":
-        d = socket.create_connection((addr[0], int(what[1])), 5)
-        d.sendall(b"hello")
-        while (data := d.recv(100)):
-            c.sendall(data)
-        d.close()
-    f.close()
-    c.close()
-s = socket.create_server(("0.0.0.0", 0))
-u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-u.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 400000)
-u.bind(s.getsockname())
-def datagrams():
-    while True:
-        try:
-            u.sendto(*u.recvfrom(65536))
-        except OSError:
-            pass
-threading.Thread(target=datagrams, daemon=True).start()
-print("listening 0.0.0.0", s.getsockname()[1], flush=True)
-while True:
-    threading.Thread(target=serve, args=s.accept(), daemon=True).start()
-"""
-
 
 def cases(topic):
     return subprocess.run([wire.program(f"calls_{topic}")], check=True, text=True,

@@ -434,6 +434,7 @@ reset_pair(int fd[2])
 
 	MUST(setsockopt(fd[1], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
 	DO(close(fd[1]));
+	(void)calls_wait(fd[0], 0); /* until it has come */
 	(void)printf("polls -> %s\n", calls_wait(fd[0], POLLIN | POLLOUT));
 }
 

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where the stack differs, by reason: topic/case, call, what Linux gives, what the stack."""
+
+DIFFERENCES = (
+    ("a connection that is reset, or refused, tells the error by the call that meets it; poll() "
+     "shows the end, without ERR: only the far end of a pair that goes with bytes unread raises "
+     "that", (
+        ("proc/killed", "the peer polls #2", "IN ERR HUP", "IN HUP"),
+        ("wait/stages", "reset", "IN ERR HUP", "IN HUP"),
+        ("wait/stages", "reset #2", "IN OUT ERR HUP", "IN OUT HUP"),
+        ("peer/refused", "polls", "OUT ERR HUP", "OUT"),
+        ("socket/connect-nonblocking", "refused polls", "IN OUT ERR HUP", "OUT"),
+        ("socket/connect-nonblocking", "then polls", "IN OUT HUP", "OUT"),
+        ("socket/connect-refused-told-once", "polls", "IN ERR HUP", "nothing"),
+        ("socket/connect-refused-told-once", "read(fd, &byte, 1) #2", "0", "ENOTCONN"),
+        ("socket/connect-refused-told-once", "polls #2", "IN ERR HUP", "nothing"),
+        ("socket/connect-refused-told-once", 'send(fd, "x", 1, MSG_NOSIGNAL)', "ECONNREFUSED", "1"),
+        ("socket/connect-refused-told-once", 'send(fd, "x", 1, MSG_NOSIGNAL) #2', "EPIPE", "1"),
+        ("socket/connect-refused-told-once", "polls #3", "IN ERR HUP", "nothing"),
+        ("sem_wait/connect-refused", "event", "out err hup", "out"),
+        ("sem_conn/crossing", "the first", "OUT ERR HUP", "OUT"),
+        ("socket/listener-close", "the queued one polls", "IN ERR HUP", "IN HUP"),
+        ("data/write-to-closed", "polls #2", "ERR HUP", "HUP"),
+        ("peer/fin", "polls #2", "ERR HUP", "HUP"),
+        ("data/reset-by-linger", "polls", "IN OUT ERR HUP", "IN OUT HUP"),
+        ("data/reset-by-linger", "polls #2", "IN OUT ERR HUP", "IN OUT HUP"),
+        ("data/reset-by-linger", "polls #3", "IN OUT ERR HUP", "IN OUT HUP"),
+        ("data/reset-with-data", "polls #2", "IN OUT ERR HUP", "IN OUT HUP"),
+        ("data/reset-with-data", "polls #4", "IN ERR HUP", "IN HUP"),
+    )),
+    ("a socket that is not connected yet is one end of a pair that is: it polls writable, "
+     "without HUP, and what is written goes to the server, which ends the socket with EPIPE", (
+        ("wait/stages", "a new one", "OUT HUP", "OUT"),
+        ("wait/stages", "a bound one", "OUT HUP", "OUT"),
+        ("wait/stages", "a listener", "nothing", "OUT"),
+        ("wait/stages", "its listener", "IN", "IN OUT"),
+        ("sem_conn/unconnected", 'send(fd, "x", 1, MSG_NOSIGNAL)', "EPIPE", "1"),
+        ("sem_conn/unconnected", "SO_ERROR", "0", "EPIPE"),
+        ("socket/accepting", "listener polls", "IN", "IN OUT"),
+        ("sem_conn/listening", "ioctl(listener, FIONREAD, &left)", "EINVAL", "0"),
+    )),
+    ("BSD: a stream cannot be bound or connected to a group, to everybody, or to port 0", (
+        ("socket/connect-unreachable",
+         "connect(fd, (struct sockaddr *)&zero, ADDRLEN)",
+         "ECONNREFUSED", "EADDRNOTAVAIL"),
+        ("socket/connect-unreachable",
+         "connect(fd, (struct sockaddr *)&all, ADDRLEN)",
+         "ENETUNREACH", "EACCES"),
+        ("socket/connect-unreachable",
+         "connect(fd, (struct sockaddr *)&mc, ADDRLEN)",
+         "ENETUNREACH", "EAFNOSUPPORT"),
+        ("socket/bind-stream", "bind(c, (struct sockaddr *)&group, ADDRLEN)", "0", "EAFNOSUPPORT"),
+    )),
+    ("a datagram is a record that the stack looks at afterwards: an error that Linux gives at "
+     "once is told by the next call, or by SO_ERROR", (
+        ("socket/connect-unreachable",
+         'sendto(u, "x", 1, 0, (struct sockaddr *)&sin, ADDRLEN)',
+         "ENETUNREACH", "1"),
+        ("sem_data/sendfile", "sendfile(u[0], file, NULL, 10)", "EDESTADDRREQ", "10"),
+        ("dgram/connected", 'sendto(fd[0], "x", 1, 0, calls_loopback(0), ADDRLEN)', "EINVAL", "1"),
+        ("dgram/refused", "polls", "ERR", "IN"),
+        ("dgram/refused", "polls #2", "ERR", "IN"),
+        ("dgram/refused", 'write(fd, "x", 1) #3', "ECONNREFUSED", "1"),
+        ("dgram/refused", "polls #3", "ERR", "IN"),
+        ("dgram/refused", "SO_ERROR #2", "0", "varies"),
+        ("dgram/broadcast",
+         'sendto(fd, "x", 1, 0, (struct sockaddr *)&all, ADDRLEN)',
+         "EACCES", "1"),
+    )),
+    ("BSD: that a neighbour is silent does not end an attempt to connect before its own time-out", (
+        ("socket/connect-no-neighbour", "poll(&p, 1, 6000)", "1", "0"),
+        ("socket/connect-no-neighbour", "polls", "OUT ERR HUP", "nothing"),
+        ("socket/connect-no-neighbour", "SO_ERROR", "EHOSTUNREACH", "0"),
+    )),
+    ("BSD: one that is connected says so at once", (
+        ("socket/connect-nonblocking",
+         "connect(fd, calls_loopback(port), ADDRLEN) #2",
+         "0", "EISCONN"),
+    )),
+    ("BSD: a datagram socket that was connected keeps its port", (
+        ("dgram/connected", "calls_port(fd[0]) == a", "0", "1"),
+    )),
+    ("a descriptor with no number left is an end of a pair, not a descriptor of its own: the "
+     "server needs one more", (
+        ("fd/too-many", "dup(c)", "EMFILE", "99"),
+        ("fd/too-many", "socket(AF_INET, SOCK_STREAM, 0)", "ok", "EMFILE"),
+    )),
+    ("FIONREAD counts all that is there, Linux up to the urgent mark", (
+        ("data/urgent", "left", "3", "7"),
+    )),
+    ("close() cannot wait for the server: what is left is sent in the background", (
+        ("opt/linger-waits", "host_now_ms() - start >= 900", "1", "0"),
+    )),
+    ("datagrams are not gathered by MSG_MORE, and have no urgent data", (
+        ("sem_dgram/flags", 'send(u[0], "a", 1, MSG_MORE)', "1", "EOPNOTSUPP"),
+        ("sem_dgram/flags", "recv(u[1], buf, 8, 0) #2", "2", "1"),
+        ("dgram/shut", "recv(fd[1], buf, 1, MSG_OOB | MSG_DONTWAIT)", "EAGAIN", "EOPNOTSUPP"),
+    )),
+    ("no vectors are a datagram of no bytes", (
+        ("dgram/vectors", "an empty datagram", "none", "came"),
+    )),
+    ("a full receiver drops later datagrams, not earlier ones, at another point than Linux", (
+        ("dgram/overflow", "recv(fd[1], buf, sizeof(buf), 0)", "varies", "varies"),
+    )),
+    ("a TCP socket of the host can be mapped, for zero-copy reads", (
+        ("sem_desc/no-file",
+         "mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd[0], 0) == MAP_FAILED ? -1 : 0",
+         "0", "ENODEV"),
+    )),
+    ("BSD: TCP_MAXSEG tells the size in use; defaults of its own", (
+        ("opt/tcp", "get IPPROTO_TCP TCP_MAXSEG", "1000, 4 bytes", "536, 4 bytes"),
+        ("opt/tcp", "get IPPROTO_TCP TCP_MAXSEG #2", "1000, 4 bytes", "536, 4 bytes"),
+        ("opt/tcp", "get IPPROTO_TCP TCP_MAXSEG #3", "1000, 4 bytes", "536, 4 bytes"),
+        ("opt/tcp", "first IPPROTO_TCP TCP_KEEPCNT", "9, 4 bytes", "8, 4 bytes"),
+    )),
+    ("SO_RCVLOWAT holds back read(), not poll()", (
+        ("opt/low-waters",
+         "get SOL_SOCKET SO_RCVLOWAT #3",
+         "16777216, 4 bytes", "2147483647, 4 bytes"),
+        ("opt/receive-low-water",
+         "poll(&(struct pollfd){.fd = fd[1], .events = POLLIN}, 1, 0)",
+         "0", "1"),
+    )),
+    ("multicast, raw and ICMP sockets, ancillary data and IPv6 are not in this stack yet", (
+        ("socket/other-families", "socket(AF_INET6, SOCK_STREAM, 0)", "varies", "EAFNOSUPPORT"),
+        ("socket/other-families", "socket(AF_INET6, SOCK_DGRAM, 0)", "varies", "EAFNOSUPPORT"),
+        ("socket/other-families",
+         "socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)",
+         "varies", "ESOCKTNOSUPPORT"),
+        ("opt/multicast", "first IPPROTO_IP IP_MULTICAST_LOOP", "varies", "ENOPROTOOPT"),
+        ("opt/multicast", "set IPPROTO_IP IP_MULTICAST_LOOP 0", "varies", "ENOPROTOOPT"),
+        ("opt/multicast", "get IPPROTO_IP IP_MULTICAST_LOOP", "varies", "ENOPROTOOPT"),
+        ("opt/multicast",
+         "setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &mreq.imr_interface, len)",
+         "varies", "ENOPROTOOPT"),
+        ("opt/multicast",
+         "getsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &mreq.imr_interface, &len)",
+         "varies", "ENOPROTOOPT"),
+        ("opt/multicast",
+         "setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq))",
+         "varies", "ENOPROTOOPT"),
+        ("opt/multicast",
+         "setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) #2",
+         "varies", "ENOPROTOOPT"),
+        ("opt/multicast",
+         "setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &mreq, sizeof(mreq))",
+         "varies", "ENOPROTOOPT"),
+        ("opt/multicast",
+         "setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &mreq, sizeof(mreq)) #2",
+         "varies", "ENOPROTOOPT"),
+        ("sem_dgram/groups",
+         "setsockopt(u[1], IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq))",
+         "varies", "ENOPROTOOPT"),
+        ("sem_dgram/groups",
+         "setsockopt(u[0], IPPROTO_IP, IP_MULTICAST_IF, &mreq.imr_interface, 4)",
+         "varies", "ENOPROTOOPT"),
+        ("sem_dgram/groups",
+         'sendto(u[0], "group", 5, 0, (struct sockaddr *)&to, sizeof(to))',
+         "varies", "EADDRNOTAVAIL"),
+        ("sem_dgram/groups", "recv(u[1], buf, 8, MSG_DONTWAIT)", "varies", "EAGAIN"),
+        ("sem_dgram/groups",
+         "setsockopt(u[0], IPPROTO_IP, IP_MULTICAST_LOOP, &zero, sizeof(zero))",
+         "varies", "ENOPROTOOPT"),
+        ("sem_dgram/groups",
+         "setsockopt(u[1], IPPROTO_IP, IP_DROP_MEMBERSHIP, &mreq, sizeof(mreq))",
+         "varies", "ENOPROTOOPT"),
+        ("sem_dgram/ancillary", "IP_PKTINFO", "varies", "ENOPROTOOPT"),
+        ("sem_dgram/ancillary", "IP_RECVTTL", "varies", "ENOPROTOOPT"),
+        ("sem_dgram/ancillary", "IP_RECVTOS", "varies", "ENOPROTOOPT"),
+        ("sem_dgram/ancillary", "came to", "varies", "(not said)"),
+        ("sem_dgram/ancillary", "level 0 type 2", "varies", "(not said)"),
+        ("sem_dgram/ancillary", "service", "varies", "(not said)"),
+        ("sem_dgram/error-queue", "IP_RECVERR", "varies", "ENOPROTOOPT"),
+        ("sem_dgram/error-queue", "recv(u[0], buf, 16, MSG_DONTWAIT)", "varies", "EAGAIN"),
+        ("sem_dgram/error-queue", "recvmsg(u[0], &msg, MSG_ERRQUEUE) #2", "varies", "EAGAIN"),
+        ("sem_dgram/error-queue", "(msg.msg_flags & MSG_ERRQUEUE) != 0", "varies", "0"),
+        ("sem_dgram/both-families", "socket", "varies", "EAFNOSUPPORT"),
+        ("sem_dgram/both-families",
+         "bind(six, (struct sockaddr *)&any, sizeof(any))",
+         "varies", "(not said)"),
+        ("sem_dgram/both-families",
+         'sendto(four, "x", 1, 0, calls_loopback(ntohs(any.sin6_port)), ADDRLEN)',
+         "varies", "(not said)"),
+        ("sem_dgram/both-families",
+         "recvfrom(six, buf, 8, 0, (struct sockaddr *)&any, &len)",
+         "varies", "(not said)"),
+        ("sem_dgram/both-families", "IN6_IS_ADDR_V4MAPPED(&any.sin6_addr)", "varies", "(not said)"),
+        ("sem_dgram/both-families",
+         "setsockopt(six, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int))",
+         "varies", "(not said)"),
+        ("sem_dgram/ping-raw", "socket", "varies", "ESOCKTNOSUPPORT"),
+        ("sem_dgram/ping-raw",
+         "sendto(fd, &echo, sizeof(echo), 0, calls_loopback(0), ADDRLEN)",
+         "varies", "(not said)"),
+        ("sem_dgram/ping-raw",
+         "poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 1000)",
+         "varies", "(not said)"),
+        ("sem_dgram/ping-raw", "recv(fd, buf, sizeof(buf), MSG_DONTWAIT)", "varies", "(not said)"),
+        ("sem_dgram/ping-datagram", "socket", "varies", "EPROTONOSUPPORT"),
+        ("sem_opt/ipv6", "IPV6_V6ONLY get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_V6ONLY set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_UNICAST_HOPS get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_UNICAST_HOPS set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_MULTICAST_HOPS get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_MULTICAST_HOPS set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_MULTICAST_LOOP get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_MULTICAST_LOOP set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_MULTICAST_IF get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_MULTICAST_IF set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_RECVPKTINFO get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_RECVPKTINFO set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_RECVHOPLIMIT get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_RECVHOPLIMIT set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_RECVTCLASS get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_RECVTCLASS set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_TCLASS get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_TCLASS set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_MTU_DISCOVER get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_MTU_DISCOVER set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_MTU get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_MTU set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_RECVERR get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_RECVERR set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_DONTFRAG get", "varies", "(not said)"),
+        ("sem_opt/ipv6", "IPV6_DONTFRAG set", "varies", "(not said)"),
+        ("sem_opt/ipv6", "socket", "varies", "EAFNOSUPPORT"),
+    )),
+)
+
+REFUSED_WHY = ("nothing in the stack carries the option out: it is refused as an unknown one, "
+               "rather than accepted and ignored")
+REFUSED = {
+    "sem_opt/socket":
+        "SO_DEBUG SO_SNDBUFFORCE SO_RCVBUFFORCE SO_NO_CHECK SO_PRIORITY SO_BSDCOMPAT "
+        "SO_PASSCRED SO_PEERCRED SO_BINDTODEVICE SO_ATTACH_FILTER SO_DETACH_FILTER "
+        "SO_PEERNAME SO_TIMESTAMP SO_PASSSEC SO_TIMESTAMPNS SO_MARK SO_TIMESTAMPING "
+        "SO_RXQ_OVFL SO_WIFI_STATUS SO_PEEK_OFF SO_NOFCS SO_LOCK_FILTER SO_SELECT_ERR_QUEUE "
+        "SO_BUSY_POLL SO_MAX_PACING_RATE SO_BPF_EXTENSIONS SO_INCOMING_CPU SO_ATTACH_BPF "
+        "SO_MEMINFO SO_INCOMING_NAPI_ID SO_COOKIE SO_PEERGROUPS SO_ZEROCOPY SO_TXTIME "
+        "SO_BINDTOIFINDEX",
+    "sem_opt/tcp":
+        "TCP_SYNCNT TCP_LINGER2 TCP_DEFER_ACCEPT TCP_WINDOW_CLAMP TCP_QUICKACK TCP_MD5SIG "
+        "TCP_THIN_LINEAR_TIMEOUTS TCP_THIN_DUPACK TCP_REPAIR TCP_REPAIR_QUEUE TCP_QUEUE_SEQ "
+        "TCP_REPAIR_OPTIONS TCP_FASTOPEN TCP_TIMESTAMP TCP_NOTSENT_LOWAT TCP_CC_INFO "
+        "TCP_SAVE_SYN TCP_SAVED_SYN TCP_REPAIR_WINDOW TCP_FASTOPEN_CONNECT TCP_ULP "
+        "TCP_MD5SIG_EXT TCP_FASTOPEN_KEY TCP_FASTOPEN_NO_COOKIE TCP_ZEROCOPY_RECEIVE TCP_INQ "
+        "TCP_TX_DELAY",
+    "sem_opt/ip":
+        "IP_HDRINCL IP_OPTIONS IP_ROUTER_ALERT IP_RECVOPTS IP_RETOPTS IP_PKTINFO "
+        "IP_MTU_DISCOVER IP_RECVERR IP_RECVTTL IP_RECVTOS IP_MTU IP_FREEBIND IP_IPSEC_POLICY "
+        "IP_PASSSEC IP_TRANSPARENT IP_ORIGDSTADDR IP_MINTTL IP_NODEFRAG IP_CHECKSUM "
+        "IP_BIND_ADDRESS_NO_PORT IP_RECVFRAGSIZE IP_MULTICAST_IF IP_MULTICAST_LOOP "
+        "IP_MULTICAST_ALL IP_UNICAST_IF",
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Connecting and accepting, where calls_socket.c does not look. */
+#include "calls.h"
+
+#define MANY 16
+
+/* As many connections as the backlog takes are made; the others wait. */
+static void
+backlog_full(void)
+{
+	int listener = calls_listener(2), fd[MANY], made = 0, accepted = 0;
+
+	MUST(fcntl(listener, F_SETFL, O_NONBLOCK));
+	for (int i = 0; i < MANY; i++) {
+		fd[i] = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+		(void)connect(fd[i], calls_loopback(calls_port(listener)), ADDRLEN);
+	}
+	host_sleep_ms(100);
+	for (int i = 0; i < MANY; i++) {
+		struct pollfd p = {.fd = fd[i], .events = POLLOUT};
+
+		made += poll(&p, 1, 0) == 1;
+	}
+	DO(made >= 2);
+	DO(made < MANY);
+	for (int left = 20; accepted < made && left > 0; left--) {
+		accepted += accept(listener, NULL, NULL) >= 0;
+		(void)poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 100);
+	}
+	DO(accepted >= made);
+}
+
+static void
+accept_flags(void)
+{
+	int listener = calls_listener(4), s, c, u = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0)),
+	    value;
+	socklen_t len = sizeof(value);
+
+	DO(getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &value, &len));
+	DO(value);
+	for (int i = 0; i < 3; i++) {
+		c = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+		MUST(connect(c, calls_loopback(calls_port(listener)), ADDRLEN));
+	}
+	DO(getsockopt(c, SOL_SOCKET, SO_ACCEPTCONN, &value, &len));
+	DO(value);
+	DO(accept4(listener, NULL, NULL, 0x40000000));
+	s = (int)MUST(accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+	DO(fcntl(s, F_GETFL));
+	DO(fcntl(s, F_GETFD));
+	MUST(fcntl(listener, F_SETFL, O_NONBLOCK));
+	s = (int)MUST(accept(listener, NULL, NULL));
+	DO(fcntl(s, F_GETFL));
+	DO(fcntl(s, F_GETFD));
+	DO_FD(accept(listener, NULL, NULL));
+	DO(accept(listener, NULL, NULL));
+	DO(accept(c, NULL, NULL));
+	DO(accept(u, NULL, NULL));
+	DO(accept(0, NULL, NULL));
+	DO(listen(u, 1));
+	DO(listen(c, 1));
+	DO(listen(listener, 10));
+}
+
+/* Two that connect to each other's port. */
+static void
+crossing(void)
+{
+	int a = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), pa, pb;
+	int b = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+
+	MUST(bind(a, calls_loopback(0), ADDRLEN));
+	MUST(bind(b, calls_loopback(0), ADDRLEN));
+	pa = calls_port(a);
+	pb = calls_port(b);
+	DO(connect(a, calls_loopback(pb), ADDRLEN));
+	(void)printf("the first -> %s\n", calls_wait(a, POLLOUT | POLLERR));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(a));
+	DO(connect(b, calls_loopback(pa), ADDRLEN));
+}
+
+static void
+unbind(void)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+	int listener = calls_listener(2), fd = (int)MUST(socket(AF_INET, SOCK_STREAM, 0)), s;
+	char byte;
+
+	MUST(connect(fd, calls_loopback(calls_port(listener)), ADDRLEN));
+	DO(connect(fd, &none, sizeof(none)));
+	DO(connect(fd, &none, sizeof(none)));
+	DO(connect(fd, calls_loopback(calls_port(listener)), ADDRLEN));
+	DO(send(fd, "x", 1, MSG_NOSIGNAL));
+	s = (int)MUST(accept(listener, NULL, NULL));
+	DO(read(s, &byte, 1));
+	s = (int)MUST(accept(listener, NULL, NULL));
+	DO(read(s, &byte, 1));
+}
+
+/* What only a connection can do; the listener does not block, so that nothing can wait. */
+static void
+listening(void)
+{
+	int listener = calls_listener(2), left;
+	char byte;
+
+	MUST(fcntl(listener, F_SETFL, O_NONBLOCK));
+	DO(read(listener, &byte, 1));
+	DO(recv(listener, &byte, 1, 0));
+	DO(connect(listener, calls_loopback(calls_port(listener)), ADDRLEN));
+	DO(bind(listener, calls_loopback(0), ADDRLEN));
+	DO(ioctl(listener, FIONREAD, &left));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(listener));
+	DO(shutdown(listener, SHUT_RD));
+	DO(accept(listener, NULL, NULL));
+}
+
+/* A socket that is not connected. */
+static void
+unconnected(void)
+{
+	int fd = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), left;
+	char byte;
+
+	DO(read(fd, &byte, 1));
+	DO(recv(fd, &byte, 1, 0));
+	DO(send(fd, "x", 1, MSG_NOSIGNAL));
+	DO(shutdown(fd, SHUT_RDWR));
+	DO(ioctl(fd, FIONREAD, &left));
+	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
+}
+
+const struct calls_case calls_cases[] = {
+    {"backlog-full", backlog_full},
+    {"accept-flags", accept_flags},
+    {"crossing", crossing},
+    {"listening", listening},
+    {"unbind", unbind},
+    {"unconnected", unconnected},
+    {NULL, NULL},
+};

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Datagrams: ancillary data, errors, several at once, groups, both families, and ping. */
+#include "calls.h"
+
+#include <netinet/ip_icmp.h>
+
+static void
+wants(int fd, int name, const char *text)
+{
+	int one = 1;
+
+	(void)printf("%s -> ", text);
+	if (setsockopt(fd, IPPROTO_IP, name, &one, sizeof(one)) != 0)
+		(void)printf("%s\n", calls_errname(errno));
+	else
+		(void)printf("0\n");
+}
+
+static void
+say_control(const struct cmsghdr *c)
+{
+	struct in_pktinfo info;
+	int value = 0;
+
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+		memcpy(&info, CMSG_DATA(c), sizeof(info));
+		(void)printf("came to -> %s\n", inet_ntoa(info.ipi_addr));
+	} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+		(void)printf("service -> %d\n", *CMSG_DATA(c));
+	} else {
+		memcpy(&value, CMSG_DATA(c), sizeof(value));
+		(void)printf("level %d type %d -> %d\n", c->cmsg_level, c->cmsg_type, value);
+	}
+}
+
+static void
+ancillary(void)
+{
+	_Alignas(struct cmsghdr) char control[256];
+	char buf[16];
+	struct iovec iov = {buf, sizeof(buf)};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	int u[2], ttl = 33, tos = 0x10;
+
+	calls_udp_pair(u);
+	wants(u[1], IP_PKTINFO, "IP_PKTINFO");
+	wants(u[1], IP_RECVTTL, "IP_RECVTTL");
+	wants(u[1], IP_RECVTOS, "IP_RECVTOS");
+	DO(setsockopt(u[0], IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl)));
+	DO(setsockopt(u[0], IPPROTO_IP, IP_TOS, &tos, sizeof(tos)));
+	MUST(sendto(u[0], "x", 1, 0, calls_loopback(calls_port(u[1])), ADDRLEN));
+	DO(recvmsg(u[1], &msg, 0));
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c))
+		say_control(c);
+}
+
+static void
+error_queue(void)
+{
+	_Alignas(struct cmsghdr) char control[256];
+	char buf[16];
+	struct iovec iov = {buf, sizeof(buf)};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	int u[2], port;
+
+	calls_udp_pair(u);
+	port = calls_port(u[1]);
+	MUST(close(u[1]));
+	DO(recvmsg(u[0], &msg, MSG_ERRQUEUE));
+	wants(u[0], IP_RECVERR, "IP_RECVERR");
+	MUST(sendto(u[0], "x", 1, 0, calls_loopback(port), ADDRLEN));
+	host_sleep_ms(50);
+	DO(recv(u[0], buf, 16, MSG_DONTWAIT));
+	DO(recvmsg(u[0], &msg, MSG_ERRQUEUE));
+	DO((msg.msg_flags & MSG_ERRQUEUE) != 0);
+}
+
+static void
+at_once(void)
+{
+	char text[] = "abc";
+	struct iovec out[3] = {{text, 1}, {text + 1, 2}, {text, 0}}, in[4];
+	struct mmsghdr send[3] = {0}, receive[4] = {0};
+	struct sockaddr_in to;
+	struct timespec ts = {0, 50000000};
+	char buf[4][8];
+	int u[2];
+
+	calls_udp_pair(u);
+	to = calls_addr("127.0.0.1", calls_port(u[1]));
+	for (int i = 0; i < 3; i++)
+		send[i].msg_hdr = (struct msghdr){.msg_iov = &out[i],
+		    .msg_iovlen = 1,
+		    .msg_name = &to,
+		    .msg_namelen = sizeof(to)};
+	for (int i = 0; i < 4; i++) {
+		in[i] = (struct iovec){buf[i], 8};
+		receive[i].msg_hdr = (struct msghdr){.msg_iov = &in[i], .msg_iovlen = 1};
+	}
+	DO(sendmmsg(u[0], send, 3, 0));
+	DO(send[1].msg_len);
+	host_sleep_ms(50);
+	DO(recvmmsg(u[1], receive, 4, MSG_DONTWAIT, NULL));
+	for (int i = 0; i < 3; i++)
+		DO(receive[i].msg_len);
+	DO(recvmmsg(u[1], receive, 4, MSG_DONTWAIT, NULL));
+	DO(sendmmsg(u[0], send, 1, 0));
+	DO(recvmmsg(u[1], receive, 4, MSG_WAITFORONE, &ts));
+}
+
+static void
+flags(void)
+{
+	int u[2], left;
+	char buf[8];
+
+	calls_udp_pair(u);
+	DO(connect(u[0], calls_loopback(calls_port(u[1])), ADDRLEN));
+	DO(send(u[0], "first", 5, 0));
+	DO(send(u[0], "second!", 7, 0));
+	(void)printf("polls -> %s\n", calls_wait(u[1], POLLIN));
+	host_sleep_ms(20);
+	DO(recv(u[1], buf, 2, MSG_PEEK));
+	DO(recv(u[1], buf, 2, MSG_PEEK | MSG_TRUNC));
+	DO(ioctl(u[1], FIONREAD, &left));
+	DO(left);
+	DO(recv(u[1], buf, 2, MSG_TRUNC));
+	DO(recv(u[1], buf, 8, MSG_WAITALL));
+	DO(recv(u[1], buf, 8, MSG_DONTWAIT));
+	DO(write(u[0], "", 0));
+	DO(recv(u[1], buf, 8, 0));
+	DO(send(u[0], "a", 1, MSG_MORE));
+	DO(send(u[0], "b", 1, 0));
+	DO(recv(u[1], buf, 8, 0));
+	DO(connect(u[0], &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr)));
+	DO(send(u[0], "x", 1, 0));
+}
+
+/* A member of a group on the loopback hears what the host sends there. */
+static void
+groups(void)
+{
+	struct ip_mreq mreq = {0};
+	struct sockaddr_in to;
+	int u[2], zero = 0;
+	char buf[8];
+
+	calls_udp_pair(u);
+	MUST(close(u[1]));
+	u[1] = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	to = calls_addr("0.0.0.0", 0);
+	MUST(bind(u[1], (struct sockaddr *)&to, sizeof(to)));
+	to = calls_addr("239.1.2.3", calls_port(u[1]));
+	mreq.imr_multiaddr = to.sin_addr;
+	mreq.imr_interface.s_addr = htonl(INADDR_LOOPBACK);
+	DO(setsockopt(u[1], IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq)));
+	DO(setsockopt(u[0], IPPROTO_IP, IP_MULTICAST_IF, &mreq.imr_interface, 4));
+	DO(sendto(u[0], "group", 5, 0, (struct sockaddr *)&to, sizeof(to)));
+	host_sleep_ms(50);
+	DO(recv(u[1], buf, 8, MSG_DONTWAIT));
+	DO(setsockopt(u[0], IPPROTO_IP, IP_MULTICAST_LOOP, &zero, sizeof(zero)));
+	DO(setsockopt(u[1], IPPROTO_IP, IP_DROP_MEMBERSHIP, &mreq, sizeof(mreq)));
+}
+
+static void
+both_families(void)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+	int six = socket(AF_INET6, SOCK_DGRAM, 0), four = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	socklen_t len = sizeof(any);
+	char buf[8];
+
+	(void)printf("socket -> %s\n", six < 0 ? calls_errname(errno) : "ok");
+	if (six < 0)
+		return;
+	DO(bind(six, (struct sockaddr *)&any, sizeof(any)));
+	MUST(getsockname(six, (struct sockaddr *)&any, &len));
+	DO(sendto(four, "x", 1, 0, calls_loopback(ntohs(any.sin6_port)), ADDRLEN));
+	DO(recvfrom(six, buf, 8, 0, (struct sockaddr *)&any, &len));
+	DO(IN6_IS_ADDR_V4MAPPED(&any.sin6_addr));
+	DO(setsockopt(six, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int)));
+}
+
+static void
+ping(int type)
+{
+	struct icmphdr echo = {.type = ICMP_ECHO, .un.echo = {htons(77), htons(1)}};
+	int fd = socket(AF_INET, type, IPPROTO_ICMP);
+	char buf[128];
+
+	(void)printf("socket -> %s\n", fd < 0 ? calls_errname(errno) : "ok");
+	if (fd < 0)
+		return;
+	echo.checksum = (uint16_t) ~(htons(ICMP_ECHO << 8) + htons(77) + htons(1));
+	DO(sendto(fd, &echo, sizeof(echo), 0, calls_loopback(0), ADDRLEN));
+	DO(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 1000));
+	DO(recv(fd, buf, sizeof(buf), MSG_DONTWAIT));
+}
+
+static void
+ping_raw(void)
+{
+	ping(SOCK_RAW);
+}
+
+static void
+ping_datagram(void)
+{
+	ping(SOCK_DGRAM);
+}
+
+const struct calls_case calls_cases[] = {
+    {"ancillary", ancillary},
+    {"error-queue", error_queue},
+    {"at-once", at_once},
+    {"flags", flags},
+    {"groups", groups},
+    {"both-families", both_families},
+    {"ping-raw", ping_raw},
+    {"ping-datagram", ping_datagram},
+    {NULL, NULL},
+};

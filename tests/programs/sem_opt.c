@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Each option that the C library knows: may it be read, how long is it, may it be set to 1, does
+ * it keep that. Defaults differ from host to host and are not printed.
+ */
+#include "calls.h"
+
+#include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
+
+struct option {
+	const char *op_text;
+	int op_level;
+	int op_name;
+};
+
+#define S(name)                         \
+	{                               \
+#name, SOL_SOCKET, name \
+	}
+#define T(name)                          \
+	{                                \
+#name, IPPROTO_TCP, name \
+	}
+#define I(name)                         \
+	{                               \
+#name, IPPROTO_IP, name \
+	}
+#define SIX(name)                         \
+	{                                 \
+#name, IPPROTO_IPV6, name \
+	}
+#define END                \
+	{                  \
+		NULL, 0, 0 \
+	}
+
+static const struct option socket_options[] = {S(SO_DEBUG), S(SO_REUSEADDR), S(SO_TYPE),
+    S(SO_ERROR), S(SO_DONTROUTE), S(SO_BROADCAST), S(SO_SNDBUF), S(SO_RCVBUF), S(SO_SNDBUFFORCE),
+    S(SO_RCVBUFFORCE), S(SO_KEEPALIVE), S(SO_OOBINLINE), S(SO_NO_CHECK), S(SO_PRIORITY),
+    S(SO_LINGER), S(SO_BSDCOMPAT), S(SO_REUSEPORT), S(SO_PASSCRED), S(SO_PEERCRED), S(SO_RCVLOWAT),
+    S(SO_SNDLOWAT), S(SO_RCVTIMEO), S(SO_SNDTIMEO), S(SO_BINDTODEVICE), S(SO_ATTACH_FILTER),
+    S(SO_DETACH_FILTER), S(SO_PEERNAME), S(SO_TIMESTAMP), S(SO_ACCEPTCONN), S(SO_PEERSEC),
+    S(SO_PASSSEC), S(SO_TIMESTAMPNS), S(SO_MARK), S(SO_TIMESTAMPING), S(SO_PROTOCOL), S(SO_DOMAIN),
+    S(SO_RXQ_OVFL), S(SO_WIFI_STATUS), S(SO_PEEK_OFF), S(SO_NOFCS), S(SO_LOCK_FILTER),
+    S(SO_SELECT_ERR_QUEUE), S(SO_BUSY_POLL), S(SO_MAX_PACING_RATE), S(SO_BPF_EXTENSIONS),
+    S(SO_INCOMING_CPU), S(SO_ATTACH_BPF), S(SO_MEMINFO), S(SO_INCOMING_NAPI_ID), S(SO_COOKIE),
+    S(SO_PEERGROUPS), S(SO_ZEROCOPY), S(SO_TXTIME), S(SO_BINDTOIFINDEX), END};
+
+static const struct option tcp_options[] = {T(TCP_NODELAY), T(TCP_MAXSEG), T(TCP_CORK),
+    T(TCP_KEEPIDLE), T(TCP_KEEPINTVL), T(TCP_KEEPCNT), T(TCP_SYNCNT), T(TCP_LINGER2),
+    T(TCP_DEFER_ACCEPT), T(TCP_WINDOW_CLAMP), T(TCP_INFO), T(TCP_QUICKACK), T(TCP_CONGESTION),
+    T(TCP_MD5SIG), T(TCP_COOKIE_TRANSACTIONS), T(TCP_THIN_LINEAR_TIMEOUTS), T(TCP_THIN_DUPACK),
+    T(TCP_USER_TIMEOUT), T(TCP_REPAIR), T(TCP_REPAIR_QUEUE), T(TCP_QUEUE_SEQ),
+    T(TCP_REPAIR_OPTIONS), T(TCP_FASTOPEN), T(TCP_TIMESTAMP), T(TCP_NOTSENT_LOWAT), T(TCP_CC_INFO),
+    T(TCP_SAVE_SYN), T(TCP_SAVED_SYN), T(TCP_REPAIR_WINDOW), T(TCP_FASTOPEN_CONNECT), T(TCP_ULP),
+    T(TCP_MD5SIG_EXT), T(TCP_FASTOPEN_KEY), T(TCP_FASTOPEN_NO_COOKIE), T(TCP_ZEROCOPY_RECEIVE),
+    T(TCP_INQ), T(TCP_TX_DELAY), END};
+
+static const struct option ip_options[] = {I(IP_TOS), I(IP_TTL), I(IP_HDRINCL), I(IP_OPTIONS),
+    I(IP_ROUTER_ALERT), I(IP_RECVOPTS), I(IP_RETOPTS), I(IP_PKTINFO), I(IP_PKTOPTIONS),
+    I(IP_MTU_DISCOVER), I(IP_RECVERR), I(IP_RECVTTL), I(IP_RECVTOS), I(IP_MTU), I(IP_FREEBIND),
+    I(IP_IPSEC_POLICY), I(IP_PASSSEC), I(IP_TRANSPARENT), I(IP_ORIGDSTADDR), I(IP_MINTTL),
+    I(IP_NODEFRAG), I(IP_CHECKSUM), I(IP_BIND_ADDRESS_NO_PORT), I(IP_RECVFRAGSIZE),
+    I(IP_MULTICAST_IF), I(IP_MULTICAST_TTL), I(IP_MULTICAST_LOOP), I(IP_MULTICAST_ALL),
+    I(IP_UNICAST_IF), END};
+
+static const struct option six_options[] = {SIX(IPV6_V6ONLY), SIX(IPV6_UNICAST_HOPS),
+    SIX(IPV6_MULTICAST_HOPS), SIX(IPV6_MULTICAST_LOOP), SIX(IPV6_MULTICAST_IF),
+    SIX(IPV6_RECVPKTINFO), SIX(IPV6_RECVHOPLIMIT), SIX(IPV6_RECVTCLASS), SIX(IPV6_TCLASS),
+    SIX(IPV6_MTU_DISCOVER), SIX(IPV6_MTU), SIX(IPV6_RECVERR), SIX(IPV6_DONTFRAG), END};
+
+/* What of it holds, as words. */
+static void
+say(int fd, const struct option *op)
+{
+	uint8_t value[512] = {0};
+	socklen_t len = sizeof(value);
+	int one = 1, after = 0;
+
+	(void)printf("%s get -> ", op->op_text);
+	if (getsockopt(fd, op->op_level, op->op_name, value, &len) != 0)
+		(void)printf("%s\n", calls_errname(errno));
+	else if (op->op_name == TCP_INFO && op->op_level == IPPROTO_TCP)
+		(void)printf("ok\n"); /* its length grows with the kernel */
+	else
+		(void)printf("%u bytes\n", len);
+	(void)printf("%s set -> ", op->op_text);
+	if (setsockopt(fd, op->op_level, op->op_name, &one, sizeof(one)) != 0) {
+		(void)printf("%s\n", calls_errname(errno));
+		return;
+	}
+	len = sizeof(after);
+	if (getsockopt(fd, op->op_level, op->op_name, &after, &len) != 0)
+		(void)printf("ok, then %s\n", calls_errname(errno));
+	else
+		(void)printf("ok%s\n", after == one ? ", kept" : "");
+}
+
+/* Each on a socket of its own, so that none depends on another. */
+static void
+say_all(int domain, int type, const struct option *op)
+{
+	for (; op->op_text != NULL; op++) {
+		int fd = socket(domain, type, 0);
+
+		if (fd < 0) {
+			(void)printf("socket -> %s\n", calls_errname(errno));
+			return;
+		}
+		say(fd, op);
+		(void)close(fd);
+	}
+}
+
+static void
+of_sockets(void)
+{
+	say_all(AF_INET, SOCK_STREAM, socket_options);
+}
+
+static void
+of_tcp(void)
+{
+	say_all(AF_INET, SOCK_STREAM, tcp_options);
+}
+
+static void
+of_ip(void)
+{
+	say_all(AF_INET, SOCK_DGRAM, ip_options);
+}
+
+static void
+of_ipv6(void)
+{
+	say_all(AF_INET6, SOCK_DGRAM, six_options);
+}
+
+static void
+of_tcp_connected(void)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	int fd[2], state;
+
+	calls_pair(fd);
+	DO(getsockopt(fd[0], IPPROTO_TCP, TCP_INFO, &info, &len));
+	state = info.tcpi_state;
+	DO(state);
+	DO(info.tcpi_snd_mss > 0);
+	len = 1;
+	DO(getsockopt(fd[0], IPPROTO_TCP, TCP_INFO, &info, &len));
+	DO(len);
+}
+
+/* Lengths and pointers of the calls themselves. */
+static void
+arguments(void)
+{
+	int fd = (int)MUST(socket(AF_INET, SOCK_STREAM, 0)), value = 1;
+	socklen_t len = sizeof(value);
+
+	DO(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, 1));
+	DO(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, 0));
+	DO(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, calls_null, sizeof(value)));
+	DO(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, (socklen_t)-1));
+	DO(setsockopt(fd, SOL_SOCKET, 9999, &value, sizeof(value)));
+	DO(setsockopt(fd, IPPROTO_TCP, 9999, &value, sizeof(value)));
+	DO(setsockopt(fd, IPPROTO_IP, 9999, &value, sizeof(value)));
+	DO(setsockopt(fd, 9999, 1, &value, sizeof(value)));
+	DO(getsockopt(fd, SOL_SOCKET, 9999, &value, &len));
+	DO(getsockopt(fd, IPPROTO_TCP, 9999, &value, &len));
+	DO(getsockopt(fd, IPPROTO_IP, 9999, &value, &len));
+	DO(getsockopt(fd, 9999, 1, &value, &len));
+	len = 0;
+	DO(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &len));
+	DO(len);
+	len = (socklen_t)-1;
+	DO(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &len));
+	DO(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, calls_null, &len));
+	DO(getsockopt(99, SOL_SOCKET, SO_KEEPALIVE, &value, &len));
+}
+
+const struct calls_case calls_cases[] = {
+    {"socket", of_sockets},
+    {"tcp", of_tcp},
+    {"tcp-connected", of_tcp_connected},
+    {"ip", of_ip},
+    {"ipv6", of_ipv6},
+    {"arguments", arguments},
+    {NULL, NULL},
+};
