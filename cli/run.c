@@ -4,7 +4,7 @@
  *
  * It finds the server, the library and the program, refuses what the library would not reach, and
  * becomes the program. What it says to the library goes by the environment: LD_PRELOAD,
- * RUMPUS_SERVER (an absolute path) and RUMPUS_RULES (text).
+ * RUMPUS_SERVER and RUMPUS_RESOLV (absolute paths) and RUMPUS_RULES (text).
  */
 #include "elf.h"
 #include "rumpus.h"
@@ -31,7 +31,8 @@
 enum { EXIT_OURS = 125, EXIT_NOEXEC = 126, EXIT_NOTFOUND = 127 };
 
 static const char help[] =
-    "usage: rumpus [-s PATH] run [-v] [--all] [--rules FILE] [--] PROGRAM [ARGUMENT]...\n"
+    "usage: rumpus [-s PATH] run [-v] [--all] [--rules FILE] [--resolv FILE] [--] PROGRAM\n"
+    "           [ARGUMENT]...\n"
     "\n"
     "Runs PROGRAM with its IPv4 and IPv6 sockets on the stack; loopback stays on the host.\n"
     "\n"
@@ -40,6 +41,7 @@ static const char help[] =
     "                     stack|host [inet|inet6] [tcp|udp|icmp|raw] [connect|bind]\n"
     "                       [any|ADDRESS[/LENGTH]] [port N[-M]]\n"
     "                   without it, $RUMPUS_RULES: such rules with ; between, or a file's path\n"
+    "  --resolv FILE    a resolv.conf for names, in the place of /etc/resolv.conf\n"
     "  -v               say what is done\n"
     "\n"
     "The server: -s, $RUMPUS_SERVER, $XDG_RUNTIME_DIR/rumpus/default.sock,\n"
@@ -51,9 +53,11 @@ struct run {
 	bool r_verbose;
 	bool r_all;
 	const char *r_rulesfile;
+	const char *r_resolvfile;
 	char r_server[PATH_MAX];
 	char r_library[PATH_MAX];
 	char r_program[PATH_MAX];
+	char r_resolv[PATH_MAX];
 	char r_rules[RULES_TEXT_MAX];
 };
 
@@ -111,6 +115,24 @@ rules_choose(struct run *r)
 		    from, re.re_line, re.re_why);
 		return EXIT_OURS;
 	}
+	return 0;
+}
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+/* => 0 with the path in r_resolv, or an exit status */
+static int
+resolv_find(struct run *r)
+{
+	if (r->r_resolvfile == NULL)
+		return 0;
+	if (realpath(r->r_resolvfile, r->r_resolv) == NULL || access(r->r_resolv, R_OK) != 0) {
+		complain("%s: %s; try: a file like /etc/resolv.conf", r->r_resolvfile,
+		    strerror(errno));
+		return EXIT_OURS;
+	}
+	if (r->r_verbose)
+		complain("names: %s", r->r_resolv);
 	return 0;
 }
 
@@ -348,7 +370,8 @@ environment_set(const struct run *r)
 	}
 	if (preload == NULL || setenv("LD_PRELOAD", preload, 1) != 0 ||
 	    setenv("RUMPUS_SERVER", r->r_server, 1) != 0 ||
-	    setenv("RUMPUS_RULES", r->r_rules, 1) != 0)
+	    setenv("RUMPUS_RULES", r->r_rules, 1) != 0 ||
+	    (r->r_resolv[0] != '\0' && setenv("RUMPUS_RESOLV", r->r_resolv, 1) != 0))
 		error = ENOMEM;
 	free(preload);
 	return error;
@@ -378,6 +401,7 @@ options_read(struct run *r, int argc, char **argv, int *status)
 	static const struct option longopts[] = {
 	    {"all", no_argument, NULL, 'a'},
 	    {"rules", required_argument, NULL, 'r'},
+	    {"resolv", required_argument, NULL, 'R'},
 	    {"verbose", no_argument, NULL, 'v'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
@@ -391,6 +415,9 @@ options_read(struct run *r, int argc, char **argv, int *status)
 			break;
 		case 'r':
 			r->r_rulesfile = optarg;
+			break;
+		case 'R':
+			r->r_resolvfile = optarg;
 			break;
 		case 'v':
 			r->r_verbose = true;
@@ -420,9 +447,9 @@ cmd_run(const char *where, int argc, char **argv)
 	if (!options_read(&r, argc, argv, &status))
 		return status;
 	argv += optind;
-	if ((status = rules_choose(&r)) != 0 || (status = server_find(&r, where)) != 0 ||
-	    (status = library_find(&r)) != 0 || (status = program_find(&r, argv[0])) != 0 ||
-	    (status = program_check(&r)) != 0)
+	if ((status = rules_choose(&r)) != 0 || (status = resolv_find(&r)) != 0 ||
+	    (status = server_find(&r, where)) != 0 || (status = library_find(&r)) != 0 ||
+	    (status = program_find(&r, argv[0])) != 0 || (status = program_check(&r)) != 0)
 		return status;
 	return program_run(&r, argv);
 }

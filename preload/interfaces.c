@@ -37,8 +37,8 @@ interfaces_get(int first, struct fdsock_ifaddr *ia, int max, int *totalp)
 	return error;
 }
 
-static bool
-stack_wanted(void)
+bool
+interfaces_wanted(void)
 {
 	return rules_possible(settings_rules(), AF_INET, SOCK_STREAM, 0) ||
 	    rules_possible(settings_rules(), AF_INET6, SOCK_STREAM, 0);
@@ -92,7 +92,7 @@ if_nametoindex(const char *name)
 	struct fdsock_ifaddr ia;
 	int error;
 
-	if (!stack_wanted()) {
+	if (!interfaces_wanted()) {
 		*(void **)&next = dlsym(RTLD_NEXT, "if_nametoindex");
 		return next(name);
 	}
@@ -109,7 +109,7 @@ if_indextoname(unsigned index, char name[IF_NAMESIZE])
 	struct fdsock_ifaddr ia;
 	int error;
 
-	if (!stack_wanted()) {
+	if (!interfaces_wanted()) {
 		*(void **)&next = dlsym(RTLD_NEXT, "if_indextoname");
 		return next(index, name);
 	}
@@ -157,7 +157,7 @@ if_nameindex(void)
 	int n, made = 0, error;
 	char *names;
 
-	if (!stack_wanted()) {
+	if (!interfaces_wanted()) {
 		*(void **)&next = dlsym(RTLD_NEXT, "if_nameindex");
 		return next();
 	}
@@ -183,7 +183,7 @@ if_freenameindex(struct if_nameindex *list)
 {
 	void (*next)(struct if_nameindex *);
 
-	if (stack_wanted()) {
+	if (interfaces_wanted()) {
 		free(list);
 		return;
 	}
@@ -257,7 +257,7 @@ getifaddrs(struct ifaddrs **out)
 	struct element *el;
 	int n, error;
 
-	if (!stack_wanted()) {
+	if (!interfaces_wanted()) {
 		*(void **)&next = dlsym(RTLD_NEXT, "getifaddrs");
 		return next(out);
 	}
@@ -282,7 +282,7 @@ freeifaddrs(struct ifaddrs *list)
 {
 	void (*next)(struct ifaddrs *);
 
-	if (stack_wanted()) {
+	if (interfaces_wanted()) {
 		free(list);
 		return;
 	}

@@ -13,8 +13,10 @@
  * Traps run in signal handlers, vfork children, constructors and many threads at once: no locks,
  * no allocation (but for the calls that return allocated memory by definition), no stdio.
  *
- * Not done: DNS of the C library itself, which reaches its sockets behind every trap; stdio on
- * datagram descriptors; reading a listening or unconnected descriptor as data.
+ * Names are looked up by a module of its own (names/names.h), loaded when the first one is.
+ *
+ * Not done: stdio on datagram descriptors; reading a listening or unconnected descriptor as data;
+ * getaddrinfo_a, whose threads call the C library's own getaddrinfo.
  */
 #ifndef PRELOAD_PRELOAD_H
 #define PRELOAD_PRELOAD_H
@@ -65,6 +67,8 @@ int fail(int error);
 /* => The server's path; "" when none was named. */
 const char *settings_server(void);
 const struct rules *settings_rules(void);
+/* => The resolv.conf that was named; NULL: none was. */
+const char *settings_resolv(void);
 
 /* --- descriptors ---------------------------------------------------------------------------- */
 
@@ -162,5 +166,18 @@ ssize_t stream_after_write(int fd, int flags);
 
 /* Up to max records from the index on. => errno; *totalp: how many there are. */
 int interfaces_get(int first, struct fdsock_ifaddr *ia, int max, int *totalp);
+/* Whether the rules send anything to the stack. */
+bool interfaces_wanted(void);
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+struct names_ops;
+struct names_conf;
+
+/* Whether names are to be looked up over the stack. */
+bool names_wanted(void);
+/* => NULL with errno ELIBACC: the module cannot be loaded */
+const struct names_ops *names_module(void);
+void names_configure(struct names_conf *nc);
 
 #endif /* PRELOAD_PRELOAD_H */

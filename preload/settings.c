@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the library reads once: the C library's own calls, and from the environment the server's
- * path (RUMPUS_SERVER) and the rules (RUMPUS_RULES, text). Programs clear and overwrite their
- * environment, so both are copied.
+ * path (RUMPUS_SERVER), the rules (RUMPUS_RULES, text) and a resolv.conf's path (RUMPUS_RESOLV).
+ * Programs clear and overwrite their environment, so all are copied.
  *
  * The constructor does it. Another library's constructor may come before: then the settings are
  * read at its first call, and calls go to the kernel directly.
@@ -23,6 +23,7 @@ static struct real real_calls;
 static _Atomic bool real_known;
 
 static char server_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+static char resolv_path[PATH_MAX];
 static struct rules rules;
 static _Atomic bool settings_known;
 
@@ -167,8 +168,11 @@ static void
 settings_read(void)
 {
 	const char *path = getenv("RUMPUS_SERVER"), *text = getenv("RUMPUS_RULES");
+	const char *resolv = getenv("RUMPUS_RESOLV");
 	struct rules rs = {0};
 
+	if (resolv != NULL && strlen(resolv) < sizeof(resolv_path))
+		memcpy(resolv_path, resolv, strlen(resolv) + 1);
 	if (path != NULL && strlen(path) < sizeof(server_path))
 		memcpy(server_path, path, strlen(path) + 1);
 	if (text != NULL && rules_parse(&rs, text, NULL) != 0)
@@ -197,6 +201,13 @@ settings_rules(void)
 {
 	settings_need();
 	return &rules;
+}
+
+const char *
+settings_resolv(void)
+{
+	settings_need();
+	return resolv_path[0] != '\0' ? resolv_path : NULL;
 }
 
 __attribute__((constructor)) static void

@@ -151,7 +151,7 @@ class Checker:
         key = f"{path}:{f.name}"
         if not self.within(key, f.lines(), HARD):
             self.say(path, f.line, f"{f.name} has {f.lines()} lines, at most {HARD}")
-        if f.parameters() > PARAMETERS:
+        if not self.within(f"{key}()", f.parameters(), PARAMETERS):
             self.say(path, f.line, f"{f.name} has {f.parameters()} parameters, at most {PARAMETERS}")
         if f.nesting() > NESTING:
             self.say(path, f.line, f"{f.name} is nested {f.nesting()} deep, at most {NESTING}")
