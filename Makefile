@@ -16,6 +16,7 @@ help:
 	@echo 'make e2e        the end-to-end tests alone; T=name for some of them'
 	@echo 'make programs   the program suite: Linux programs under rumpus run; T=web for some of it'
 	@echo 'make semantics  what sockets do, on the host and on the stack: a table; T=dgram for some of it'
+	@echo 'make million    a million connections in a row: does the server grow? N=100000 for fewer'
 	@echo 'make static     the static checks alone (layers, style, format, symbols)'
 	@echo 'make fuzz       fuzz each target for S=60 seconds; T=frames for one of them (clang)'
 	@echo 'make format     clang-format every .c and .h'
@@ -56,6 +57,9 @@ programs: all
 
 semantics: all
 	@tests/semantics $(T)
+
+million: all
+	@tests/suite/rows.py $(or $(N),1000000)
 
 static: deps
 	@tests/run --only static $(T)

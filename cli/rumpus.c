@@ -19,7 +19,7 @@
 static const char help[] =
     "usage: rumpus [-s URL|PATH] sysctl [-j] [NAME[=VALUE]]...\n"
     "       rumpus [-s URL|PATH] stats [-j] [NAME]...\n"
-    "       rumpus [-s PATH] run [-v] [--all] [--rules FILE] [--] PROGRAM [ARGUMENT]...\n"
+    "       rumpus [-s PATH] run [-v] [--all] [--rules FILE] [--resolv FILE] [--] PROGRAM...\n"
     "\n"
     "  sysctl           show the settings and counters named, or all; NAME=VALUE sets one\n"
     "  stats            show the counters that are not zero; NAME: those that begin so\n"

@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../e2e"))
 import libe2e
 import wire
-from libe2e import Skip, equal, expect
+from libe2e import Skip, equal, expect, test
 
 PIPE, NONE, BOTH = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
 STACK, LINUX = wire.STACK_A, wire.LINUX_B
@@ -140,6 +140,23 @@ class Site:
                f"{self.log(process) if process else ''}{self.server.state()}")
         expect(process is None or process.poll() is None,
                f"it ended: {self.log(process) if process else ''}")
+
+    def listening(self, side, port, udp=False):
+        """For a server that takes one connection only: looks, and does not touch."""
+        if side == "linux":
+            def there():
+                done = self.w.b.run(["ss", "-Hnl", "-u" if udp else "-t", f"sport = {port}"],
+                                    stdout=PIPE)
+                return bool(done.stdout.strip())
+            expect(wire.wait_until(there, 10), f"nothing listens on {port}")
+            return
+        asked, held = "fdsock.stats.requests", "fdsock.sockets"
+        expect(wire.wait_until(lambda: self.server.get(held)[held] > 0, 10),
+               "nothing asks for sockets")
+        last = self.server.get(asked)
+        while (now := self.server.get(asked)) != last:
+            last = now
+            time.sleep(0.2)
 
     def stop_all(self):
         for process in self.programs:

@@ -9,10 +9,11 @@ import sys
 import time
 
 import libsuite
+import rows
 import wire
 from libe2e import Skip, equal, expect, test
-from libsuite import LINUX, STACK, descriptors, end, need, rss_kib, site
-from programs import ECHO, nginx
+from libsuite import LINUX, STACK, end, need, rss_kib, site
+from programs import nginx
 
 FILES = 20000
 ASK = """
@@ -95,47 +96,14 @@ def many_at_once():
             "sockets of connections that are gone stay")
 
 
-# Each connection asks, is answered, and is closed by its client; then by its server, in turn.
-ROW = """
-import socket, sys, threading
-host, port, each = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-right = []
-def run():
-    n = 0
-    for _ in range(each):
-        with socket.create_connection((host, port), 30) as s:
-            s.send(b"ping\\n")
-            n += s.recv(16) == b"ping\\n"
-    right.append(n)
-threads = [threading.Thread(target=run) for _ in range(4)]
-[t.start() for t in threads]
-[t.join() for t in threads]
-print(sum(right))
-"""
-
-
-def in_a_row(s, side, total):
-    """Connections made on that side, and the server's memory and descriptors after each fifth."""
-    where = STACK if side == "linux" else LINUX
-    process = s.start(libsuite.other(side), [sys.executable, "-c", ECHO, "serve", where, "7100"])
-    s.reachable(where, 7100, process)
-    pid, seen = s.server.process.pid, []
-    for _ in range(5):
-        done = s.must(side, [sys.executable, "-c", ROW, where, "7100", str(total // 20)], 200)
-        equal(done.out.strip(), str(total // 5), "connections that were right")
-        seen.append((rss_kib(pid), descriptors(pid)))
-    end(process)
-    return seen
-
-
 @test("50,000 connections in a row, half of them each way: memory and descriptors do not grow")
 def many_in_a_row():
-    with site(limit_s=90) as s:
+    with site("-o", "net.inet.tcp.maxtcptw=2000", limit_s=90) as s:
         for side in ("linux", "stack"):
-            seen = in_a_row(s, side, 25000)
-            print(f"# connections from {side}: server KiB, descriptors: {seen}")
-            expect(seen[-1][0] - seen[1][0] < 2048, f"memory grows: {seen}")
-            expect(abs(seen[-1][1] - seen[0][1]) <= 2, f"descriptors grow: {seen}")
+            seen = rows.in_a_row(s, side, 25000)
+            print(f"# connections from {side}: server KiB, descriptors, sockets: "
+                  f"{seen[0]} after the first tenth, {seen[-1]} after the last")
+            rows.expect_no_growth(seen)
 
 
 def under_load(s):

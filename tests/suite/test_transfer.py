@@ -95,7 +95,7 @@ def nc():
                 with open(got, "wb") as taken, open(data, "rb") as given:
                     listener = s.start(server, ["nc", "-d" if upwards else "-N", *where],
                                        stdin=given, stdout=taken)
-                wait_listening(s, server, 9000)
+                s.listening(server, 9000)
                 with open(data, "rb") as given:
                     done = s.must(other(server), ["nc", "-N" if upwards else "-d",
                                                   address_of(server), "9000"], stdin=given)
@@ -105,29 +105,11 @@ def nc():
                 equal(digest(got), digest(data), f"server on {server}, upwards {upwards}")
             udp = s.start(server, ["nc", "-u", "-l", "-W", "1", "-p", "9001", "-s",
                                    address_of(server)])
-            wait_listening(s, server, 9001, udp=True)
+            s.listening(server, 9001, udp=True)
             s.must(other(server), ["nc", "-u", "-q", "0", "-w", "1", address_of(server), "9001"],
                    input=b"a datagram")
             equal(udp.wait(LIMIT_S), 0, "exit status of nc -u -l")
             equal(s.log(udp), "a datagram", "what came by UDP")
-
-
-def wait_listening(s, side, port, udp=False):
-    """For a server that takes one connection only: looks, and does not touch."""
-    if side == "linux":
-        def there():
-            done = s.w.b.run(["ss", "-Hnl", "-u" if udp else "-t", f"sport = {port}"],
-                             stdout=libsuite.PIPE)
-            return bool(done.stdout.strip())
-        expect(libsuite.wire.wait_until(there, 10), f"nothing listens on {port}")
-        return
-
-    asked, last = "fdsock.stats.requests", s.server.get("fdsock.stats.requests")
-    expect(libsuite.wire.wait_until(lambda: s.server.get("fdsock.sockets")["fdsock.sockets"] > 0,
-                                    10), "nothing asks for sockets")
-    while (now := s.server.get(asked)) != last:
-        last = now
-        libsuite.time.sleep(0.2)
 
 
 @test("socat: many connections served by forked children, echo over TCP and UDP")
@@ -167,7 +149,7 @@ def iperf(s, client, *options):
     """One run against a server of its own; iperf3's own account of it."""
     where = address_of(other(client))
     server = s.start(other(client), ["iperf3", "-s", "-1", "-B", where])
-    wait_listening(s, other(client), 5201)
+    s.listening(other(client), 5201)
     done = s.run(client, ["iperf3", "-c", where, "-J", "-t", "2", *options])
     report = json.loads(done.out)
     expect(done.status == 0 and "error" not in report,

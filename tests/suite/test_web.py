@@ -40,31 +40,43 @@ def nginx_files():
             equal(bad, [], "nginx's own complaints")
 
 
-@test("nginx: configuration reloaded ten times under wrk's load; no request fails")
+def reload_under(s, *headers):
+    """nginx, reloaded ten times while wrk asks. => wrk's words"""
+    process = nginx(s, "stack")
+    load = s.start("linux", ["wrk", "-t", "2", "-c", "64", "-d", "8s", *headers,
+                             f"http://{STACK}:8080/1k"])
+    with open(s.path("nginx.pid"), encoding="ascii") as f:
+        master = int(f.read())
+    for i in range(10):
+        nginx_conf(s, "stack", version=f"reload-{i}")
+        os.kill(master, 1)
+        time.sleep(0.5)
+    equal(load.wait(30), 0, "exit status of wrk")
+    done = s.must("linux", ["curl", "-sS", "-m", "5", f"http://{STACK}:8080/version"])
+    equal(done.out, "reload-9", "the configuration in force")
+    expect(process.poll() is None, s.log(process))
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", s.log(load)).group(1))
+    expect(rate > 100, f"nothing was served: {s.log(load)}")
+    print(f"# {rate:.0f} requests/s, {' '.join(headers) or 'kept alive'}: " + " ".join(
+        re.findall(r"(?:Socket errors|Non-2xx).*", s.log(load)) or ["no error"]))
+    return s.log(load)
+
+
+@test("nginx: configuration reloaded ten times under wrk's load; not one request fails")
 def nginx_reload():
     need("nginx", "wrk", "curl")
     with site() as s:
-        process = nginx(s, "stack")
-        load = s.start("linux", ["wrk", "-t", "2", "-c", "64", "-d", "8s",
-                                 f"http://{STACK}:8080/1k"])
-        with open(s.path("nginx.pid"), encoding="ascii") as f:
-            master = int(f.read())
-        for i in range(10):
-            nginx_conf(s, "stack", version=f"reload-{i}")
-            os.kill(master, 1)
-            time.sleep(0.5)
-        equal(load.wait(30), 0, "exit status of wrk")
-        print("# " + " ".join(s.log(load).split()[-4:]))
-        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", s.log(load)).group(1))
-        expect(rate > 100, f"nothing was served: {s.log(load)}")
-        errors = re.findall(r"(?:Socket errors|Non-2xx).*", s.log(load))
-        # A worker that goes closes its idle connections: wrk sees the end where it hoped to
-        # send again, which is `read`; what fails to connect, or is answered wrong, has failed.
-        for line in errors:
-            expect(re.search(r"connect 0, read \d+, write 0, timeout 0", line), line)
-        done = s.must("linux", ["curl", "-sS", "-m", "5", f"http://{STACK}:8080/version"])
-        equal(done.out, "reload-9", "the configuration in force")
-        expect(process.poll() is None, s.log(process))
+        words = reload_under(s, "-H", "Connection: close")
+        expect("Socket errors" not in words and "Non-2xx" not in words, words)
+    # With kept connections a worker that goes closes those that are idle, and wrk, which may have
+    # sent on one just then, counts a `read`; so it does with nginx on Linux, and as often: once
+    # for each connection and reload. What fails to connect, or is answered wrong, has failed.
+    with site() as s:
+        words = reload_under(s)
+        reads = re.search(r"Socket errors: connect 0, read (\d+), write 0, timeout 0", words)
+        expect("Socket errors" not in words or reads, words)
+        expect("Non-2xx" not in words, words)
+        expect(reads is None or int(reads.group(1)) <= 10 * 64, words)
 
 
 @test("nginx on the stack: a body for each request of ab, with and without keep-alive")
