@@ -117,6 +117,11 @@ in_init(struct netstack *ns)
 		pool_destroy(&is->is_ifapool);
 		goto out;
 	}
+	if ((error = ip_hostcache_init(ns)) != 0) {
+		ip_reass_fini(ns);
+		pool_destroy(&is->is_ifapool);
+		goto out;
+	}
 	stat_register(ns, &is->is_ipstat_sysctls, ip_stat_nodes, IPSTAT_COUNT, is->is_ipstat);
 	stat_register(ns, &is->is_icmpstat_sysctls, icmp_stat_nodes, ICMPSTAT_COUNT,
 	    is->is_icmpstat);
@@ -146,6 +151,7 @@ in_fini(struct netstack *ns)
 		in_ifdetach(ifp);
 	net_proto_unregister(ns, &arp_netproto);
 	net_proto_unregister(ns, &ip_netproto);
+	ip_hostcache_fini(ns);
 	ip_reass_fini(ns);
 	pool_destroy(&is->is_ifapool);
 	sysctl_unregister(ns, &is->is_sysctls);

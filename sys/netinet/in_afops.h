@@ -105,6 +105,14 @@ struct in_afops {
 	struct ifnet *(*af_route)(struct netstack *ns, const struct in_addrany *dst, uint32_t *mtu,
 	    bool *direct);
 	/*
+	 * A packet of `was` bytes did not pass on the path to dst, whose next hop takes mtu bytes
+	 * (0: not told). From now on af_route tells, and af_output keeps to, what is less than
+	 * `was`. => the caller has made sure that the error is about a packet of its own (RFC 5927
+	 * §7); nothing is ever raised; without memory nothing is remembered
+	 */
+	void (*af_setmtu)(struct netstack *ns, const struct in_addrany *dst, uint32_t mtu,
+	    uint32_t was);
+	/*
 	 * The pseudo-header's sum as it stands in the checksum field with M_CSUM_NEEDED: folded,
 	 * host order, not complemented. It is a number, not a partial sum of cksum.h.
 	 */
@@ -141,6 +149,7 @@ struct in_ctlinfo {
 	const struct in_afops *ci_af;
 	enum in_ctl ci_ctl;
 	uint32_t ci_arg;
+	uint32_t ci_pktlen;       /* bytes of the network packet that the error is about */
 	struct in_addrany ci_src; /* ours */
 	struct in_addrany ci_dst; /* the peer */
 	const uint8_t *ci_head;   /* the start of the transport header we sent */

@@ -88,6 +88,12 @@ in4_route(struct netstack *ns, const struct in_addrany *dst, uint32_t *mtu, bool
 	return ir.ir_ifp;
 }
 
+static void
+in4_setmtu(struct netstack *ns, const struct in_addrany *dst, uint32_t mtu, uint32_t was)
+{
+	ip_hostcache_setmtu(ns, dst->ia_w[0], mtu, was);
+}
+
 static uint32_t
 in4_pseudo(const struct in_addrany *src, const struct in_addrany *dst, uint32_t len, uint8_t proto)
 {
@@ -177,6 +183,7 @@ const struct in_afops in4_afops = {
     .af_loopback = in4_loopback,
     .af_selectsrc = in4_selectsrc,
     .af_route = in4_route,
+    .af_setmtu = in4_setmtu,
     .af_pseudo = in4_pseudo,
     .af_output = ip_output,
     .af_unreach_port = in4_unreach_port,

@@ -100,6 +100,7 @@ icmp_input_error(struct netstack *ns, struct mbuf *m, const struct in_rxinfo *rx
 	}
 	if (ci.ci_ctl == IN_CTL_MSGSIZE)
 		ICMPSTAT_INC(ns, pmtuchg);
+	ci.ci_pktlen = ie.ie_ip.ip_len;
 	ci.ci_src = in4_any(ie.ie_ip.ip_src_be);
 	ci.ci_dst = in4_any(ie.ie_ip.ip_dst_be);
 	ci.ci_head = quote + ie.ie_ip.ip_hl;

@@ -58,6 +58,7 @@ ip_route(struct netstack *ns, uint32_t dst_be, struct ifnet *ifp, struct ip_rout
 {
 	struct rt_addr key = in_rtkey(dst_be);
 	const struct rtentry *rt;
+	uint32_t mtu;
 
 	if (ipv4_is_multicast(dst_be) || ipv4_is_broadcast_limited(dst_be))
 		return ip_route_group(ns, dst_be, ifp, ir);
@@ -78,6 +79,9 @@ ip_route(struct netstack *ns, uint32_t dst_be, struct ifnet *ifp, struct ip_rout
 	ir->ir_mtu = ir->ir_ifp->if_mtu;
 	if (rt->rt_mtu != 0 && rt->rt_mtu < ir->ir_mtu)
 		ir->ir_mtu = rt->rt_mtu;
+	mtu = ir->ir_local ? 0 : ip_hostcache_mtu(ns, dst_be);
+	if (mtu != 0 && mtu < ir->ir_mtu)
+		ir->ir_mtu = mtu;
 	return 0;
 }
 

@@ -66,6 +66,22 @@ struct ip_reass {
 	uint32_t ipr_timeout_ms;
 };
 
+/* What is known of paths (ip_hostcache.c) */
+#define HC_HASHSIZE 512u
+LIST_HEAD(ip_host_list, ip_host);
+TAILQ_HEAD(ip_host_queue, ip_host);
+
+struct ip_hostcache {
+	struct pool hc_pool;
+	struct ip_host_list hc_hash[HC_HASHSIZE];
+	struct ip_host_queue hc_queue;
+	struct callout hc_expire;
+	struct sysctl_table hc_sysctls;
+	uint32_t hc_count;
+	uint32_t hc_limit;
+	uint32_t hc_expire_s;
+};
+
 /* A limit on ICMP errors to one destination: a bucket by keyed hash (ip_icmp.c). */
 #define ICMP_NBUCKETS 256u
 struct icmp_bucket {
@@ -86,6 +102,7 @@ struct inet_state {
 	uint32_t is_ntransports;
 	struct pool is_ifapool;
 	struct ip_reass is_reass;
+	struct ip_hostcache is_hostcache;
 	uint8_t is_key[16]; /* of all hashes here */
 	uint16_t is_ids[IP_NIDS];
 	struct icmp_bucket is_icmpbuckets[ICMP_NBUCKETS];
@@ -118,6 +135,14 @@ void ip_reass_fini(struct netstack *ns);
 struct mbuf *ip_reass(struct netstack *ns, struct mbuf *m, const struct ipv4_hdr *ip);
 /* Forgets the fragments that came in by ifp. */
 void ip_reass_ifdetach(struct ifnet *ifp);
+
+/* ip_hostcache.c */
+int ip_hostcache_init(struct netstack *ns);
+void ip_hostcache_fini(struct netstack *ns);
+/* => 0: nothing is known of the path */
+uint32_t ip_hostcache_mtu(struct netstack *ns, uint32_t dst_be);
+/* in_afops.h: af_setmtu */
+void ip_hostcache_setmtu(struct netstack *ns, uint32_t dst_be, uint32_t mtu, uint32_t was);
 
 /* ip_output.c */
 int ip_output(struct mbuf *m, const struct in_txinfo *tx);

@@ -220,6 +220,10 @@ udp_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 {
 	struct socket *so = inp->inp_socket;
 
+	if (ci->ci_ctl == IN_CTL_MSGSIZE) {
+		ci->ci_af->af_setmtu(inp->inp_ns, &ci->ci_dst, ci->ci_arg, ci->ci_pktlen);
+		return;
+	}
 	so->so_error = in_ctl_errno(ci->ci_ctl);
 	sorwakeup(so);
 	sowwakeup(so);
@@ -230,7 +234,7 @@ udp_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci)
 {
 	struct udp_hdr uh;
 
-	if (in_ctl_errno(ci->ci_ctl) == 0 || ci->ci_ctl == IN_CTL_MSGSIZE ||
+	if (in_ctl_errno(ci->ci_ctl) == 0 ||
 	    udp_parse_partial(ci->ci_head, ci->ci_headlen, SIZE_MAX, &uh) != UDP_PARSE_OK)
 		return;
 	in_pcbnotify(&ns->ns_udp->us_table, ci, uh.uh_sport, uh.uh_dport, udp_notify);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is known of paths: the MTU that a destination's path was found to have (RFC 1191, RFC 5927).
+ *
+ * Theory of operation: who has made sure that a "fragmentation needed" is about a packet that it
+ * sent calls ip_hostcache_setmtu; ip_route tells the result to all who send there. An entry only
+ * ever lowers what the interface has, is forgotten net.inet.tcp.hostcache.expire after it was last
+ * lowered (RFC 1191 §6.3), and the oldest gives way at the limit. A change raises the generation of
+ * the route table, so that no cached route outlives it.
+ */
+#include "kern/cdefs.h"
+#include "kern/names.h"
+#include "kern/netstack.h"
+#include "net/route.h"
+#include "netinet/ip_var.h"
+#include "wire/ipv4.h"
+
+#define IP_PMTU_FLOOR 552u /* less is not believed */
+#define HC_LIMIT 15360u    /* net.inet.tcp.hostcache.cachelimit, as FreeBSD */
+#define HC_EXPIRE_S 600u   /* RFC 1191 §6.3 */
+
+struct ip_host {
+	LIST_ENTRY(ip_host) ih_hash;
+	TAILQ_ENTRY(ip_host) ih_queue; /* the one lowered longest ago first */
+	uint32_t ih_dst_be;
+	uint32_t ih_mtu;
+	uint64_t ih_since_ns;
+};
+
+static const struct sysctl_node hc_nodes[] = {
+    {
+	.sn_name = "net.inet.tcp.hostcache.cachelimit",
+	.sn_text = "most destinations whose path is remembered",
+	.sn_type = SYSCTL_U32,
+	.sn_writable = true,
+	.sn_offset = offsetof(struct ip_hostcache, hc_limit),
+	.sn_size = sizeof(uint32_t),
+	.sn_min = 0,
+	.sn_max = HC_LIMIT,
+    },
+    {
+	.sn_name = "net.inet.tcp.hostcache.expire",
+	.sn_text = "how long a path's MTU is remembered, s",
+	.sn_type = SYSCTL_U32,
+	.sn_writable = true,
+	.sn_offset = offsetof(struct ip_hostcache, hc_expire_s),
+	.sn_size = sizeof(uint32_t),
+	.sn_min = 1,
+	.sn_max = 86400,
+    },
+    {
+	.sn_name = "net.inet.tcp.hostcache.count",
+	.sn_text = "destinations whose path is remembered",
+	.sn_type = SYSCTL_U32,
+	.sn_offset = offsetof(struct ip_hostcache, hc_count),
+	.sn_size = sizeof(uint32_t),
+    },
+};
+
+static void
+hc_changed(struct netstack *ns)
+{
+	rt_table(ns, AF_INET)->rtb_gen++;
+}
+
+static void
+hc_free(struct ip_hostcache *hc, struct ip_host *ih)
+{
+	LIST_REMOVE(ih, ih_hash);
+	TAILQ_REMOVE(&hc->hc_queue, ih, ih_queue);
+	hc->hc_count--;
+	pool_put(&hc->hc_pool, ih);
+}
+
+static void
+hc_arm(struct ip_hostcache *hc)
+{
+	const struct ip_host *ih = TAILQ_FIRST(&hc->hc_queue);
+
+	if (ih == NULL)
+		(void)callout_stop(&hc->hc_expire);
+	else
+		callout_schedule(&hc->hc_expire, ih->ih_since_ns + hc->hc_expire_s * NSEC_PER_SEC);
+}
+
+static void
+hc_expire(void *arg)
+{
+	struct netstack *ns = arg;
+	struct ip_hostcache *hc = &ns->ns_inet->is_hostcache;
+	struct ip_host *ih;
+
+	while ((ih = TAILQ_FIRST(&hc->hc_queue)) != NULL &&
+	    ns->ns_now - ih->ih_since_ns >= hc->hc_expire_s * NSEC_PER_SEC)
+		hc_free(hc, ih);
+	hc_changed(ns);
+	hc_arm(hc);
+}
+
+int
+ip_hostcache_init(struct netstack *ns)
+{
+	struct ip_hostcache *hc = &ns->ns_inet->is_hostcache;
+	int error;
+
+	hc->hc_limit = HC_LIMIT;
+	hc->hc_expire_s = HC_EXPIRE_S;
+	TAILQ_INIT(&hc->hc_queue);
+	if ((error = pool_init(&hc->hc_pool, "hostcache", sizeof(struct ip_host), HC_LIMIT, 0,
+		 &ns->ns_fault)) != 0)
+		return error;
+	callout_init(&hc->hc_expire, ns, hc_expire, ns);
+	sysctl_register(ns, &hc->hc_sysctls, hc_nodes, nitems(hc_nodes), hc);
+	return 0;
+}
+
+void
+ip_hostcache_fini(struct netstack *ns)
+{
+	struct ip_hostcache *hc = &ns->ns_inet->is_hostcache;
+	struct ip_host *ih;
+
+	(void)callout_stop(&hc->hc_expire);
+	while ((ih = TAILQ_FIRST(&hc->hc_queue)) != NULL)
+		hc_free(hc, ih);
+	sysctl_unregister(ns, &hc->hc_sysctls);
+	pool_destroy(&hc->hc_pool);
+}
+
+static struct ip_host_list *
+hc_bucket(struct netstack *ns, uint32_t dst_be)
+{
+	return &ns->ns_inet->is_hostcache
+		    .hc_hash[siphash24(ns->ns_inet->is_key, &dst_be, sizeof(dst_be)) % HC_HASHSIZE];
+}
+
+static struct ip_host *
+hc_find(struct netstack *ns, uint32_t dst_be)
+{
+	struct ip_host *ih;
+
+	if (ns->ns_inet->is_hostcache.hc_count == 0)
+		return NULL;
+	LIST_FOREACH(ih, hc_bucket(ns, dst_be), ih_hash) {
+		if (ih->ih_dst_be == dst_be)
+			return ih;
+	}
+	return NULL;
+}
+
+uint32_t
+ip_hostcache_mtu(struct netstack *ns, uint32_t dst_be)
+{
+	const struct ip_host *ih = hc_find(ns, dst_be);
+
+	return ih != NULL ? ih->ih_mtu : 0;
+}
+
+/* RFC 1191 §7.1: the largest common MTU that is smaller than the packet which did not pass. */
+static uint32_t
+hc_plateau(uint32_t was)
+{
+	static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
+	size_t i;
+
+	for (i = 0; i < nitems(plateaus); i++)
+		if (plateaus[i] < was)
+			return plateaus[i];
+	return IP_PMTU_FLOOR;
+}
+
+static struct ip_host *
+hc_new(struct netstack *ns, uint32_t dst_be)
+{
+	struct ip_hostcache *hc = &ns->ns_inet->is_hostcache;
+	struct ip_host *ih;
+
+	while (hc->hc_count > 0 && hc->hc_count >= hc->hc_limit)
+		hc_free(hc, TAILQ_FIRST(&hc->hc_queue));
+	if (hc->hc_limit == 0 || (ih = pool_get_zeroed(&hc->hc_pool)) == NULL)
+		return NULL;
+	ih->ih_dst_be = dst_be;
+	LIST_INSERT_HEAD(hc_bucket(ns, dst_be), ih, ih_hash);
+	TAILQ_INSERT_TAIL(&hc->hc_queue, ih, ih_queue);
+	hc->hc_count++;
+	return ih;
+}
+
+void
+ip_hostcache_setmtu(struct netstack *ns, uint32_t dst_be, uint32_t mtu, uint32_t was)
+{
+	struct ip_hostcache *hc = &ns->ns_inet->is_hostcache;
+	struct ip_host *ih = hc_find(ns, dst_be);
+
+	mtu = KERN_MAX(mtu != 0 ? mtu : hc_plateau(was), IP_PMTU_FLOOR);
+	if (mtu >= was || (ih != NULL && mtu >= ih->ih_mtu))
+		return;
+	if (ih == NULL && (ih = hc_new(ns, dst_be)) == NULL)
+		return;
+	ih->ih_mtu = mtu;
+	ih->ih_since_ns = ns->ns_now;
+	TAILQ_REMOVE(&hc->hc_queue, ih, ih_queue);
+	TAILQ_INSERT_TAIL(&hc->hc_queue, ih, ih_queue);
+	hc_changed(ns);
+	hc_arm(hc);
+}
