@@ -1,95 +1,151 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What is measured: the pairings and settings of the study and ours, one buffer size at a time.
 
-A Lab has one wire with a stack on one side, and one with a stack on both. measure() is one cell of
-a table: one connection, its throughput as the read client sees it, the CPU time of programs and
-servers, and what the stack's counters say about copies.
+A Lab has the wires and servers. Lab.measure() is one cell of a table: one connection, its
+throughput as the read client sees it, the CPU time of programs and servers, and, where asked for,
+what the stack's counters say about copies.
+
+The Linux sides use Reno: every kernel lets a namespace choose it, it does not pace, and on a wire
+without loss it is as fast as Linux gets. The machine's own default may pace (BBR does) and then
+makes native Linux look slow; Lab(default=True) has a wire that uses it, for comparison.
 """
 import wire
 
 KIB, MIB = 1024, 1024 * 1024
 SIZES = [1 * KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, 1 * MIB, 4 * MIB]
+ALL_SIZES = [64, 256, *SIZES]
 COPIES = ("kern.copy.sosend_copyins", "kern.copy.sosend_copyin_bytes",
           "kern.copy.soreceive_copyouts", "kern.copy.soreceive_copyout_bytes")
+LINUX_CONGESTION = "reno"
 
 
 def size_name(size):
-    return f"{size // MIB}M" if size >= MIB else f"{size // KIB}K"
+    if size >= MIB:
+        return f"{size // MIB}M"
+    return f"{size // KIB}K" if size >= KIB else f"{size}B"
 
 
 class Row:
-    """A setting: native, or clusters of the stack, the copy engine, and whether the tap offloads."""
+    """A setting: a door, clusters of the stack, the copy engine, and the kind of tap.
 
-    def __init__(self, name, mclbytes=0, mclnum=0, vm=0, offload=False):
-        self.name, self.mclbytes, self.mclnum, self.vm = name, mclbytes, mclnum, vm
-        self.offload = offload
+    door: native (no stack of ours), sysproxy, fdsock.
+    tap: default (checksums and segmentation left to Linux), plain (frames as the study's tap had
+    them), machine (as default, but the Linux sides use the machine's congestion control).
+    """
+
+    def __init__(self, name, door="sysproxy", mclbytes=2048, mclnum=16, vm=0, tap="default"):
+        self.name, self.door, self.mclbytes, self.mclnum = name, door, mclbytes, mclnum
+        self.vm, self.tap = vm, tap
 
     def native(self):
-        return self.mclbytes == 0
+        return self.door == "native"
 
-    def apply(self, server):
-        server.set(kern__mbuf__mclbytes=self.mclbytes, kern__mbuf__mclnum=self.mclnum,
-                   sysproxy__vmcopy=self.vm)
+    def settings(self):
+        return {"kern.mbuf.mclbytes": self.mclbytes, "kern.mbuf.mclnum": self.mclnum,
+                "sysproxy.vmcopy": self.vm}
 
-
-NATIVE = Row("native Linux")
-STOCK = Row("2048 x 1 (stock)", 2048, 1)
-VM = Row("4096 x 16, vm", 4096, 16, 1)
-OFFLOAD = Row("2048 x 16, offload", 2048, 16, 0, True)
-VM_OFFLOAD = Row("  and vm, offload", 4096, 16, 1, True)
+    def about(self):
+        return {"row": self.name, "door": self.door, "mclbytes": self.mclbytes,
+                "mclnum": self.mclnum, "vm": self.vm, "tap": self.tap}
 
 
-def clusters(mclbytes, mclnum):
-    return STOCK if (mclbytes, mclnum) == (2048, 1) else Row(f"{mclbytes} x {mclnum}", mclbytes,
-                                                             mclnum)
+def clusters(mclbytes, mclnum, tap="default"):
+    name = f"{mclbytes} x {mclnum}"
+    if tap == "plain":
+        name += ", plain frames"
+    elif (mclbytes, mclnum) == (2048, 1):
+        name += " (stock)"
+    return Row(name, "sysproxy", mclbytes, mclnum, 0, tap)
+
+
+NATIVE = Row("native Linux", "native", 0, 0)
+STOCK = clusters(2048, 1)
+WIDE = clusters(2048, 16)
+VM = Row("4096 x 16, vm", "sysproxy", 4096, 16, 1)
+FDSOCK = Row("fdsock (rumpus run)", "fdsock", 4096, 16)
+STOCK_PLAIN = clusters(2048, 1, "plain")
+WIDE_PLAIN = clusters(2048, 16, "plain")
+NATIVE_MACHINE = Row("native, machine's cc", "native", 0, 0, 0, "machine")
+FDSOCK_MACHINE = Row("fdsock, machine's cc", "fdsock", 4096, 16, 0, "machine")
 
 
 class Lab:
-    def __init__(self, rate=None):
-        self.rate = rate
-        self.one = self.two = self.three = None
+    """default: with a wire whose Linux sides use the machine's congestion control, too."""
+
+    def __init__(self, rate=None, default=False):
+        self.rate, self.default = rate, default
+        self.wires, self.stacks, self.machine = {}, {}, None
+        self._set = {}
 
     def __enter__(self):
-        self.one = wire.Wire(rate=self.rate)
-        self.two = wire.Wire(both=True, rate=self.rate)
-        self.three = wire.Wire(rate=self.rate)
-        # Plain frames, as the study's tap had them; and checksums and segmentation left to Linux.
-        self.stack = self.one.server("a", tap=",offload=off")
-        self.left, self.right = (self.two.server(side, tap=",offload=off") for side in "ab")
-        self.fast = self.three.server("a")
+        kinds = {"default": ("", LINUX_CONGESTION), "plain": (",offload=off", LINUX_CONGESTION)}
+        if self.default:
+            kinds["machine"] = ("", None)
+        try:
+            for tap, (keys, congestion) in kinds.items():
+                w = self.wires[tap] = wire.Wire(rate=self.rate, congestion=congestion)
+                self.stacks[tap] = self._server(w, "a", keys)
+            both = self.wires["both"] = wire.Wire(both=True, rate=self.rate,
+                                                  congestion=LINUX_CONGESTION)
+            self.stacks["left"] = self._server(both, "a", "")
+            self.stacks["right"] = self._server(both, "b", "")
+            if self.default:
+                self.machine = self.wires["machine"].a.congestion()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
-    def __exit__(self, *what):
-        for w in (self.one, self.two, self.three):
-            if w is not None:
-                w.__exit__(*what)
+    def differs(self):
+        """Is the machine's congestion control another one than we use?"""
+        return self.machine not in (None, LINUX_CONGESTION)
 
-    def _pairing(self, row, direction):
-        """(sender, reader, the servers on the way)"""
+    @staticmethod
+    def _server(w, side, keys):
+        return w.server(side, "--control", f"{w.folder}/{side}.control", tap=keys)
+
+    def __exit__(self, kind, *what):
+        for w in self.wires.values():
+            w.__exit__(kind, *what)
+
+    @staticmethod
+    def endpoint(server, row):
+        return server.fdsock_endpoint() if row.door == "fdsock" else server.endpoint
+
+    def pairing(self, row, direction):
+        """(sender, reader, the servers on the way), set as the row says"""
         if direction == "both":
-            return self.left.endpoint, self.right.endpoint, [self.left, self.right]
-        home, stack = (self.three, self.fast) if row.offload else (self.one, self.stack)
-        mine = home.linux("a") if row.native() else stack.endpoint
-        ends = (mine, home.linux("b"))
-        servers = [] if row.native() else [stack]
-        return (*(ends if direction == "send" else ends[::-1]), servers)
-
-    def measure(self, row, direction, size, seconds, warmup):
-        """direction: send, receive (by the side that has the stack) or both."""
-        sender, reader, servers = self._pairing(row, direction)
+            servers = [self.stacks["left"], self.stacks["right"]]
+            ends = [self.endpoint(s, row) for s in servers]
+        elif row.native():
+            servers, ends = [], [self.wires[row.tap].linux(side) for side in "ab"]
+        else:
+            servers = [self.stacks[row.tap]]
+            ends = [self.endpoint(servers[0], row), self.wires[row.tap].linux("b")]
         for server in servers:
-            row.apply(server)
-        before = [(s.get(*COPIES), s.cpu_s()) for s in servers]
+            self.apply(server, row.settings())
+        return (*(ends[::-1] if direction == "receive" else ends), servers)
+
+    def apply(self, server, settings):
+        if self._set.get(server) != settings:
+            server.set(**settings)
+            self._set[server] = settings
+
+    def measure(self, row, direction, size, seconds, warmup, counters=True):
+        """direction: send, receive (by the side that has the stack) or both."""
+        sender, reader, servers = self.pairing(row, direction)
+
+        def now():
+            return [(s.get(*COPIES) if counters else {}, s.cpu_s()) for s in servers]
+        before = now()
         got, sent = wire.transfer(sender, reader, "-b", str(size), "-t", f"{seconds:.3f}", "-w",
                                   f"{warmup:.3f}", limit_s=seconds + warmup + 60)
-        after = [(s.get(*COPIES), s.cpu_s()) for s in servers]
-        cell = {"row": row.name, "mclbytes": row.mclbytes, "mclnum": row.mclnum, "vm": row.vm,
-                "offload": row.offload,
-                "direction": direction, "size": size, "mib_s": got["mib_s"],
+        after = now()
+        cell = {**row.about(), "direction": direction, "size": size, "mib_s": got["mib_s"],
                 "seconds": got["seconds"], "bytes": got["bytes"], "reader_cpu_s": got["cpu_s"],
                 "writer_cpu_s": sent[0]["cpu_s"], "writer_bytes": sent[0]["bytes"],
                 "server_cpu_s": round(sum(a[1] - b[1] for a, b in zip(after, before)), 3)}
-        for name in COPIES:
+        for name in COPIES if counters else ():
             cell[name] = sum(a[0][name] - b[0][name] for a, b in zip(after, before))
         return cell
 

@@ -8,6 +8,7 @@
          wire ============= a veth pair ================= wire
 
 With both=True host b has a bridge too, and a stack of its own at 10.73.0.4 on its tap0.
+congestion names the congestion control of both Linux hosts; without it, it is the machine's.
 
 enter() moves the calling program into user (unless root), mount, network and process namespaces of
 its own. Whatever way it then ends, SIGKILL included, the system takes everything away: processes,
@@ -179,6 +180,16 @@ class Host:
         self.ip("link", "set", "dev", interface, "addrgenmode", "none")
         self.ip("link", "set", "dev", interface, "up")
 
+    def congestion(self, name=None):
+        """Sets the congestion control of its new TCP connections, or says which it is."""
+        path = "/proc/sys/net/ipv4/tcp_congestion_control"
+        command = f"echo {name} >{path}" if name else f"cat {path}"
+        done = self.run(["sh", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                        text=True)
+        if done.returncode != 0:
+            raise Failed(f"congestion control {name}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
     def remove(self):
         ip("netns", "del", self.name)
 
@@ -188,7 +199,7 @@ class Wire:
 
     _count = 0
 
-    def __init__(self, both=False, rate=None):
+    def __init__(self, both=False, rate=None, congestion=None):
         Wire._count += 1
         self.tag = f"{os.getppid() or os.getpid()}-{Wire._count}"
         self.folder = f"/run/rumpus-{self.tag}"
@@ -206,6 +217,8 @@ class Wire:
             self.b.ip("addr", "add", f"{LINUX_B}/24", "dev", "wire")
         for host in self.hosts if rate else ():
             self._shape(host, rate)
+        for host in self.hosts if congestion else ():
+            host.congestion(congestion)
 
     def _host(self, letter):
         self.hosts.append(Host(f"rumpus-{self.tag}-{letter}"))
@@ -256,21 +269,35 @@ def program(name):
 
 
 class Endpoint:
-    """Where the study's programs run: on a host's own stack, or on ours."""
+    """Where the study's programs run: on a host's own stack, or on ours.
 
-    def __init__(self, address, host, suffix, env):
+    suffix names the build of the program, before is what the command begins with.
+    """
+
+    def __init__(self, address, host, suffix, env, before=()):
         self.address, self.host, self.suffix, self.env = address, host, suffix, env
+        self.before = list(before)
+
+    def command(self, name, *args):
+        return [*self.before, program(name + self.suffix), *args]
 
     def popen(self, name, *args, **kw):
-        return self.host.popen([program(name + self.suffix), *args],
-                               env={**os.environ, **self.env}, text=True, **kw)
+        return self.host.popen(self.command(name, *args), env={**os.environ, **self.env},
+                               text=True, **kw)
 
 
 class Server:
-    """A running rumpusd."""
+    """A running rumpusd.
+
+    endpoint is its sysproxy door; unchanged programs run at fdsock_endpoint(), if its arguments
+    have a --control.
+    """
 
     def __init__(self, host, address, url, log, arguments):
         self.url, self.address, self.host, self.log = url, address, host, log
+        self.control = None
+        if "--control" in arguments:
+            self.control = arguments[arguments.index("--control") + 1]
         self.endpoint = Endpoint(address, host, "-rump",
                                  {"RUMP_SERVER": url, "RUMPUS_CLIENT_VM": "1"})
         ready, tell = os.pipe()
@@ -286,6 +313,10 @@ class Server:
                 raise Failed(f"rumpusd did not start: {self.text().strip()}")
         finally:
             os.close(ready)
+
+    def fdsock_endpoint(self):
+        return Endpoint(self.address, self.host, "", {},
+                        (program("rumpus"), "-s", self.control, "run", "--"))
 
     def text(self):
         with open(self.log, encoding="utf-8", errors="replace") as f:
