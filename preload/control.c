@@ -330,6 +330,39 @@ exchange_elsewhere(struct exchange *ex)
 	return es.es_error;
 }
 
+/*
+ * A descriptor is to come, so it must be here. When a number is left for it, the soft limit is
+ * raised for the moment by what the exchange itself needs.
+ */
+static int
+exchange_beyond(struct exchange *ex)
+{
+	static atomic_flag busy = ATOMIC_FLAG_INIT;
+	int spare = (int)syscall(SYS_fcntl, fd_of(atomic_load(&control_word)), F_DUPFD_CLOEXEC, 0);
+	struct rlimit before = {0}, raised;
+	int error = EMFILE;
+
+	if (spare < 0 || atomic_flag_test_and_set(&busy)) {
+		close_fd(spare);
+		return EMFILE;
+	}
+	close_fd(spare);
+	(void)syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &before);
+	raised = (struct rlimit){before.rlim_cur + ELSEWHERE_NUMBERS, before.rlim_max};
+	if (raised.rlim_cur <= raised.rlim_max &&
+	    syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL) == 0) {
+		error = exchange_here(ex);
+		(void)syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &before, NULL);
+	}
+	atomic_flag_clear(&busy);
+	if (ex->ex_fd >= 0 && (rlim_t)ex->ex_fd >= before.rlim_cur) {
+		close_fd(ex->ex_fd);
+		ex->ex_fd = -1;
+		error = EMFILE;
+	}
+	return error;
+}
+
 int
 control_exchange(struct exchange *ex)
 {
@@ -338,8 +371,9 @@ control_exchange(struct exchange *ex)
 	ex->ex_answered = false;
 	ex->ex_fd = -1;
 	error = exchange_here(ex);
-	if (error == EMFILE && !ex->ex_answered && ex->ex_op != FDSOCK_OP_SOCKET)
-		error = exchange_elsewhere(ex);
+	if (error == EMFILE && !ex->ex_answered)
+		error =
+		    ex->ex_op == FDSOCK_OP_SOCKET ? exchange_beyond(ex) : exchange_elsewhere(ex);
 	return error;
 }
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -17,6 +18,7 @@
 
 #define IPV4_PAYLOAD_MAX 65507
 #define IPV6_PAYLOAD_MAX 65527
+#define SENT_BEFORE 64u /* addresses remembered */
 
 /* --- receiving ------------------------------------------------------------------------------ */
 
@@ -232,8 +234,7 @@ dgram_recv(int fd, uint64_t tag, struct msghdr *msg, int flags)
 
 	if ((flags & MSG_ERRQUEUE) != 0)
 		return fail(EAGAIN); /* that queue is always empty */
-	if ((flags & MSG_OOB) != 0)
-		return fail(EOPNOTSUPP);
+	flags &= ~MSG_OOB;           /* as Linux: there is no such thing, and nobody minds */
 	if (msg->msg_iovlen > 8)
 		return dgram_recv_long(fd, tag, msg, flags);
 	return dgram_recv_into(fd, tag, msg, flags, iov);
@@ -268,9 +269,11 @@ header_name(uint64_t tag, const struct msghdr *msg, struct fdsock_dgram *dg)
 		return (tag & FDSOCK_TAG_CONNECTED) != 0 ? 0 : EDESTADDRREQ;
 	if (msg->msg_namelen < sizeof(sin))
 		return EINVAL;
+	memcpy(&sin, sa, sizeof(sin));
+	if (sin.sin_port == 0) /* at the same place in both families */
+		return EINVAL;
 	dg->dg_flags |= FDSOCK_DG_ADDR;
 	if (sa->sa_family == AF_INET || (sa->sa_family == AF_UNSPEC && family_of(tag) == AF_INET)) {
-		memcpy(&sin, sa, sizeof(sin));
 		dg->dg_family = AF_INET;
 		dg->dg_port = sin.sin_port;
 		memcpy(dg->dg_addr, &sin.sin_addr, sizeof(sin.sin_addr));
@@ -353,7 +356,7 @@ header_control(const struct msghdr *msg, struct fdsock_dgram *dg)
 	return error;
 }
 
-/* To where an error is to be told at once: rights and routes of their own. */
+/* To where an error is always told at once: rights and routes of their own. */
 static bool
 is_group(const struct fdsock_dgram *dg)
 {
@@ -365,6 +368,50 @@ is_group(const struct fdsock_dgram *dg)
 		return dg->dg_addr[0] == 0xff;
 	memcpy(&v4, dg->dg_addr, sizeof(v4));
 	return ntohl(v4) >= 0xe0000000u;
+}
+
+/*
+ * The first datagram to an address is sent by a request, which tells at once that there is no way
+ * there, or no right; later ones are records. Forgotten soon: then there is one request more.
+ */
+static _Atomic uint64_t sent_before[SENT_BEFORE];
+
+static uint64_t
+sent_hash(int fd, const struct fdsock_dgram *dg)
+{
+	uint64_t h =
+	    UINT64_C(0xcbf29ce484222325) ^ (uint64_t)(unsigned)fd ^ (uint64_t)dg->dg_family << 32;
+
+	for (size_t i = 0; i < sizeof(dg->dg_addr); i++)
+		h = (h ^ dg->dg_addr[i]) * UINT64_C(0x100000001b3);
+	return h | 1; /* 0: none */
+}
+
+void
+dgram_forget(void)
+{
+	for (size_t i = 0; i < SENT_BEFORE; i++)
+		atomic_store_explicit(&sent_before[i], 0, memory_order_relaxed);
+}
+
+/* => true: sent, or refused, with its errno; false: it has to go as a record */
+static bool
+sent_by_request(int fd, const struct fdsock_dgram *dg, struct iovec *iov, size_t niov, int *errorp)
+{
+	struct exchange ex = {.ex_op = FDSOCK_OP_SENDTO,
+	    .ex_about = fd,
+	    .ex_data = iov,
+	    .ex_ndata = (int)niov};
+	uint64_t h = sent_hash(fd, dg);
+	_Atomic uint64_t *slot = &sent_before[h / 2 % SENT_BEFORE];
+
+	if ((dg->dg_flags & FDSOCK_DG_ADDR) == 0 || niov > EXCHANGE_VECTORS ||
+	    (!is_group(dg) && atomic_load_explicit(slot, memory_order_relaxed) == h))
+		return false;
+	*errorp = control_exchange(&ex);
+	if (*errorp == 0)
+		atomic_store_explicit(slot, h, memory_order_relaxed);
+	return ex.ex_answered;
 }
 
 static int
@@ -385,7 +432,6 @@ dgram_send_from(int fd, const struct msghdr *msg, int flags, struct iovec *iov)
 {
 	struct fdsock_dgram *dg = iov[0].iov_base;
 	struct msghdr record = {.msg_iov = iov, .msg_iovlen = 1 + msg->msg_iovlen};
-	struct exchange ex = {.ex_op = FDSOCK_OP_SENDTO, .ex_about = fd, .ex_data = iov};
 	size_t total = 0;
 	ssize_t n;
 	int error;
@@ -398,11 +444,8 @@ dgram_send_from(int fd, const struct msghdr *msg, int flags, struct iovec *iov)
 	}
 	if (total > IPV4_PAYLOAD_MAX && dg->dg_family != AF_INET6)
 		return fail(EMSGSIZE);
-	if (is_group(dg) && record.msg_iovlen <= EXCHANGE_VECTORS) {
-		ex.ex_ndata = (int)record.msg_iovlen;
-		error = control_exchange(&ex);
+	if (sent_by_request(fd, dg, iov, record.msg_iovlen, &error))
 		return error != 0 ? fail(error) : (ssize_t)total;
-	}
 	n = real()->re_sendmsg(fd, &record, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
 	if (n < 0)
 		return fail(send_failed(fd, errno));

@@ -81,7 +81,7 @@ give(struct fdsock_dgram hdr, const char *text)
 	assert_true(send(fake.fk_peer, &dg, sizeof(hdr) + strlen(text), 0) > 0);
 }
 
-/* What the server would get. => length of the text */
+/* What the server would get as a record. => length of the text */
 static size_t
 take(struct dgram *dg)
 {
@@ -89,6 +89,16 @@ take(struct dgram *dg)
 
 	assert_true(n >= (ssize_t)sizeof(dg->hdr));
 	return (size_t)n - sizeof(dg->hdr);
+}
+
+/* The same, of the first to an address: a request. */
+static size_t
+take_request(struct dgram *dg)
+{
+	assert_int_equal(fake.fk_request.fq_op, FDSOCK_OP_SENDTO);
+	assert_true(fake.fk_request.fq_datalen <= sizeof(*dg));
+	memcpy(dg, fake.fk_sent, fake.fk_request.fq_datalen);
+	return fake.fk_request.fq_datalen - sizeof(dg->hdr);
 }
 
 static void
@@ -102,7 +112,13 @@ test_dgram_send(void **state)
 	(void)state;
 	FAILS(send(fd, "x", 1, 0), EDESTADDRREQ);
 	FAILS(write(fd, "x", 1), EDESTADDRREQ);
+	fake.fk_error[FDSOCK_OP_SENDTO] = ENETUNREACH;
+	FAILS(sendto(fd, "abc", 3, 0, (const struct sockaddr *)&peer, sizeof(peer)), ENETUNREACH);
+	fake.fk_error[FDSOCK_OP_SENDTO] = 0;
+	assert_int_equal(sendto(fd, "ab", 2, 0, (const struct sockaddr *)&peer, sizeof(peer)), 2);
+	assert_int_equal(take_request(&dg), 2);
 	assert_int_equal(sendto(fd, "abc", 3, 0, (const struct sockaddr *)&peer, sizeof(peer)), 3);
+	assert_int_equal(fake.fk_count[FDSOCK_OP_SENDTO], 2);
 	assert_int_equal(take(&dg), 3);
 	assert_memory_equal(dg.text, "abc", 3);
 	assert_int_equal(dg.hdr.dg_flags, FDSOCK_DG_ADDR);
@@ -192,7 +208,7 @@ test_dgram_control(void **state)
 	msg.msg_name = (void *)(uintptr_t)&peer;
 	msg.msg_namelen = sizeof(peer);
 	assert_int_equal(sendmsg(fd, &msg, 0), 3);
-	assert_int_equal(take(&dg), 3);
+	assert_int_equal(take_request(&dg), 3);
 	assert_int_equal(dg.hdr.dg_flags, hdr.dg_flags);
 	assert_int_equal(dg.hdr.dg_ttl, 17);
 	assert_int_equal(dg.hdr.dg_ifindex, 3);

@@ -451,7 +451,8 @@ ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	if (is_for_stack(request))
 		tag = descriptor_tag(fd);
-	if (tag == 0 || (request == SIOCINQ && descriptor_is_stream(tag)))
+	if (tag == 0 ||
+	    (request == SIOCINQ && descriptor_is_stream(tag) && (tag & FDSOCK_TAG_LISTENING) == 0))
 		return (int)syscall(SYS_ioctl, fd, request, arg);
 	error = ioctl_stack(fd, tag, request, arg);
 	return error != 0 ? fail(error) : 0;

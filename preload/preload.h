@@ -152,6 +152,8 @@ int migrate(int fd, uint64_t tag);
 
 ssize_t dgram_recv(int fd, uint64_t tag, struct msghdr *msg, int flags);
 ssize_t dgram_send(int fd, uint64_t tag, const struct msghdr *msg, int flags);
+/* There is a new socket: what others may send says nothing of it. */
+void dgram_forget(void);
 /* Bytes of the datagram at the front, 0 for none. => errno */
 int dgram_next_size(int fd, int *sizep);
 

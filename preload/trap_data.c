@@ -25,6 +25,17 @@ dgram_tag(int fd)
 	return descriptor_is_dgram(tag) ? tag : 0;
 }
 
+/* Of which a descriptor's own calls make nothing, not even an empty datagram. */
+static bool
+holds_nothing(const struct iovec *iov, int iovcnt)
+{
+	for (int i = 0; i < iovcnt; i++) {
+		if (iov[i].iov_len > 0)
+			return false;
+	}
+	return true;
+}
+
 /* --- receiving ------------------------------------------------------------------------------ */
 
 TRAP ssize_t
@@ -49,8 +60,8 @@ readv(int fd, const struct iovec *iov, int iovcnt)
 	    .msg_iovlen = (size_t)iovcnt};
 	ssize_t done;
 
-	if (tag != 0)
-		return iovcnt < 0 ? fail(EINVAL) : dgram_recv(fd, tag, &msg, 0);
+	if (tag != 0 && iovcnt >= 0)
+		return holds_nothing(iov, iovcnt) ? 0 : dgram_recv(fd, tag, &msg, 0);
 	done = real()->re_readv(fd, iov, iovcnt);
 	return done > 0 ? done : stream_after_read(fd, done);
 }
@@ -241,7 +252,7 @@ writev(int fd, const struct iovec *iov, int iovcnt)
 	if (iovcnt < 0 || iovcnt > IOV_MAX)
 		return real()->re_writev(fd, iov, iovcnt);
 	if (tag != 0)
-		return dgram_send(fd, tag, &msg, 0);
+		return holds_nothing(iov, iovcnt) ? 0 : dgram_send(fd, tag, &msg, 0);
 	return write_quietly(fd, &msg, &done) ? done : real()->re_writev(fd, iov, iovcnt);
 }
 

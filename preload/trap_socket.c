@@ -46,7 +46,9 @@ socket(int domain, int type, int protocol)
 		error = EMFILE; /* there was no room for the descriptor */
 	if (error != 0)
 		return fail(error);
-	(void)descriptor_tag(ex.ex_fd); /* from now on there are such in this process */
+	/* From now on there are such in this process. */
+	if (descriptor_is_dgram(descriptor_tag(ex.ex_fd)))
+		dgram_forget();
 	return ex.ex_fd;
 }
 

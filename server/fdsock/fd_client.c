@@ -47,6 +47,8 @@ fd_tomb_add(struct fdsock *fs, int error)
 	    .ft_type = fs->fs_so->so_proto->pr_type,
 	    .ft_domain = fs->fs_domain,
 	    .ft_protocol = fs->fs_protocol,
+	    .ft_up = fs->fs_up,
+	    .ft_bound = fs->fs_bound,
 	};
 	fd_sock_getname(fs);
 	ft->ft_local = fs->fs_local;

@@ -7,10 +7,15 @@
  * they are read away: POLLOUT. The small buffer is given back by the next request about the
  * descriptor, which is the one that asks how the connect ended: only then do we hold it again.
  * (Keeping it meanwhile would hide that the client has closed it.)
+ *
+ * A connect that fails without anybody waiting in it ends the pair, with the filler unread: the
+ * client's end shows IN, OUT, ERR and HUP, as Linux has it, whichever of them is waited for. One
+ * that is waited for leaves the socket as it was, to connect again.
  */
 #include "server/fdsock/fd_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #define FD_GATE_WRITES 64
 
@@ -23,14 +28,13 @@ fd_sndbuf(int sock)
 	return getsockopt(sock, SOL_SOCKET, SO_SNDBUF, &value, &len) == 0 ? value : 0;
 }
 
-static void
-fd_gate_shut(struct fdsock *fs, int clientfd)
+/* => bytes put into the client's end, which is full then */
+static size_t
+fd_gate_stuff(struct fdsock *fs, int clientfd)
 {
 	const int small = FD_GATE_SNDBUF;
+	size_t filler = 0;
 
-	if (!fs->fs_narrow)
-		fs->fs_sndbuf = fd_sndbuf(clientfd);
-	fs->fs_narrow = true;
 	(void)setsockopt(clientfd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	for (int i = 0; i < FD_GATE_WRITES; i++) {
 		ssize_t n = send(clientfd, fs->fs_server->fd_scratch, FD_SCRATCH,
@@ -38,9 +42,28 @@ fd_gate_shut(struct fdsock *fs, int clientfd)
 
 		if (n <= 0)
 			break;
-		fs->fs_filler += (size_t)n;
+		filler += (size_t)n;
 	}
+	return filler;
+}
+
+static void
+fd_gate_shut(struct fdsock *fs, int clientfd)
+{
+	if (!fs->fs_narrow)
+		fs->fs_sndbuf = fd_sndbuf(clientfd);
+	fs->fs_narrow = true;
+	fs->fs_filler += fd_gate_stuff(fs, clientfd);
 	fs->fs_gate = true;
+	fs->fs_patient = (fcntl(clientfd, F_GETFL) & O_NONBLOCK) == 0;
+}
+
+/* What is sent on it all the same is refused, not waited with. */
+void
+fd_gate_listener(struct fdsock *fs, int clientfd)
+{
+	(void)fd_gate_stuff(fs, clientfd);
+	(void)shutdown(clientfd, SHUT_WR);
 }
 
 void
@@ -70,6 +93,14 @@ fd_gate_open(struct fdsock *fs)
 	fs->fs_gate = false;
 	fs->fs_eof = false; /* if the client has shut it down, it is read again, and acted upon */
 	fs->fs_canread = true;
+}
+
+bool
+fd_gate_failed(const struct fdsock *fs)
+{
+	const uint32_t made = SS_ISCONNECTING | SS_ISCONNECTED;
+
+	return fs->fs_gate && !fs->fs_up && !fs->fs_patient && (fs->fs_so->so_state & made) == 0;
 }
 
 bool
@@ -103,6 +134,17 @@ fd_connect_refresh(struct fdsock *fs)
 	return error;
 }
 
+/* What Linux finds out on the way there, the stack knows at once. */
+static int
+fd_connect_errno(int error, const struct bsd_sockaddr *nam)
+{
+	if (error == BSD_EADDRNOTAVAIL && fd_addr_port((const union fd_addr *)nam) == 0)
+		return ECONNREFUSED;
+	if (error == BSD_EACCES || (error == BSD_EAFNOSUPPORT && nam->sa_family == BSD_AF_INET))
+		return ENETUNREACH; /* of everybody, or of a group */
+	return fd_errno(error);
+}
+
 static int
 fd_connect_stream(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam)
 {
@@ -121,7 +163,8 @@ fd_connect_stream(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *na
 	if (error == 0)
 		error = soconnect(so, nam);
 	if (error != 0)
-		return fd_errno(error);
+		return fd_connect_errno(error, nam);
+	fd_sock_getname(fs); /* it may end before anybody asks */
 	if ((so->so_state & SS_ISCONNECTED) != 0) {
 		fs->fs_up = true;
 		return 0;

@@ -85,19 +85,6 @@ fd_dgram_nam(const struct fdsock_dgram *dg, union fd_addr *addr, const struct bs
 	return 0;
 }
 
-int
-fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payload, size_t len)
-{
-	const struct kvec none = {0};
-	const struct bsd_sockaddr *nam;
-	union fd_addr addr;
-	int error = fd_dgram_nam(dg, &addr, &nam);
-
-	if (error == 0)
-		error = fd_dgram_sendbig(fs, nam, payload, &none, len);
-	return error;
-}
-
 /* One record. => false: there is none now */
 static bool
 fd_dgram_in1(struct fdsock *fs)
@@ -141,6 +128,25 @@ fd_dgram_in1(struct fdsock *fs)
 	if (error != 0 && fs->fs_so->so_error == 0)
 		fs->fs_so->so_error = error;
 	return true;
+}
+
+int
+fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payload, size_t len)
+{
+	const struct kvec none = {0};
+	const struct bsd_sockaddr *nam;
+	union fd_addr addr;
+	int error = fd_dgram_nam(dg, &addr, &nam);
+	unsigned n = 0;
+
+	/* Records that were written before go first. */
+	fs->fs_canread = true;
+	while (fs->fs_canread && n++ < FD_DGRAMS_A_TURN && fd_dgram_in1(fs))
+		continue;
+	fd_sock_schedule(fs);
+	if (error == 0)
+		error = fd_dgram_sendbig(fs, nam, payload, &none, len);
+	return error;
 }
 
 /* => false: the pair is full, or gone */
@@ -213,13 +219,13 @@ fd_dgram_takeerror(struct fdsock *fs, int clientfd)
 	int error = fs->fs_so->so_error;
 
 	fs->fs_so->so_error = 0;
-	if (error != 0 || fs->fs_dgerror == 0)
+	if (fs->fs_dgerror == 0)
 		return error;
 	/* It is told already, unless its record is still the first. */
 	if (recv(clientfd, &dg, sizeof(dg), MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof(dg) &&
 	    (dg.dg_flags & FDSOCK_DG_ERROR) != 0) {
 		(void)recv(clientfd, &dg, sizeof(dg), MSG_DONTWAIT);
-		error = fs->fs_dgerror;
+		error = error != 0 ? error : fs->fs_dgerror;
 	}
 	fs->fs_dgerror = 0;
 	return error;

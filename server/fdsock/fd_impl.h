@@ -16,6 +16,7 @@
 #include "kern/netstack.h"
 #include "kern/queue.h"
 #include "server/accept.h"
+#include "server/fdsock/fd_stat.h"
 #include "server/loop.h"
 
 #define FD_HASH 16384u /* buckets of sockets by cookie */
@@ -34,22 +35,6 @@
 
 struct fd_server;
 struct fd_ctl;
-
-struct fd_stat {
-	uint64_t fds_requests;
-	uint64_t fds_malformed;   /* records that made no sense */
-	uint64_t fds_refused;     /* connections and sockets beyond a limit */
-	uint64_t fds_replieslost; /* replies that nobody took */
-	uint64_t fds_bytes_in;    /* from clients */
-	uint64_t fds_bytes_out;   /* to clients */
-	uint64_t fds_dgrams_in;
-	uint64_t fds_dgrams_out;
-	uint64_t fds_dgrams_bad; /* records of clients without a whole header */
-	uint64_t fds_accepted;   /* connections handed to listeners */
-	uint64_t fds_unaccepted; /* reset because nobody took them */
-	uint64_t fds_nomem;      /* times that memory for a read was short */
-	uint64_t fds_stray;      /* bytes written to a socket that was not connected */
-};
 
 /* Who sockets and control connections are charged to: a process. */
 struct fd_client {
@@ -91,6 +76,7 @@ struct fdsock {
 	bool fs_queued;   /* on fd_work */
 	bool fs_canread;  /* the pair may have something for us */
 	bool fs_canwrite; /* and may take something */
+	bool fs_ending;   /* the client has been seen to send no more */
 	bool fs_eof;      /* the client sends no more */
 	bool fs_hup;      /* nobody holds the client's end any more, or it is shut both ways */
 	bool fs_reset;    /* the client went with data unread */
@@ -108,9 +94,10 @@ struct fdsock {
 	int fs_oobout;    /* an urgent byte for the client; -1: none */
 	union fd_addr fs_local; /* the last that was known: sa_len 0: none */
 	/* connecting */
-	bool fs_gate;   /* the pair is stuffed with fs_filler bytes: unwritable */
-	bool fs_narrow; /* the client's end still has its small buffer */
-	bool fs_untold; /* connected, but no call has said so yet */
+	bool fs_gate;    /* the pair is stuffed with fs_filler bytes: unwritable */
+	bool fs_narrow;  /* the client's end still has its small buffer */
+	bool fs_untold;  /* connected, but no call has said so yet */
+	bool fs_patient; /* the client waits in connect(): a failure leaves the pair as it is */
 	size_t fs_filler;
 	int fs_sndbuf; /* as getsockopt tells it: twice what is to be set */
 	/* accepting: of a listener, and of what it made */
@@ -136,6 +123,8 @@ struct fd_tomb {
 	int ft_type;
 	int ft_domain;
 	int ft_protocol;
+	bool ft_up;    /* it had been connected */
+	bool ft_bound; /* by request, to ft_local */
 	union fd_addr ft_local;
 };
 LIST_HEAD(fd_tomb_hash, fd_tomb);
@@ -230,8 +219,12 @@ void fd_stream_in(struct fdsock *fs);
 
 /* fd_connect.c: results are host errnos */
 int fd_connect(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam);
+/* Has a connect ended that the client does not wait for, without a connection? Then fs is to die. */
+bool fd_gate_failed(const struct fdsock *fs);
 /* The handshake has ended if SS_ISCONNECTING is gone: opens the gate. => false: still shut */
 bool fd_gate_check(struct fdsock *fs);
+/* Makes a listener's end unwritable for good. */
+void fd_gate_listener(struct fdsock *fs, int clientfd);
 /* Gives the client's end its buffer back. */
 void fd_gate_widen(struct fdsock *fs, int clientfd);
 

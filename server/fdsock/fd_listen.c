@@ -34,8 +34,10 @@ fd_listen(struct fdsock *fs, int clientfd, int backlog)
 	error = solisten(fs->fs_so, backlog);
 	if (error != 0)
 		return fd_errno(error);
-	if (fs->fs_kind != FD_LISTENER)
+	if (fs->fs_kind != FD_LISTENER) {
 		LIST_INSERT_HEAD(&fs->fs_server->fd_listeners, fs, fs_listening);
+		fd_gate_listener(fs, clientfd);
+	}
 	fs->fs_kind = FD_LISTENER;
 	fs->fs_backlog = KERN_MAX((uint32_t)backlog, 1u);
 	fd_sock_tag(fs, clientfd);

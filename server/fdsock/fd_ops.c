@@ -6,6 +6,7 @@
 #include "server/fdsock/fd_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,15 +95,51 @@ fd_op_listen(struct fd_call *ca)
 	return fd_listen(ca->ca_fs, ca->ca_fd, ca->ca_req->fq_arg[0]);
 }
 
+/* => host errno, taken: told once */
+static int
+fd_call_error(struct fd_call *ca, bool take)
+{
+	int error = 0, shown;
+	socklen_t len = sizeof(shown);
+	size_t room = sizeof(error);
+
+	if (ca->ca_fs != NULL && take)
+		(void)fd_sockopt_get(ca->ca_fs, ca->ca_fd, SOL_SOCKET, SO_ERROR, &error, &room);
+	else if (ca->ca_fs != NULL)
+		error = fd_errno(ca->ca_fs->fs_so->so_error);
+	else if (ca->ca_tomb != NULL)
+		error = fd_errno(ca->ca_tomb->ft_error);
+	if (ca->ca_tomb != NULL && take) {
+		ca->ca_tomb->ft_error = 0;
+		(void)getsockopt(ca->ca_fd, SOL_SOCKET, SO_ERROR, &shown,
+		    &len); /* no ERR any more */
+	}
+	return error;
+}
+
+static int
+fd_call_nonblocking(const struct fd_call *ca)
+{
+	return (fcntl(ca->ca_fd, F_GETFL) & O_NONBLOCK) != 0 ? SOCK_NONBLOCK : 0;
+}
+
 /* Linux can connect again after a failure; our pair has ended, so a new one takes its place. */
 static int
 fd_connect_again(struct fd_call *ca)
 {
-	if (ca->ca_tomb == NULL)
+	const struct fd_tomb *ft = ca->ca_tomb;
+	int error;
+
+	if (ft == NULL)
 		return EINVAL;
+	if (!ft->ft_up && ft->ft_error != 0 && ft->ft_error != BSD_EPIPE)
+		return fd_call_error(ca, true);
 	ca->ca_reply->fp_flags |= FDSOCK_R_REPLACE;
-	return fd_call_socket(ca, ca->ca_tomb->ft_domain, ca->ca_tomb->ft_type,
-	    ca->ca_tomb->ft_protocol, &ca->ca_fs);
+	error = fd_call_socket(ca, ft->ft_domain, ft->ft_type | fd_call_nonblocking(ca),
+	    ft->ft_protocol, &ca->ca_fs);
+	if (error == 0 && ft->ft_bound)
+		error = fd_errno(sobind(ca->ca_fs->fs_so, &ft->ft_local.sa));
+	return error;
 }
 
 /* Linux takes a stream off its peer by a reset; what can connect anew is a new pair. */
@@ -116,7 +153,7 @@ fd_connect_undo(struct fd_call *ca)
 	fs->fs_reset = true;
 	fd_sock_release(fs);
 	ca->ca_reply->fp_flags |= FDSOCK_R_REPLACE;
-	return fd_call_socket(ca, domain, type, protocol, &ca->ca_fs);
+	return fd_call_socket(ca, domain, type | fd_call_nonblocking(ca), protocol, &ca->ca_fs);
 }
 
 static int
@@ -173,24 +210,6 @@ fd_op_getpeername(struct fd_call *ca)
 	if (error == 0)
 		fd_reply_addr(ca, &nam.sa);
 	return fd_errno(error);
-}
-
-/* => host errno, taken: told once */
-static int
-fd_call_error(struct fd_call *ca, bool take)
-{
-	int error = 0;
-	size_t len = sizeof(error);
-
-	if (ca->ca_fs != NULL && take)
-		(void)fd_sockopt_get(ca->ca_fs, ca->ca_fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	else if (ca->ca_fs != NULL)
-		error = fd_errno(ca->ca_fs->fs_so->so_error);
-	else if (ca->ca_tomb != NULL)
-		error = fd_errno(ca->ca_tomb->ft_error);
-	if (ca->ca_tomb != NULL && take)
-		ca->ca_tomb->ft_error = 0;
-	return error;
 }
 
 /* What a socket that has ended says of itself. */
@@ -320,7 +339,7 @@ static int
 fd_query_connected(struct fd_call *ca)
 {
 	if (ca->ca_fs == NULL)
-		return 0;
+		return ca->ca_tomb == NULL || ca->ca_tomb->ft_up ? 0 : fd_call_error(ca, true);
 	if (!ca->ca_fs->fs_up)
 		return fd_call_error(ca, true);
 	ca->ca_fs->fs_untold = false;
@@ -417,6 +436,12 @@ fd_call_find(struct fd_call *ca)
 	if (ca->ca_fs == NULL) {
 		ca->ca_tomb = fd_tomb_find(ca->ca_server, cookie);
 		return ca->ca_tomb != NULL || fd_call_wasours(ca) ? 0 : ENOTSOCK;
+	}
+	if (fd_gate_failed(ca->ca_fs)) {
+		fd_sock_die(ca->ca_fs, ca->ca_fs->fs_so->so_error);
+		ca->ca_fs = NULL;
+		ca->ca_tomb = fd_tomb_find(ca->ca_server, cookie);
+		return 0;
 	}
 	ca->ca_fs->fs_listener = 0; /* who asks about it has it */
 	/* What has become of it since the stack ran last. */

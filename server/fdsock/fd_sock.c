@@ -100,6 +100,8 @@ fd_sock_ready(struct loop_source *ls, uint32_t events)
 		fs->fs_canread = true;
 	if ((events & EPOLLPRI) != 0)
 		fs->fs_pri = true;
+	if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0)
+		fs->fs_ending = true;
 	if ((events & EPOLLHUP) != 0)
 		fs->fs_hup = true;
 	if ((events & EPOLLERR) != 0)
@@ -121,7 +123,7 @@ fd_sock_reap1(struct fdsock *fs)
 
 	if (fs->fs_reaped || fs->fs_held || poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0)
 		return false;
-	fs->fs_reaped = fs->fs_hup = fs->fs_canread = true;
+	fs->fs_reaped = fs->fs_ending = fs->fs_hup = fs->fs_canread = true;
 	if ((pfd.revents & POLLERR) != 0)
 		fs->fs_reset = true;
 	fd_sock_work(fs);
@@ -187,11 +189,13 @@ fd_sock_tag(const struct fdsock *fs, int clientfd)
 static int
 fd_sock_pair(struct fdsock *fs, int type, int flags, int *clientfd)
 {
+	const int one = 1;
 	int sv[2];
 
 	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0, sv) != 0)
 		return errno;
 	fs->fs_src = (struct loop_source){.ls_fd = sv[0], .ls_ready = fd_sock_ready, .ls_arg = fs};
+	(void)setsockopt(sv[0], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
 	fs->fs_cookie = fd_cookie(sv[1]);
 	if (fs->fs_cookie == 0 || loop_add(fs->fs_server->fd_loop, &fs->fs_src, FD_EVENTS) != 0) {
 		(void)close(sv[0]);

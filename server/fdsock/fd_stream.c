@@ -3,7 +3,8 @@
  * Streams: bytes between a pair and a connection, both ways, and how either way ends.
  *
  * The urgent byte travels as the pair's own (MSG_OOB of AF_UNIX), at its place in the stream, so
- * that recv(MSG_OOB), SIOCATMARK and SO_OOBINLINE are the host's at the client's end.
+ * that recv(MSG_OOB), SIOCATMARK and SO_OOBINLINE are the host's at the client's end. Our end has
+ * it in line: a read that comes upon it must not lose it.
  */
 #include "server/fdsock/fd_impl.h"
 
@@ -40,7 +41,21 @@ fd_stream_eof(struct fdsock *fs)
 		(void)soshutdown(fs->fs_so, BSD_SHUT_WR);
 }
 
-/* => bytes; 0: nothing now, or the end. Fragments of descriptors sent along are dropped. */
+/* Has a read taken all that there was? It stops early at the urgent byte, and at descriptors. */
+static bool
+fd_stream_drained(const struct fdsock *fs, const struct msghdr *msg, size_t n)
+{
+	size_t room = 0;
+
+	for (size_t i = 0; i < msg->msg_iovlen; i++)
+		room += msg->msg_iov[i].iov_len;
+	return n < room && !fs->fs_pri && !fs->fs_ending && (msg->msg_flags & MSG_CTRUNC) == 0;
+}
+
+/*
+ * => bytes; 0: nothing now, or the end. Descriptors sent along are dropped.
+ * Nothing is read without tidings that it is there: what comes meanwhile may be urgent.
+ */
 static size_t
 fd_stream_read(struct fdsock *fs, struct kvec *kv, unsigned nkv, int flags)
 {
@@ -49,6 +64,8 @@ fd_stream_read(struct fdsock *fs, struct kvec *kv, unsigned nkv, int flags)
 
 	if (n > 0) {
 		fs->fs_listener = 0;
+		if (fd_stream_drained(fs, &msg, (size_t)n))
+			fs->fs_canread = false;
 		return (size_t)n;
 	}
 	if (n == 0)
@@ -91,7 +108,7 @@ fd_stream_urgent(struct fdsock *fs)
 		return true;
 	}
 	fs->fs_pri = false;
-	if (recv(fs->fs_src.ls_fd, kv.kv_base, 1, MSG_OOB | MSG_DONTWAIT) == 1)
+	if (recv(fs->fs_src.ls_fd, kv.kv_base, 1, MSG_DONTWAIT) == 1)
 		(void)sodirect_send(fs->fs_so, m, 1, NULL, BSD_MSG_OOB);
 	else
 		sodirect_free(m);
@@ -258,6 +275,10 @@ fd_stream_work(struct fdsock *fs)
 		return;
 	if (fs->fs_gate && (fs->fs_hup || fs->fs_reset)) {
 		fd_sock_release(fs);
+		return;
+	}
+	if (fd_gate_failed(fs)) {
+		fd_sock_die(fs, fs->fs_so->so_error);
 		return;
 	}
 	if (!fd_gate_check(fs))

@@ -211,6 +211,27 @@ test_urgent(void **state)
 
 /* -- ends ------------------------------------------------------------------------------------ */
 
+/* The urgent byte comes while what is before it is being read: it is still urgent. */
+static void
+test_urgent_race(void **state)
+{
+	int sv[2];
+	char buf[8];
+
+	(void)state;
+	fdt_pair(sv);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(send(sv[0], "abc!", 4, MSG_OOB), 4);
+		assert_true((fdt_poll(sv[1], POLLPRI) & POLLPRI) != 0);
+		assert_int_equal(recv(sv[1], buf, 1, MSG_OOB), 1);
+		assert_int_equal(buf[0], '!');
+		assert_int_equal(recv(sv[1], buf, 3, MSG_WAITALL), 3);
+		assert_memory_equal(buf, "abc", 3);
+	}
+	(void)close(sv[0]);
+	(void)close(sv[1]);
+}
+
 static void
 test_half_close(void **state)
 {
@@ -316,6 +337,7 @@ test_refused(void **state)
 	/* As on Linux, the socket can be used again. */
 	assert_int_equal(fdt_connect(sock, INADDR_LOOPBACK, port), 0);
 	conn = fdt_accept(listener);
+	assert_int_equal(fdt_connect_start(sock, INADDR_LOOPBACK, port), 0); /* tells it once */
 	assert_int_equal(fdt_connect_start(sock, INADDR_LOOPBACK, port), EISCONN);
 	assert_int_equal(fdt_connect_start(listener, INADDR_LOOPBACK, port), EISCONN);
 	(void)close(conn);
@@ -577,6 +599,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_exact_scarce, setup_scarce, teardown),
 	    T(test_backpressure),
 	    T(test_urgent),
+	    T(test_urgent_race),
 	    T(test_half_close),
 	    T(test_reset),
 	    T(test_linger_reset),

@@ -23,7 +23,6 @@ enum fd_optkind {
 	FD_OPT_STRING,
 	FD_OPT_BYTES,   /* the same bytes */
 	FD_OPT_TCPINFO, /* read only */
-	FD_OPT_INFO,    /* struct tcp_info; read only */
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn here, ip_mreq there */
 	FD_OPT_MCASTIF,
 	FD_OPT_PAIR,  /* the client's end obeys it */
@@ -84,7 +83,6 @@ static const struct fd_option fd_options[] = {
     FD_TCP(TCP_USER_TIMEOUT, BSD_TCP_USER_TIMEOUT, FD_OPT_INT),
     FD_TCP(TCP_CONGESTION, BSD_TCP_CONGCTL, FD_OPT_STRING),
     FD_TCP(TCP_INFO, BSD_TCP_INFO, FD_OPT_TCPINFO),
-    FD_TCP(TCP_INFO, BSD_TCP_INFO, FD_OPT_INFO),
     FD_IP(IP_OPTIONS, FD_OPT_BYTES),
     FD_IP(IP_HDRINCL, FD_OPT_FLAG),
     FD_IP(IP_TOS, FD_OPT_BYTE),
@@ -251,13 +249,12 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 	return fd_errno(sosetopt(fs->fs_so, &sopt));
 }
 
-/* SO_ERROR takes the error; a connect that it tells of is told. */
+/* SO_ERROR takes the error. */
 static int
 fd_sockopt_error(struct fdsock *fs, int clientfd)
 {
 	int error = fs->fs_so->so_error;
 
-	fs->fs_untold = false;
 	if (fs->fs_kind == FD_DGRAM)
 		return fd_errno(fd_dgram_takeerror(fs, clientfd));
 	fs->fs_so->so_error = 0;
@@ -298,52 +295,6 @@ fd_get_int(const struct fd_option *op, const struct sockopt *sopt, void *val, si
 	return room;
 }
 
-/* The host counts windows and what is unacknowledged in segments. */
-static void
-fd_get_info(struct sockopt *sopt)
-{
-	static const uint8_t states[] = {[BSD_TCPS_CLOSED] = TCP_CLOSE,
-	    [BSD_TCPS_LISTEN] = TCP_LISTEN,
-	    [BSD_TCPS_SYN_SENT] = TCP_SYN_SENT,
-	    [BSD_TCPS_SYN_RECEIVED] = TCP_SYN_RECV,
-	    [BSD_TCPS_ESTABLISHED] = TCP_ESTABLISHED,
-	    [BSD_TCPS_CLOSE_WAIT] = TCP_CLOSE_WAIT,
-	    [BSD_TCPS_FIN_WAIT_1] = TCP_FIN_WAIT1,
-	    [BSD_TCPS_CLOSING] = TCP_CLOSING,
-	    [BSD_TCPS_LAST_ACK] = TCP_LAST_ACK,
-	    [BSD_TCPS_FIN_WAIT_2] = TCP_FIN_WAIT2,
-	    [BSD_TCPS_TIME_WAIT] = TCP_TIME_WAIT};
-	struct bsd_tcp_info ti = {0};
-	struct tcp_info out = {0};
-	uint32_t mss;
-
-	memcpy(&ti, sopt->sopt_data, KERN_MIN(sopt->sopt_size, sizeof(ti)));
-	mss = KERN_MAX(ti.tcpi_snd_mss, 1u);
-	out = (struct tcp_info){.tcpi_state = states[ti.tcpi_state % nitems(states)],
-	    .tcpi_ca_state = ti.tcpi_ca_state,
-	    .tcpi_retransmits = ti.tcpi_retransmits,
-	    .tcpi_probes = ti.tcpi_probes,
-	    .tcpi_options = ti.tcpi_options,
-	    .tcpi_snd_wscale = ti.tcpi_snd_wscale & 0xf,
-	    .tcpi_rcv_wscale = ti.tcpi_rcv_wscale & 0xf,
-	    .tcpi_rto = ti.tcpi_rto,
-	    .tcpi_snd_mss = ti.tcpi_snd_mss,
-	    .tcpi_rcv_mss = ti.tcpi_advmss,
-	    .tcpi_unacked = howmany(ti.tcpi_unacked, mss),
-	    .tcpi_last_data_sent = ti.tcpi_last_data_sent_ms,
-	    .tcpi_last_data_recv = ti.tcpi_last_rcv_ms,
-	    .tcpi_pmtu = ti.tcpi_pmtu,
-	    .tcpi_rtt = ti.tcpi_rtt,
-	    .tcpi_rttvar = ti.tcpi_rttvar,
-	    .tcpi_snd_ssthresh = ti.tcpi_snd_ssthresh / mss,
-	    .tcpi_snd_cwnd = ti.tcpi_snd_cwnd / mss,
-	    .tcpi_advmss = ti.tcpi_advmss,
-	    .tcpi_rcv_space = ti.tcpi_rcv_space,
-	    .tcpi_total_retrans = ti.tcpi_total_retrans};
-	memcpy(sopt->sopt_data, &out, sizeof(out));
-	sopt->sopt_size = sizeof(out);
-}
-
 /* Linux has no word for a level that it does not know but this one. => host errno */
 static int
 fd_sockopt_unknown(const struct fdsock *fs, int level)
@@ -380,8 +331,6 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 		return fd_errno(error);
 	if (op->op_kind == FD_OPT_TCPINFO)
 		fd_tcpinfo(&sopt);
-	if (op->op_kind == FD_OPT_INFO)
-		fd_get_info(&sopt);
 	if (op->op_kind == FD_OPT_STRING &&
 	    strncmp((const char *)sopt.sopt_data, bsd_reno, sizeof(bsd_reno)) == 0)
 		memcpy(sopt.sopt_data, host_reno, sizeof(host_reno));

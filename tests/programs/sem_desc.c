@@ -232,6 +232,30 @@ numbers_run_out(void)
 	DO_FD(socket(AF_INET, SOCK_STREAM, 0));
 }
 
+/* The soft limit is reached but for one number. */
+static void
+one_number_left(void)
+{
+	struct rlimit rl;
+	int fd[2], last = -1, n;
+
+	calls_pair(fd);
+	MUST(getrlimit(RLIMIT_NOFILE, &rl));
+	rl.rlim_cur = 64;
+	MUST(setrlimit(RLIMIT_NOFILE, &rl));
+	while ((n = open("/dev/null", O_RDONLY)) >= 0)
+		last = n;
+	MUST(close(last));
+	DO_FD(n = socket(AF_INET, SOCK_STREAM, 0));
+	DO(n == last);
+	DO(socket(AF_INET, SOCK_STREAM, 0));
+	DO(close(n));
+	DO(dup(fd[0]) == last);
+	DO(write(fd[0], "x", 1));
+	MUST(getrlimit(RLIMIT_NOFILE, &rl));
+	DO((long)rl.rlim_cur);
+}
+
 const struct calls_case calls_cases[] = {
     {"high-numbers", high_numbers},
     {"passing", passing},
@@ -239,5 +263,6 @@ const struct calls_case calls_cases[] = {
     {"no-file", no_file},
     {"stdio", streams_of_stdio},
     {"numbers-run-out", numbers_run_out},
+    {"one-number-left", one_number_left},
     {NULL, NULL},
 };

@@ -109,7 +109,8 @@ interrupted_writer(void)
 	signals_come(0);
 	while ((n = write(fd[0], buf, sizeof(buf))) == (ssize_t)sizeof(buf))
 		continue;
-	(void)printf("a write -> %s\n", n < 0 ? calls_errname(errno) : "part");
+	(void)printf("a write -> %s\n",
+	    n < 0 && errno != EINTR ? calls_errname(errno) : "cut short");
 	while ((n = write(fd[0], buf, sizeof(buf))) > 0)
 		continue;
 	DO(n);
