@@ -53,7 +53,7 @@ e2e: deps
 
 programs: all
 	@packaging/deps.sh programs
-	@tests/suite/run $(T)
+	@tests/suite/run $(if $(PAGE),--page $(PAGE)) $(T)
 
 semantics: all
 	@tests/semantics $(T)

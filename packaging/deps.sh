@@ -7,7 +7,7 @@ set -eu
 need="gcc libc6-dev clang libclang-rt-14-dev meson ninja-build pkg-config libcmocka-dev libinih-dev libjansson-dev libc-ares-dev liburing-dev clang-format
 clang-tidy cppcheck python3 binutils iproute2 iputils-ping curl netcat-openbsd"
 programs="curl wget netcat-openbsd socat openssh-server openssh-client iperf3 nginx-light wrk redis-server
-redis-tools memcached haproxy dnsutils iputils-ping apache2-utils python3"
+redis-tools memcached haproxy dnsutils iputils-ping apache2-utils python3 postgresql-15 nodejs"
 optional=false
 if [ "${1:-}" = programs ]; then
 	need=$programs

@@ -79,7 +79,7 @@ def nginx_reload():
         expect(reads is None or int(reads.group(1)) <= 10 * 64, words)
 
 
-@test("nginx on the stack: a body for each request of ab, with and without keep-alive")
+@test("nginx and ab: a body for each request, with and without keep-alive")
 def ab():
     need("nginx", "ab")
     for side in ("stack", "linux"):
@@ -185,18 +185,44 @@ public class Serve {
 """
 
 
-@test("java HttpServer on the stack: ab's requests of 100,000 bytes, none failed")
+JAVA_ASK = """
+import java.net.*;
+import java.net.http.*;
+import java.util.*;
+import java.util.concurrent.*;
+import java.util.stream.*;
+public class Ask {
+    public static void main(String[] a) throws Exception {
+        HttpClient c = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+        HttpRequest q = HttpRequest.newBuilder(URI.create(a[0])).build();
+        long right = 0;
+        for (int i = 0; i < 20; i++)
+            right += IntStream.range(0, 25)
+                .mapToObj(j -> c.sendAsync(q, HttpResponse.BodyHandlers.ofByteArray()))
+                .collect(Collectors.toList()).stream().map(CompletableFuture::join)
+                .filter(r -> r.statusCode() == 200 && r.body().length == 100000).count();
+        System.out.println(right);
+    }
+}
+"""
+
+
+@test("java: ab's and HttpClient's requests of 100,000 bytes to HttpServer; either side server")
 def java():
     need("java", "javac", "ab")
-    with site() as s:
-        source = s.file("Serve.java", JAVA)
-        process = s.start("stack", ["java", source, STACK, "8083"])
-        s.reachable(STACK, 8083, process, limit_s=40)
-        done = s.must("linux", ["ab", "-q", "-k", "-n", "1000", "-c", "20",
-                                f"http://{STACK}:8083/"])
-        equal(re.search(r"Failed requests:\s+(\d+)", done.out).group(1), "0", done.out)
-        equal(re.search(r"HTML transferred:\s+(\d+)", done.out).group(1), "100000000", done.out)
-        expect(process.poll() is None, s.log(process))
+    for side in ("stack", "linux"):
+        with site() as s:
+            serve, ask = s.file("Serve.java", JAVA), s.file("Ask.java", JAVA_ASK)
+            process = s.start(side, ["java", serve, address_of(side), "8083"])
+            s.reachable(address_of(side), 8083, process, limit_s=40)
+            url = f"http://{address_of(side)}:8083/"
+            done = s.must(other(side), ["ab", "-q", "-k", "-n", "1000", "-c", "20", url])
+            equal(re.search(r"Failed requests:\s+(\d+)", done.out).group(1), "0", done.out)
+            equal(re.search(r"HTML transferred:\s+(\d+)", done.out).group(1), "100000000",
+                  done.out)
+            done = s.must(other(side), ["java", ask, url])
+            equal(done.out.strip(), "500", f"server on {side}: right answers; {done.errors}")
+            expect(process.poll() is None, s.log(process))
 
 
 if __name__ == "__main__":
