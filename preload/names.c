@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "names/names.h"
@@ -33,7 +34,11 @@ typedef int getaddrinfo_call(const char *, const char *, const struct addrinfo *
 bool
 names_wanted(void)
 {
-	return !descriptor_confined() && interfaces_wanted();
+	const struct rules *rs = settings_rules();
+
+	return !descriptor_confined() &&
+	    (rules_possible(rs, AF_INET, SOCK_DGRAM, 0) ||
+		rules_possible(rs, AF_INET6, SOCK_DGRAM, 0) || interfaces_wanted());
 }
 
 /* Beside this library. */
@@ -66,6 +71,20 @@ names_module(void)
 	if (no == NULL)
 		errno = ELIBACC;
 	return no;
+}
+
+/* The module and the server are found by their paths, which end here. */
+TRAP int
+chroot(const char *path)
+{
+	struct fdsock_ifaddr any;
+	int total;
+
+	if (names_wanted()) {
+		(void)names_module();
+		(void)interfaces_get(0, &any, 1, &total); /* makes the connection, which stays */
+	}
+	return (int)syscall(SYS_chroot, path);
 }
 
 void

@@ -43,7 +43,7 @@ def show(what, call):
 HOSTNAMES = ["host.rumpus.test", "two.rumpus.test", "six.rumpus.test", "alias.rumpus.test",
              "many.rumpus.test", "mail.rumpus.test", "no.rumpus.test", "broken.rumpus.test",
              "filed.rumpus.test", "filed", "other-name", "host", "deep.sub",
-             "192.0.2.7", "2001:db8::7", "host.rumpus.test.", b"x..y", b"a" * 70 + b".test"]
+             "192.0.2.7", "2001:db8::7", "host.rumpus.test.", b"x..y", "", b"a" * 70 + b".test"]
 for name in HOSTNAMES:
     for family in (AF_INET, AF_INET6):
         show(f"getaddrinfo {name} {int(family)}",
@@ -266,6 +266,25 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 print(sum(right), len(os.listdir("/proc/self/fd")) < 16)
 """, resolv=named)
     equal((done.stdout.split(), done.stderr), (["20", "160", "True"], ""), "threads")
+
+
+@rig_test("names: a program that has changed its root looks up; one that names no stack asks Linux")
+def roots(rig):
+    named = rig.file("named.conf", f"nameserver {wire.LINUX_B}\n")
+    ask = "import os, socket, encodings.idna\n" \
+          "if ROOT: os.chroot(ROOT)\n" \
+          "print(socket.gethostbyname('host.rumpus.test'))"
+    root = f"{rig.wire.folder}/root"
+    os.makedirs(f"{root}{rig.wire.folder}")
+    with open(f"{root}{named}", "w", encoding="ascii") as f:
+        f.write(f"nameserver {wire.LINUX_B}\n")
+    done = rig.on_stack(sys.executable, "-c", ask.replace("ROOT", repr(root)), resolv=named)
+    equal((done.stdout, done.stderr), ("192.0.2.42\n", ""), "in a root of its own")
+    equal({q[0] for q in rig.asked()}, {wire.STACK_A}, "who asked")
+    rig.mount("resolv.conf", f"nameserver {wire.LINUX_B}\n")
+    done = rig.on_stack("env", "RUMPUS_RULES=host", sys.executable, "-c", ask.replace("ROOT", "''"))
+    equal((done.stdout, done.stderr), ("192.0.2.42\n", ""), "without a stack")
+    equal({q[0] for q in rig.asked()}, {wire.LINUX_A}, "who asked")
 
 
 @rig_test("names: curl by name, both ways; rumpus run refuses a resolv.conf that is not there")
