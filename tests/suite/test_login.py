@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import libsuite
 import libe2e
@@ -57,8 +58,10 @@ def ssh():
             expect(done.raw == data, f"sshd on {side}: {len(done.raw)} bytes through cat")
             s.file("data", noise(100 * MIB))
             scp = ["scp", *options, "-P", "2222"]
+            begun = time.monotonic()
             s.must(other(side), [*scp, s.path("data"), f"{to}:{s.path('up')}"], 90)
             s.must(other(side), [*scp, f"{to}:{s.path('up')}", s.path("down")], 90)
+            print(f"# sshd on {side}: {200 / (time.monotonic() - begun):.0f} MiB/s by scp")
             equal(digest(s.path("up")), digest(s.path("data")), f"sshd on {side}: scp there")
             equal(digest(s.path("down")), digest(s.path("data")), f"sshd on {side}: scp back")
 

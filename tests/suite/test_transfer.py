@@ -49,7 +49,8 @@ def both_ways(client, check):
 def curl():
     def check(s, side, url):
         get = ["curl", "-sS", "-m", "60"]
-        s.must(side, [*get, "-o", s.path("got"), f"{url}/data"])
+        done = s.must(side, [*get, "-o", s.path("got"), "-w", "%{speed_download}", f"{url}/data"])
+        print(f"# curl on {side}: {float(done.out) / MIB:.0f} MiB/s down")
         equal(digest(s.path("got")), digest(s.path("data")), f"curl on {side}: bytes down")
         s.must(side, [*get, "-T", s.path("data"), f"{url}/data2"])
         equal(digest(s.path("uploaded")), digest(s.path("data")), f"curl on {side}: bytes up")

@@ -157,7 +157,9 @@ def node():
             serve, ask = s.file("serve.js", NODE), s.file("ask.js", NODE_ASK)
             process = s.start(side, ["node", serve, address_of(side), "8082"])
             s.reachable(address_of(side), 8082, process)
+            begun = time.monotonic()
             done = s.must(other(side), ["node", ask, address_of(side), "8082"])
+            print(f"# node on {side}: {500 / (time.monotonic() - begun):.0f} requests/s")
             equal(done.out.strip(), "500", f"server on {side}: right answers; {done.errors}")
             done = s.must(other(side), ["curl", "-sS", "-m", "30", "-T",
                                         s.file("put", noise(20 * MIB)),
@@ -220,6 +222,8 @@ def java():
             equal(re.search(r"Failed requests:\s+(\d+)", done.out).group(1), "0", done.out)
             equal(re.search(r"HTML transferred:\s+(\d+)", done.out).group(1), "100000000",
                   done.out)
+            rate = re.search(r"Requests per second:\s+([\d.]+)", done.out).group(1)
+            print(f"# java on {side}: {rate} of ab's requests/s")
             done = s.must(other(side), ["java", ask, url])
             equal(done.out.strip(), "500", f"server on {side}: right answers; {done.errors}")
             expect(process.poll() is None, s.log(process))
