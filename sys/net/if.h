@@ -20,6 +20,7 @@
 #include "kern/mbuf.h"
 #include "kern/queue.h"
 
+struct if_fault;
 struct netstack;
 struct lltable;
 
@@ -88,6 +89,7 @@ struct ifnet {
 	struct lltable *if_lltable; /* IPv4 neighbours; NULL: none needed */
 	struct if_data if_data;
 	void *if_softc; /* (d) the driver's */
+	struct if_fault *if_fault; /* the bad link in front of it (dev/fault), or NULL */
 
 	/* A packet from the wire. Consumes m; set by ether_ifattach or by a point-to-point driver. */
 	void (*if_input)(struct ifnet *ifp, struct mbuf *m);
