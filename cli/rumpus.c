@@ -16,14 +16,18 @@
 
 #include <rumpus/client.h>
 
+#include "sim/sim.h"
+
 static const char help[] =
     "usage: rumpus [-s URL|PATH] sysctl [-j] [NAME[=VALUE]]...\n"
     "       rumpus [-s URL|PATH] stats [-j] [NAME]...\n"
     "       rumpus [-s PATH] run [-v] [--all] [--rules FILE] [--resolv FILE] [--] PROGRAM...\n"
+    "       rumpus sim [OPTION]...\n"
     "\n"
     "  sysctl           show the settings and counters named, or all; NAME=VALUE sets one\n"
     "  stats            show the counters that are not zero; NAME: those that begin so\n"
     "  run              run a program whose sockets are the stack's; rumpus run --help\n"
+    "  sim              worlds of many stacks on virtual time; rumpus sim --help\n"
     "\n"
     "  -s URL|PATH      the server: unix://PATH, tcp://A.B.C.D:PORT or the path of its socket;\n"
     "                   without it, $RUMP_SERVER\n"
@@ -83,6 +87,14 @@ connect_server(const char *where)
 	return 0;
 }
 
+/* No server: the stacks are here. */
+static int
+cmd_sim(const char *where, int argc, char **argv)
+{
+	(void)where;
+	return sim_main(argc, argv);
+}
+
 struct command {
 	const char *cm_name;
 	int (*cm_run)(const struct request *rq);
@@ -94,6 +106,7 @@ static const struct command commands[] = {
     {"sysctl", cmd_sysctl, NULL},
     {"stats", cmd_stats, NULL},
     {"run", NULL, cmd_run},
+    {"sim", NULL, cmd_sim},
 };
 
 static const struct command *

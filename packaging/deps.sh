@@ -4,7 +4,7 @@
 # what is missing as root, and says what to run otherwise. `deps.sh programs`: those of the program
 # suite instead, where a program that cannot be had is a test skipped, no failure.
 set -eu
-need="gcc libc6-dev clang libclang-rt-14-dev meson ninja-build pkg-config libcmocka-dev libinih-dev libjansson-dev libc-ares-dev liburing-dev clang-format
+need="gcc libc6-dev clang libclang-rt-14-dev meson ninja-build pkg-config libcmocka-dev libinih-dev libjansson-dev libc-ares-dev liburing-dev libpcap0.8-dev clang-format
 clang-tidy cppcheck python3 binutils iproute2 iputils-ping curl netcat-openbsd"
 programs="curl wget netcat-openbsd socat openssh-server openssh-client iperf3 nginx-light wrk redis-server
 redis-tools memcached haproxy dnsutils iputils-ping apache2-utils python3 postgresql-15 nodejs"

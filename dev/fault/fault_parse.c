@@ -50,8 +50,8 @@ text_number(const char **text, const struct unit *units, uint64_t *valuep)
 		return false;
 	for (; units->u_name != NULL; units++)
 		if (text_skip(&p, units->u_name)) {
-			*valuep =
-			    (uint64_t)((unsigned __int128)millionths * units->u_scale / 1000000);
+			*valuep = millionths / 1000000 * units->u_scale +
+			    millionths % 1000000 * units->u_scale / 1000000;
 			*text = p;
 			return true;
 		}

@@ -59,8 +59,7 @@
 #define TAILQ_EMPTY(head) ((head)->tqh_first == NULL)
 #define TAILQ_FIRST(head) ((head)->tqh_first)
 #define TAILQ_NEXT(elm, field) ((elm)->field.tqe_next)
-#define TAILQ_LAST(head, headname) \
-	(*(((struct headname *)(void *)((head)->tqh_last))->tqh_last))
+#define TAILQ_LAST(head, headname) (*(((struct headname *)(void *)((head)->tqh_last))->tqh_last))
 #define TAILQ_PREV(elm, headname, field) \
 	(*(((struct headname *)(void *)((elm)->field.tqe_prev))->tqh_last))
 #define TAILQ_INSERT_HEAD(head, elm, field)                                         \
@@ -80,15 +79,15 @@
 		*(head)->tqh_last = (elm);                 \
 		(head)->tqh_last = &(elm)->field.tqe_next; \
 	} while (0)
-#define TAILQ_INSERT_AFTER(head, listelm, elm, field)                               \
-	do {                                                                        \
-		(elm)->field.tqe_next = (listelm)->field.tqe_next;                  \
-		if ((elm)->field.tqe_next != NULL)                                  \
+#define TAILQ_INSERT_AFTER(head, listelm, elm, field)                                   \
+	do {                                                                            \
+		(elm)->field.tqe_next = (listelm)->field.tqe_next;                      \
+		if ((elm)->field.tqe_next != NULL)                                      \
 			(elm)->field.tqe_next->field.tqe_prev = &(elm)->field.tqe_next; \
-		else                                                                \
-			(head)->tqh_last = &(elm)->field.tqe_next;                  \
-		(listelm)->field.tqe_next = (elm);                                  \
-		(elm)->field.tqe_prev = &(listelm)->field.tqe_next;                 \
+		else                                                                    \
+			(head)->tqh_last = &(elm)->field.tqe_next;                      \
+		(listelm)->field.tqe_next = (elm);                                      \
+		(elm)->field.tqe_prev = &(listelm)->field.tqe_next;                     \
 	} while (0)
 #define TAILQ_INSERT_BEFORE(listelm, elm, field)                    \
 	do {                                                        \

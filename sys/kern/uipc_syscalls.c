@@ -61,8 +61,17 @@ sockaddr_copyout(struct lwp *l, const union bsd_sockaddr_any *nam, uint64_t uadd
 	return error != 0 ? error : copyout(vm, &len, ulenp, sizeof(len));
 }
 
+/* Has the close that follows abort the connection. */
+static void
+so_discard(struct socket *so)
+{
+	so->so_options |= SO_LINGER;
+	so->so_linger_s = 0;
+}
+
 /*
- * Gives a new socket its descriptor, with the SOCK_ flags; so is closed on failure.
+ * Gives a new socket its descriptor, with the SOCK_ flags. On failure so is aborted: nobody has
+ * used it, and the peer of an accepted one must not read an end that nobody meant.
  * => ENFILE, EMFILE
  */
 static int
@@ -72,6 +81,7 @@ so_install(struct lwp *l, struct socket *so, int flags, int *fdp)
 	int error = so_file_alloc(so, &fp);
 
 	if (error != 0) {
+		so_discard(so);
 		(void)soclose(so);
 		return error;
 	}
@@ -82,8 +92,10 @@ so_install(struct lwp *l, struct socket *so, int flags, int *fdp)
 	if ((flags & SOCK_NOSIGPIPE) != 0)
 		so->so_options |= SO_NOSIGPIPE;
 	error = fd_install(&l->l_proc->p_fd, fp, 0, (flags & SOCK_CLOEXEC) != 0, fdp);
-	if (error != 0)
+	if (error != 0) {
+		so_discard(so);
 		fd_release(fp);
+	}
 	return error;
 }
 

@@ -88,7 +88,7 @@ struct ifnet {
 	struct ifaddr_list if_addrs;
 	struct lltable *if_lltable; /* IPv4 neighbours; NULL: none needed */
 	struct if_data if_data;
-	void *if_softc; /* (d) the driver's */
+	void *if_softc;            /* (d) the driver's */
 	struct if_fault *if_fault; /* the bad link in front of it (dev/fault), or NULL */
 
 	/* A packet from the wire. Consumes m; set by ether_ifattach or by a point-to-point driver. */

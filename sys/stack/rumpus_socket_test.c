@@ -331,6 +331,35 @@ test_errors(void **state)
 	world_end(w);
 }
 
+/* accept finds no memory for what it makes: the peer is reset, and reads no end. */
+static void
+test_accept_without_memory(void **state)
+{
+	struct world *w = world_make();
+	struct side *srv = &w->w_side[0], *cli = &w->w_side[1];
+	struct bsd_sockaddr_in sin = name(1, 80);
+	int ls = listener(srv, 80), c, accepted = -BSD_ENFILE;
+	uint64_t fail_at;
+	char buf[1];
+
+	(void)state;
+	for (fail_at = 1; accepted < 0; fail_at++) {
+		c = tcp_socket(cli);
+		assert_int_equal(rumpus_connect(cli->s_p, c, (struct bsd_sockaddr *)&sin,
+				     sizeof(sin)),
+		    -BSD_EINPROGRESS);
+		world_run(w, NSEC_PER_SEC);
+		srv->s_ns->ns_fault.af_fail_at = fail_at;
+		accepted = rumpus_accept(srv->s_p, ls, NULL, NULL, 0);
+		srv->s_ns->ns_fault.af_fail_at = 0;
+		world_run(w, NSEC_PER_SEC);
+		assert_int_equal(rumpus_read(cli->s_p, c, buf, 1),
+		    accepted < 0 ? -BSD_ECONNRESET : -BSD_EAGAIN);
+	}
+	assert_true(fail_at > 2);
+	world_end(w);
+}
+
 int
 main(void)
 {
@@ -339,6 +368,7 @@ main(void)
 	    cmocka_unit_test(test_tasks),
 	    cmocka_unit_test(test_exit_interrupts),
 	    cmocka_unit_test(test_errors),
+	    cmocka_unit_test(test_accept_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Streams: clients, servers, and what must hold of the bytes between them. */
+#include <stdio.h>
+#include <string.h>
+
+#include <rumpus/abi.h>
+#include <rumpus/socket.h>
+
+#include "sim/host.h"
+#include "sim/side.h"
+#include "sim/stream.h"
+
+#define BUFFER 65536u
+#define RETRY_NS (20 * SIM_MS)
+#define HEAD 8u
+#define HANDSHAKE_NS (60 * SIM_SECOND)
+
+static struct world *
+side_world(const struct side *s)
+{
+	return s->s_host->h_world;
+}
+
+static void stream_step(struct side *s);
+
+/* -- what the bytes are ----------------------------------------------------------------------- */
+
+static struct stream_id
+stream_from(const struct conn *co, const struct world *w, unsigned which)
+{
+	return (struct stream_id){.si_seed = w->w_plan.pl_seed,
+	    .si_conn = co->co_index,
+	    .si_from = which};
+}
+
+/* What a client begins with. */
+static uint64_t
+conn_head(const struct world *w, uint32_t index)
+{
+	return (w->w_plan.pl_seed ^ 0x72756d707573ull) * 0x9e3779b97f4a7c15ull << 8 | index;
+}
+
+static void
+conn_fill(const struct side *s, uint64_t offset, uint8_t *buf, size_t len)
+{
+	struct stream_id si = stream_from(s->s_conn, side_world(s), s->s_which);
+	uint64_t head = conn_head(side_world(s), s->s_conn->co_index);
+
+	stream_fill(&si, offset, buf, len);
+	for (; s->s_which == 0 && offset < HEAD && len > 0; offset++, len--)
+		*buf++ = ((const uint8_t *)&head)[offset];
+}
+
+static void
+conn_verify(struct side *s, const uint8_t *buf, size_t len)
+{
+	struct stream_id si = stream_from(s->s_conn, side_world(s), !s->s_which);
+	size_t ok = stream_verify(&si, s->s_rx, buf, len);
+
+	if (s->s_rx + len > s->s_conn->co_plan->cp_total[!s->s_which])
+		world_fail(side_world(s), "connection %u: more bytes came than were sent",
+		    s->s_conn->co_index);
+	else if (ok < len)
+		world_fail(side_world(s),
+		    "connection %u: byte %llu that the %s received is not what was sent",
+		    s->s_conn->co_index, (unsigned long long)(s->s_rx + ok),
+		    s->s_which == 0 ? "client" : "server");
+}
+
+/* -- ends ------------------------------------------------------------------------------------- */
+
+/*
+ * Is there a reason why a connection may be reset under a side? The end of the other side is one, a
+ * handshake that took so long that the other side gave it up, and a host that lost its memory.
+ */
+static bool
+conn_mayreset(const struct side *s)
+{
+	const struct conn *co = s->s_conn;
+	const struct world *w = side_world(s);
+
+	for (unsigned i = 0; i < 2; i++)
+		if (w->w_hosts[co->co_plan->cp_hosts[i]].h_wronged)
+			return true;
+	if (!s->s_connected && w->w_now_ns - co->co_plan->cp_start_ns > HANDSHAKE_NS)
+		return true;
+	return co->co_ended[!s->s_which] > SIDE_DONE;
+}
+
+static void
+stream_error(struct side *s, int64_t result)
+{
+	struct conn *co = s->s_conn;
+
+	if (result == -BSD_ECONNRESET || result == -BSD_EPIPE || result == -BSD_ECONNREFUSED) {
+		if (co != NULL && !conn_mayreset(s))
+			world_fail(side_world(s),
+			    "connection %u: the %s was told errno %d for no reason", co->co_index,
+			    s->s_which == 0 ? "client" : "server", (int)-result);
+	} else if (result == -BSD_EBADF || result == -BSD_EINVAL || result == -BSD_EFAULT ||
+	    result == -BSD_ENOTCONN || result == -BSD_ENOTSOCK) {
+		world_fail(side_world(s), "a call on a stream gave errno %d", (int)-result);
+	}
+	side_finish(s, SIDE_ERROR, (int)-result);
+}
+
+/* => true: the side aborts here, as planned */
+static bool
+stream_aborts(struct side *s)
+{
+	const struct conn_plan *cp = s->s_conn->co_plan;
+
+	if (cp->cp_kind != CONN_RESET || cp->cp_abort_side != s->s_which ||
+	    s->s_tx + s->s_rx < cp->cp_abort_at)
+		return false;
+	side_finish(s, SIDE_ABORTED, 0);
+	return true;
+}
+
+/* The end of what the other side sends. */
+static void
+stream_eof(struct side *s)
+{
+	const struct conn *co = s->s_conn;
+	uint64_t total = co->co_plan->cp_total[!s->s_which];
+
+	s->s_eof = true;
+	side_progress(s);
+	if (s->s_rx != total)
+		world_fail(side_world(s),
+		    "connection %u: the %s read the end after %llu of %llu bytes", co->co_index,
+		    s->s_which == 0 ? "client" : "server", (unsigned long long)s->s_rx,
+		    (unsigned long long)total);
+}
+
+/* -- sending ---------------------------------------------------------------------------------- */
+
+/* How much a side may have sent by now. */
+static uint64_t
+stream_allowed(const struct side *s)
+{
+	const struct conn_plan *cp = s->s_conn->co_plan;
+	uint64_t total = cp->cp_total[s->s_which], rounds, limit;
+
+	if (cp->cp_kind == CONN_HALF && s->s_which == 1 && !s->s_eof)
+		return 0;
+	if (cp->cp_kind != CONN_ANSWERS)
+		return total;
+	rounds = s->s_rx / cp->cp_round[!s->s_which] + (s->s_which == 0);
+	limit = rounds * cp->cp_round[s->s_which];
+	return limit < total ? limit : total;
+}
+
+/* => false: the side has ended */
+static bool
+stream_send(struct side *s)
+{
+	static uint8_t buf[BUFFER];
+	const struct conn_plan *cp = s->s_conn->co_plan;
+	uint64_t allowed = stream_allowed(s);
+
+	while (s->s_tx < allowed && !s->s_retry) {
+		size_t n = allowed - s->s_tx < cp->cp_chunk[s->s_which] ? allowed - s->s_tx
+									: cp->cp_chunk[s->s_which];
+		int64_t done;
+
+		conn_fill(s, s->s_tx, buf, n);
+		done = rumpus_write(side_proc(s), s->s_fd, buf, n);
+		if (done == -BSD_EAGAIN)
+			return true;
+		if (side_nomem(done)) {
+			side_later(s, RETRY_NS, &s->s_retry);
+			return true;
+		}
+		if (done <= 0 || (uint64_t)done > n) {
+			stream_error(s, done);
+			return false;
+		}
+		s->s_tx += (uint64_t)done;
+		side_progress(s);
+		if (stream_aborts(s))
+			return false;
+	}
+	return true;
+}
+
+/* Closes the way out when all is sent. => false: the side has ended */
+static bool
+stream_shut(struct side *s)
+{
+	const struct conn_plan *cp = s->s_conn->co_plan;
+	int result;
+
+	if (s->s_shut || s->s_tx < cp->cp_total[s->s_which] || (s->s_tx == 0 && !s->s_eof))
+		return true;
+	if (cp->cp_kind == CONN_SHORT && s->s_which == 0) {
+		side_finish(s, SIDE_DONE, 0);
+		return false;
+	}
+	result = rumpus_shutdown(side_proc(s), s->s_fd, BSD_SHUT_WR);
+	s->s_shut = true;
+	if (result == 0)
+		return true;
+	/* Reset meanwhile: the error itself is read. */
+	if (result != -BSD_ENOTCONN) {
+		stream_error(s, result);
+		return false;
+	}
+	return true;
+}
+
+/* -- receiving -------------------------------------------------------------------------------- */
+
+/* The first bytes of a visitor: which connection is it? => false: it has ended, or is not known yet */
+static bool
+visitor_read(struct side *s)
+{
+	struct world *w = side_world(s);
+	int64_t got = rumpus_read(side_proc(s), s->s_fd, s->s_head + s->s_rx, HEAD - s->s_rx);
+	uint64_t head;
+
+	if (got == -BSD_EAGAIN)
+		return false;
+	if (got <= 0) {
+		if (got == 0)
+			world_fail(w, "a server read the end before the first bytes");
+		stream_error(s, got);
+		return false;
+	}
+	s->s_rx += (uint64_t)got;
+	if (s->s_rx < HEAD) {
+		side_mark(s);
+		return false;
+	}
+	memcpy(&head, s->s_head, sizeof(head));
+	for (unsigned i = 0; i < w->w_plan.pl_nconns; i++) {
+		struct conn *co = &w->w_conns[i];
+
+		if (head != conn_head(w, i) || !co->co_started || co->co_sides[1] != NULL ||
+		    &w->w_hosts[co->co_plan->cp_hosts[1]] != s->s_host)
+			continue;
+		s->s_conn = co;
+		co->co_sides[1] = s;
+		side_sockbuf(s, co->co_plan->cp_sockbuf[1]);
+		side_progress(s);
+		return true;
+	}
+	world_fail(w, "host %u: a stream begins with bytes that no client sent",
+	    s->s_host->h_index);
+	return false;
+}
+
+/* => false: the side has ended */
+static bool
+stream_receive(struct side *s)
+{
+	static uint8_t buf[BUFFER];
+	const struct conn_plan *cp = s->s_conn->co_plan;
+
+	while (!s->s_eof && !s->s_paused && !s->s_retry) {
+		int64_t got = rumpus_read(side_proc(s), s->s_fd, buf, cp->cp_chunk[s->s_which]);
+
+		if (got == -BSD_EAGAIN)
+			return true;
+		if (side_nomem(got)) {
+			side_later(s, RETRY_NS, &s->s_retry);
+			return true;
+		}
+		if (got < 0) {
+			stream_error(s, got);
+			return false;
+		}
+		if (got == 0) {
+			stream_eof(s);
+			return true;
+		}
+		conn_verify(s, buf, (size_t)got);
+		s->s_rx += (uint64_t)got;
+		side_world(s)->w_bytes += (uint64_t)got;
+		side_progress(s);
+		if (stream_aborts(s))
+			return false;
+		if (cp->cp_pause_ns[s->s_which] > 0)
+			side_later(s, cp->cp_pause_ns[s->s_which], &s->s_paused);
+	}
+	return true;
+}
+
+/* => false: not connected yet, or it never will be */
+static bool
+stream_connected(struct side *s)
+{
+	struct bsd_pollfd pfd = {.fd = s->s_fd, .events = BSD_POLLOUT};
+	int error = 0, result;
+	uint32_t len = sizeof(error);
+
+	if (s->s_connected)
+		return true;
+	if (rumpus_poll(side_proc(s), &pfd, 1, 0) != 1)
+		return false;
+	result =
+	    rumpus_getsockopt(side_proc(s), s->s_fd, BSD_SOL_SOCKET, BSD_SO_ERROR, &error, &len);
+	if (result != 0 || error != 0) {
+		stream_error(s, result != 0 ? result : -error);
+		return false;
+	}
+	s->s_connected = true;
+	side_progress(s);
+	return true;
+}
+
+static void
+stream_step(struct side *s)
+{
+	uint64_t before;
+
+	if (!stream_connected(s) || (s->s_conn == NULL && !visitor_read(s)))
+		return;
+	if (stream_aborts(s))
+		return;
+	do {
+		before = s->s_rx + s->s_eof;
+		if (!stream_send(s) || !stream_shut(s) || !stream_receive(s))
+			return;
+	} while (s->s_rx + s->s_eof != before);
+	if (s->s_eof && s->s_shut)
+		side_finish(s, SIDE_DONE, 0);
+}
+
+/* -- beginnings ------------------------------------------------------------------------------- */
+
+static void
+stream_options(struct side *s, bool nodelay)
+{
+	static const int on = 1, idle_s = 30, interval_s = 10, count = 6;
+	struct rumpus_proc *p = side_proc(s);
+
+	(void)rumpus_setsockopt(p, s->s_fd, BSD_SOL_SOCKET, BSD_SO_KEEPALIVE, &on, sizeof(on));
+	(void)rumpus_setsockopt(p, s->s_fd, BSD_IPPROTO_TCP, BSD_TCP_KEEPIDLE, &idle_s,
+	    sizeof(idle_s));
+	(void)rumpus_setsockopt(p, s->s_fd, BSD_IPPROTO_TCP, BSD_TCP_KEEPINTVL, &interval_s,
+	    sizeof(interval_s));
+	(void)rumpus_setsockopt(p, s->s_fd, BSD_IPPROTO_TCP, BSD_TCP_KEEPCNT, &count,
+	    sizeof(count));
+	if (nodelay)
+		(void)rumpus_setsockopt(p, s->s_fd, BSD_IPPROTO_TCP, BSD_TCP_NODELAY, &on,
+		    sizeof(on));
+}
+
+static void
+listener_step(struct side *s)
+{
+	for (;;) {
+		int fd = rumpus_accept(side_proc(s), s->s_fd, NULL, NULL, BSD_SOCK_NONBLOCK);
+		struct side *visitor;
+
+		if (fd == -BSD_ECONNABORTED)
+			continue;
+		if (fd < 0) {
+			if (side_nomem(fd))
+				side_later(s, RETRY_NS, &s->s_retry);
+			else if (fd != -BSD_EAGAIN)
+				world_fail(side_world(s), "accept: errno %d", -fd);
+			return;
+		}
+		visitor = side_new(s->s_host, fd, stream_step);
+		visitor->s_which = 1;
+		visitor->s_connected = true;
+		stream_options(visitor, (fd & 1) != 0);
+	}
+}
+
+static void
+listener_failed(struct world *w, void *arg, uint64_t tag)
+{
+	struct host *h = arg;
+
+	(void)w;
+	if (h->h_ns != NULL && h->h_life == tag)
+		listener_start(h);
+}
+
+void
+listener_start(struct host *h)
+{
+	struct bsd_sockaddr_in sin = {.sin_len = sizeof(sin), .sin_family = BSD_AF_INET};
+	int error,
+	    fd = rumpus_socket(h->h_proc, BSD_AF_INET, BSD_SOCK_STREAM | BSD_SOCK_NONBLOCK, 0);
+	const struct event again = {.ev_time_ns = h->h_world->w_now_ns + RETRY_NS,
+	    .ev_do = listener_failed,
+	    .ev_arg = h,
+	    .ev_tag = h->h_life};
+
+	error = fd < 0 ? fd : 0;
+	sin.sin_port = (uint16_t)(SIM_PORT << 8);
+	if (error == 0)
+		error = rumpus_bind(h->h_proc, fd, (const struct bsd_sockaddr *)&sin, sizeof(sin));
+	if (error == 0)
+		error = rumpus_listen(h->h_proc, fd, 16);
+	if (error == 0) {
+		h->h_listener = side_new(h, fd, listener_step);
+		return;
+	}
+	if (fd >= 0)
+		(void)rumpus_close(h->h_proc, fd);
+	if (!side_nomem(error))
+		world_fail(h->h_world, "host %u cannot listen: errno %d", h->h_index, -error);
+	event_add(&h->h_world->w_events, &again);
+}
+
+/* A connection that came to nothing before it had a socket. */
+static void
+conn_stillborn(struct conn *co, enum side_end end)
+{
+	co->co_ended[0] = end;
+}
+
+void
+conn_start(struct world *w, void *arg, uint64_t tag)
+{
+	struct conn *co = arg;
+	const struct conn_plan *cp = co->co_plan;
+	struct host *h = &w->w_hosts[cp->cp_hosts[0]], *to = &w->w_hosts[cp->cp_hosts[1]];
+	struct bsd_sockaddr_in sin = {.sin_len = sizeof(sin),
+	    .sin_family = BSD_AF_INET,
+	    .sin_port = (uint16_t)(SIM_PORT << 8),
+	    .sin_addr.s_addr = to->h_addr_be};
+	int fd, result;
+
+	(void)tag;
+	co->co_started = true;
+	co->co_progress_ns = w->w_now_ns;
+	if (h->h_ns == NULL) {
+		conn_stillborn(co, SIDE_CRASHED);
+		return;
+	}
+	host_touch(h);
+	if (cp->cp_kind == CONN_UDP) {
+		datagram_start(co);
+		return;
+	}
+	fd = rumpus_socket(h->h_proc, BSD_AF_INET, BSD_SOCK_STREAM | BSD_SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		conn_stillborn(co, SIDE_ERROR);
+		if (!side_nomem(fd))
+			world_fail(w, "socket: errno %d", -fd);
+		return;
+	}
+	co->co_sides[0] = side_new(h, fd, stream_step);
+	co->co_sides[0]->s_conn = co;
+	side_sockbuf(co->co_sides[0], cp->cp_sockbuf[0]);
+	stream_options(co->co_sides[0], cp->cp_nodelay);
+	result = rumpus_connect(h->h_proc, fd, (const struct bsd_sockaddr *)&sin, sizeof(sin));
+	world_say(w, "connection %u: host %u to host %u, %s, %llu and %llu bytes", co->co_index,
+	    h->h_index, to->h_index, conn_kind_name(cp->cp_kind),
+	    (unsigned long long)cp->cp_total[0], (unsigned long long)cp->cp_total[1]);
+	if (result != 0 && result != -BSD_EINPROGRESS)
+		stream_error(co->co_sides[0], result);
+}
+
+bool
+conn_ended(const struct conn *co)
+{
+	return co->co_started && co->co_ended[0] != SIDE_OPEN &&
+	    (co->co_sides[1] == NULL || co->co_ended[1] != SIDE_OPEN);
+}
+
+void
+conn_describe(const struct conn *co, char *buf, size_t space)
+{
+	int n = snprintf(buf, space, "connection %u (%s, host %u to %u", co->co_index,
+	    conn_kind_name(co->co_plan->cp_kind), co->co_plan->cp_hosts[0],
+	    co->co_plan->cp_hosts[1]);
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct side *s = co->co_sides[i];
+
+		if (s != NULL && n > 0 && (size_t)n < space)
+			n += snprintf(buf + n, space - (size_t)n,
+			    "; %s%s sent %llu of %llu, received %llu", i == 0 ? "client" : "server",
+			    co->co_ended[i] != SIDE_OPEN ? " ended," : "",
+			    (unsigned long long)s->s_tx,
+			    (unsigned long long)co->co_plan->cp_total[i],
+			    (unsigned long long)s->s_rx);
+	}
+	if (n > 0 && (size_t)n < space)
+		(void)snprintf(buf + n, space - (size_t)n, ")");
+}
