@@ -81,11 +81,8 @@ loop_undefer(struct loop *lp, struct loop_task *lt)
 	lt->lt_queued = false;
 }
 
-/*
- * Those that are queued now; what they queue waits for the next turn. Then the stack runs again:
- * they may have sent something to itself.
- */
-static void
+/* Those that are queued now; what they queue waits for the next time. => false: there were none */
+static bool
 loop_tasks(struct loop *lp)
 {
 	bool any = !TAILQ_EMPTY(&lp->lp_tasks);
@@ -96,8 +93,7 @@ loop_tasks(struct loop *lp)
 		loop_undefer(lp, lt);
 		lt->lt_run(lt);
 	}
-	if (any)
-		netstack_run(lp->lp_ns);
+	return any;
 }
 
 void
@@ -190,9 +186,10 @@ loop_run(struct loop *lp)
 	int n = 0;
 
 	while (!lp->lp_stop) {
-		netstack_enter(lp->lp_ns, host_linux_now_ns());
+		(void)loop_tasks(lp);
 		netstack_run(lp->lp_ns);
-		loop_tasks(lp);
+		if (loop_tasks(lp))
+			netstack_run(lp->lp_ns);
 		if (lp->lp_stop)
 			break;
 		n = loop_wait(lp, n > 0);

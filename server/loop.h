@@ -29,8 +29,9 @@ struct loop_source {
 };
 
 /*
- * Something to do once, after the stack has run and before the loop waits: so that what many
- * packets of a turn cause is done in one go.
+ * Something to do once in a turn, after all events and before the loop waits: so that what many
+ * packets of a turn cause is done in one go. What events cause is done before the stack runs, whose
+ * ACKs then tell of it; what the stack's run causes, after.
  */
 struct loop_task {
 	TAILQ_ENTRY(loop_task) lt_list;

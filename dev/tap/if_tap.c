@@ -2,9 +2,13 @@
 /*
  * The ifnet half of the tap driver: frames between mbufs and tap_host.h.
  *
- * Receiving: a chain of clusters long enough for the longest frame (64 KiB when the host merges
- * segments) waits in sc_rx; a short frame is copied to a plain mbuf and the chain stays, a longer
- * one takes the clusters it fills with it and the rest waits on.
+ * Receiving: a chain long enough for the longest frame waits in sc_rx: clusters, or a cluster and a
+ * jumbo buffer when the host merges segments to 64 KiB.
+ *
+ *      sc_rx -> [cluster: headers, payload] -> [jumbo: payload]
+ *
+ * A short frame is copied to a plain mbuf and the chain stays, a longer one takes the mbufs it fills
+ * with it and the rest waits on. What would leave a jumbo buffer mostly empty is copied to clusters.
  * Sending: a frame goes to the host at once; while the host takes none, frames queue up.
  */
 #include "dev/tap/if_tap.h"
@@ -25,12 +29,15 @@
 #define TAP_VLAN_LEN 4u    /* a tag may come with a frame */
 #define TAP_ALIGN 2u       /* so that the network header is aligned */
 #define TAP_COPYBREAK 200u /* frames up to this are copied, and the clusters kept */
+#define TAP_LOOSE 4u       /* a jumbo buffer goes with a frame that fills one part in so many */
+#define TAP_RX_BYTES (256u * 1024) /* a turn: what stays in the processor's cache */
 
 struct tap_softc {
 	struct ifnet sc_if;
 	struct tap_host *sc_host;
 	struct mbuf *sc_rx;    /* the chain that the next frame is read to */
 	struct mbuf *sc_spare; /* what is left of the last one */
+	uint32_t sc_rxleft;    /* bytes that may still be read in this turn */
 	struct mbufq sc_tx;
 };
 
@@ -162,8 +169,13 @@ tap_rx_room(const struct tap_softc *sc)
 static struct mbuf *
 tap_rx_piece(struct tap_softc *sc, bool first, size_t room)
 {
-	struct mbuf *m = m_getcl(sc->sc_if.if_ns, MT_DATA, first);
+	struct netstack *ns = sc->sc_if.if_ns;
+	struct mbuf *m = NULL;
 
+	if (!first && room > MJUMBO_BYTES / TAP_LOOSE)
+		m = m_getjumbo(ns, MT_DATA, false);
+	if (m == NULL)
+		m = m_getcl(ns, MT_DATA, first);
 	if (m == NULL)
 		return NULL;
 	if (first)
@@ -211,21 +223,47 @@ tap_rx_small(struct tap_softc *sc, uint32_t len)
 	return m;
 }
 
+/* len bytes in clusters of their own. NULL: no memory for all of them. */
+static struct mbuf *
+tap_rx_copy(struct tap_softc *sc, const uint8_t *from, uint32_t len)
+{
+	struct netstack *ns = sc->sc_if.if_ns;
+	struct mbuf *copy = m_getcl_chain(ns, MT_DATA, howmany(len, ns->ns_mclbytes));
+
+	for (struct mbuf *m = copy; m != NULL; m = m->m_next) {
+		m->m_len = KERN_MIN(len, ns->ns_mclbytes);
+		memcpy(m->m_data, from, m->m_len);
+		from += m->m_len;
+		len -= m->m_len;
+	}
+	if (len == 0)
+		return copy;
+	m_freem(copy);
+	return NULL;
+}
+
 /* The first len bytes of the waiting chain; the pieces behind them become spare. */
 static struct mbuf *
 tap_rx_take(struct tap_softc *sc, uint32_t len)
 {
-	struct mbuf *m = sc->sc_rx, *p = m;
+	struct mbuf *m = sc->sc_rx, **mp = &m, *copy = NULL;
 	uint32_t left = len;
 
 	sc->sc_rx = NULL;
-	while (left > p->m_len) {
-		left -= p->m_len;
-		p = p->m_next;
+	while (left > (*mp)->m_len) {
+		left -= (*mp)->m_len;
+		mp = &(*mp)->m_next;
 	}
-	p->m_len = left;
-	sc->sc_spare = p->m_next;
-	p->m_next = NULL;
+	if ((*mp)->m_len > TAP_LOOSE * left && (*mp)->m_len > MCLBYTES_MAX)
+		copy = tap_rx_copy(sc, (*mp)->m_data, left);
+	if (copy != NULL) {
+		sc->sc_spare = *mp;
+		*mp = copy;
+		return m;
+	}
+	sc->sc_spare = (*mp)->m_next;
+	(*mp)->m_len = left;
+	(*mp)->m_next = NULL;
 	return m;
 }
 
@@ -275,6 +313,7 @@ tap_rx_one(struct tap_softc *sc)
 	len = tap_host_read(sc->sc_host, &tm, tb, tap_chain_bufs(sc->sc_rx, tb));
 	if (len <= 0)
 		return (int)len;
+	sc->sc_rxleft -= KERN_MIN((uint32_t)len, sc->sc_rxleft);
 	sc->sc_if.if_input(&sc->sc_if, tap_rx_packet(sc, (uint32_t)len, &tm));
 	return 1;
 }
@@ -282,10 +321,12 @@ tap_rx_one(struct tap_softc *sc)
 int
 tap_rx(struct ifnet *ifp, unsigned budget)
 {
+	struct tap_softc *sc = ifp->if_softc;
 	unsigned done = 0;
 	int got = 1;
 
-	while (done < budget && (got = tap_rx_one(ifp->if_softc)) > 0)
+	sc->sc_rxleft = TAP_RX_BYTES;
+	while (done < budget && sc->sc_rxleft > 0 && (got = tap_rx_one(sc)) > 0)
 		done++;
 	return got < 0 ? -1 : (int)done;
 }

@@ -197,6 +197,45 @@ test_receive_offloaded(void **state)
 	bed_close(&b);
 }
 
+/* Two clusters and a jumbo buffer serve all; only what fills a good part of the jumbo takes it along. */
+static void
+test_receive_storage(void **state)
+{
+	static const uint32_t lens[] = {3000, 1514, 16000, 40000, 2100};
+	struct pool *jumbos;
+	struct bed b;
+
+	(void)state;
+	bed_make(&b, 1500, true);
+	jumbos = &b.ns->ns_mjpool;
+	b.th.th_nrx = nitems(lens);
+	memcpy(b.th.th_rxlen, lens, sizeof(lens));
+	assert_int_equal(tap_rx(b.ifp, 3), 3);
+	assert_int_equal(jumbos->pl_ngets, 1);
+	assert_int_equal(jumbos->pl_nout, 1);
+	assert_int_equal(tap_rx(b.ifp, 2), 2);
+	assert_int_equal(jumbos->pl_ngets, 2);
+	for (unsigned i = 0; i < nitems(lens); i++)
+		assert_int_equal(uplen[i], lens[i]);
+	bed_close(&b);
+}
+
+/* A turn ends after so many bytes, too: what was read is passed on while it is in the cache. */
+static void
+test_receive_bytes_a_turn(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_make(&b, 1500, true);
+	for (unsigned i = 0; i < 8; i++)
+		b.th.th_rxlen[i] = 60000;
+	b.th.th_nrx = 8;
+	assert_int_equal(tap_rx(b.ifp, 64), 5);
+	assert_int_equal(tap_rx(b.ifp, 64), 3);
+	bed_close(&b);
+}
+
 static void
 test_receive_without_memory(void **state)
 {
@@ -361,6 +400,8 @@ main(void)
 	    cmocka_unit_test(test_receive),
 	    cmocka_unit_test(test_receive_large),
 	    cmocka_unit_test(test_receive_offloaded),
+	    cmocka_unit_test(test_receive_storage),
+	    cmocka_unit_test(test_receive_bytes_a_turn),
 	    cmocka_unit_test(test_receive_without_memory),
 	    cmocka_unit_test(test_gone),
 	    cmocka_unit_test(test_send_offloaded),

@@ -30,6 +30,7 @@
 #define FD_DGRAMS_A_TURN 64u
 #define FD_ACCEPTS_A_TURN 64u
 #define FD_REQUESTS_A_TURN 16u
+#define FD_PAIR_SNDBUF (512 * 1024)      /* of either end; Linux doubles it */
 #define FD_GATE_SNDBUF 16384             /* of a client's end while it connects; Linux doubles it */
 #define FD_RETRY_NS (10 * NSEC_PER_MSEC) /* memory was short: look again */
 

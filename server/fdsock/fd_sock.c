@@ -186,6 +186,19 @@ fd_sock_tag(const struct fdsock *fs, int clientfd)
 	(void)setsockopt(clientfd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, sizeof(tag));
 }
 
+/*
+ * Both ends hold more than the host's default, so that whoever is woken finds much to do. What the
+ * host allows is enough.
+ */
+static void
+fd_sock_widen(const int sv[2])
+{
+	const int bytes = FD_PAIR_SNDBUF;
+
+	for (int i = 0; i < 2; i++)
+		(void)setsockopt(sv[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 static int
 fd_sock_pair(struct fdsock *fs, int type, int flags, int *clientfd)
 {
@@ -194,6 +207,8 @@ fd_sock_pair(struct fdsock *fs, int type, int flags, int *clientfd)
 
 	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0, sv) != 0)
 		return errno;
+	if (type == SOCK_STREAM)
+		fd_sock_widen(sv);
 	fs->fs_src = (struct loop_source){.ls_fd = sv[0], .ls_ready = fd_sock_ready, .ls_arg = fs};
 	(void)setsockopt(sv[0], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
 	fs->fs_cookie = fd_cookie(sv[1]);

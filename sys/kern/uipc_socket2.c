@@ -298,7 +298,7 @@ sorcvd(struct socket *so)
 
 	if ((so->so_proto->pr_flags & PR_WANTRCVD) == 0 || so->so_rcvdlater || sorcvd_plenty(so))
 		return;
-	if (lwp_current(ns) == NULL) {
+	if (lwp_current(ns) == NULL && ns->ns_soreceive_batch == 0) {
 		sorcvd_tell(so);
 		return;
 	}

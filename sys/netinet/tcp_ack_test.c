@@ -367,6 +367,7 @@ twins(uint32_t with, bool ts)
 				tcp_test_input(&tt[i], &seg);
 			else
 				input_by_steps(&tt[i], &seg);
+			tcp_test_advance(&tt[i], 0);
 		}
 		same(tt[0].tt_tp, tt[1].tt_tp);
 		assert_int_equal(tcp_test_nsent(&tt[0]), tcp_test_nsent(&tt[1]));

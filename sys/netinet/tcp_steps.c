@@ -320,19 +320,34 @@ tcp_deliver(struct tcpcb *tp, struct mbuf *m, uint32_t len)
 	tp->t_flags |= TF_RWAKEUP;
 }
 
+/*
+ * The ACK leaves at the end of the turn, one for all that came in it, and carries what the reader's
+ * taking it has done to the window; unless something that leaves before says it.
+ */
+static void
+tcp_ack_soon(struct tcpcb *tp)
+{
+	const struct callout *c = &tp->t_timer[TCPT_DELACK];
+
+	tp->t_flags &= ~(uint32_t)TF_DELACK;
+	if (!callout_pending(c) || c->c_deadline_ns > tp->t_ns->ns_now)
+		tcp_timer_arm(tp, TCPT_DELACK, 0);
+}
+
 /* RFC 9293 §3.8.6.3: an ACK for at least every second segment, the first waits. */
 static void
 tcp_delay_ack(struct tcpcb *tp, uint32_t len)
 {
 	const struct tcp_state *ts = tp->t_ns->ns_tcp;
 
-	if (ts->tcps_sysctl.delayed_ack == 0 || (tp->t_flags & TF_DELACK) != 0 ||
-	    len > tp->t_ourmss) {
+	if (ts->tcps_sysctl.delayed_ack == 0) {
 		tp->t_flags |= TF_ACKNOW;
-		return;
+	} else if (tcp_timer_isarmed(tp, TCPT_DELACK) || len > tp->t_ourmss) {
+		tcp_ack_soon(tp);
+	} else {
+		tp->t_flags |= TF_DELACK;
+		tcp_timer_arm(tp, TCPT_DELACK, ts->tcps_sysctl.delacktime_ms * NSEC_PER_MSEC);
 	}
-	tp->t_flags |= TF_DELACK;
-	tcp_timer_arm(tp, TCPT_DELACK, ts->tcps_sysctl.delacktime_ms * NSEC_PER_MSEC);
 }
 
 /* Data for which the program has closed its ears for good (RFC 9293 §3.6.1, RFC 1122 §4.2.2.13). */

@@ -553,6 +553,7 @@ test_delayed_ack(void **state)
 	assert_int_equal(tcp_test_nsent(&tt), 0);
 	assert_true(tcp_timer_isarmed(tp, TCPT_DELACK));
 	send_at(&tt, 1000, 1000, TH_ACK);
+	tcp_test_advance(&tt, 0);
 	answered_ack(&tt); /* every second at once */
 	assert_false(tcp_timer_isarmed(tp, TCPT_DELACK));
 	send_at(&tt, 2000, 1000, TH_ACK);
@@ -565,6 +566,36 @@ test_delayed_ack(void **state)
 	send_at(&tt, 3000, 1000, TH_ACK); /* filled */
 	answered_ack(&tt);
 	assert_int_equal(tp->rcv_nxt - (TT_PEERISS + 1), 4010);
+	tcp_test_end(&tt);
+}
+
+/* What comes in one turn is answered by one ACK, at its end, or by what is sent before. */
+static void
+test_ack_of_a_turn(void **state)
+{
+	static const uint8_t byte[1] = "a";
+	const struct tcp_test_out *out;
+	struct tcp_test tt;
+	struct tcpcb *tp = start(&tt, TCPS_ESTABLISHED, false);
+
+	(void)state;
+	for (uint32_t i = 0; i < 5; i++)
+		send_at(&tt, 1000 * i, 1000, TH_ACK);
+	assert_int_equal(tcp_test_nsent(&tt), 0);
+	tcp_test_advance(&tt, 0);
+	answered_ack(&tt);
+	assert_int_equal(tp->rcv_nxt - (TT_PEERISS + 1), 5000);
+	assert_int_equal(tt.tt_ns->ns_tcp->tcps_stat[TCPSTAT_delack], 0);
+
+	for (uint32_t i = 5; i < 8; i++)
+		send_at(&tt, 1000 * i, 1000, TH_ACK);
+	assert_int_equal(tcp_test_write(&tt, byte, 1), 0);
+	out = tcp_test_sent(&tt);
+	assert_non_null(out);
+	assert_int_equal(out->th.th_ack, TT_PEERISS + 1 + 8000);
+	tcp_test_forget(&tt);
+	tcp_test_advance(&tt, 39 * 1000000ull);
+	assert_int_equal(tcp_test_nsent(&tt), 0);
 	tcp_test_end(&tt);
 }
 
@@ -680,6 +711,7 @@ main(void)
 	    cmocka_unit_test(test_window_order),
 	    cmocka_unit_test(test_urgent),
 	    cmocka_unit_test(test_delayed_ack),
+	    cmocka_unit_test(test_ack_of_a_turn),
 	    cmocka_unit_test(test_data_after_close),
 	    cmocka_unit_test(test_fin),
 	    cmocka_unit_test(test_fin_acked),

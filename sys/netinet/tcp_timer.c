@@ -351,8 +351,9 @@ tcp_timer_delack(void *arg)
 	struct tcpcb *tp = arg;
 
 	tcp_timer_trace(tp, TCPT_DELACK);
+	if ((tp->t_flags & TF_DELACK) != 0)
+		TCPSTAT_INC(tp->t_ns, delack);
 	tp->t_flags = (tp->t_flags & ~(uint32_t)TF_DELACK) | TF_ACKNOW;
-	TCPSTAT_INC(tp->t_ns, delack);
 	(void)tcp_output(tp);
 }
 
