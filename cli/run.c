@@ -42,7 +42,8 @@ static const char help[] =
     "                       [any|ADDRESS[/LENGTH]] [port N[-M]]\n"
     "                   without it, $RUMPUS_RULES: such rules with ; between, or a file's path\n"
     "  --resolv FILE    a resolv.conf for names, in the place of /etc/resolv.conf\n"
-    "  -v               say what is done\n"
+    "  -v               say what is done, and once what PROGRAM does past the library: bare\n"
+    "                   system calls, io_uring\n"
     "\n"
     "The server: -s, $RUMPUS_SERVER, $XDG_RUNTIME_DIR/rumpus/default.sock,\n"
     "/run/rumpus/default.sock.\n"
@@ -371,7 +372,8 @@ environment_set(const struct run *r)
 	if (preload == NULL || setenv("LD_PRELOAD", preload, 1) != 0 ||
 	    setenv("RUMPUS_SERVER", r->r_server, 1) != 0 ||
 	    setenv("RUMPUS_RULES", r->r_rules, 1) != 0 ||
-	    (r->r_resolv[0] != '\0' && setenv("RUMPUS_RESOLV", r->r_resolv, 1) != 0))
+	    (r->r_resolv[0] != '\0' && setenv("RUMPUS_RESOLV", r->r_resolv, 1) != 0) ||
+	    (r->r_verbose && setenv("RUMPUS_VERBOSE", "1", 1) != 0))
 		error = ENOMEM;
 	free(preload);
 	return error;

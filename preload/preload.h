@@ -69,6 +69,8 @@ const char *settings_server(void);
 const struct rules *settings_rules(void);
 /* => The resolv.conf that was named; NULL: none was. */
 const char *settings_resolv(void);
+/* Whether to say what the program does past this library. */
+bool settings_verbose(void);
 
 /* --- descriptors ---------------------------------------------------------------------------- */
 
@@ -177,6 +179,11 @@ ssize_t stream_after_write(int fd, int flags);
 int interfaces_get(int first, struct fdsock_ifaddr *ia, int max, int *totalp);
 /* Whether the rules send anything to the stack. */
 bool interfaces_wanted(void);
+
+/* --- notices -------------------------------------------------------------------------------- */
+
+/* A system call made by syscall(), with its first argument, from code that is not ours. */
+void notice_syscall(long number, long arg, const void *caller);
 
 /* --- names ---------------------------------------------------------------------------------- */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the library reads once: the C library's own calls, and from the environment the server's
- * path (RUMPUS_SERVER), the rules (RUMPUS_RULES, text) and a resolv.conf's path (RUMPUS_RESOLV).
- * Programs clear and overwrite their environment, so all are copied.
+ * path (RUMPUS_SERVER), the rules (RUMPUS_RULES, text), a resolv.conf's path (RUMPUS_RESOLV) and
+ * whether to speak (RUMPUS_VERBOSE). Programs clear and overwrite their environment, so all are
+ * copied.
  *
  * The constructor does it. Another library's constructor may come before: then the settings are
  * read at its first call, and calls go to the kernel directly.
@@ -25,6 +26,7 @@ static _Atomic bool real_known;
 static char server_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 static char resolv_path[PATH_MAX];
 static struct rules rules;
+static bool verbose;
 static _Atomic bool settings_known;
 
 int
@@ -173,6 +175,7 @@ settings_read(void)
 
 	if (resolv != NULL && strlen(resolv) < sizeof(resolv_path))
 		memcpy(resolv_path, resolv, strlen(resolv) + 1);
+	verbose = getenv("RUMPUS_VERBOSE") != NULL;
 	if (path != NULL && strlen(path) < sizeof(server_path))
 		memcpy(server_path, path, strlen(path) + 1);
 	if (text != NULL && rules_parse(&rs, text, NULL) != 0)
@@ -208,6 +211,13 @@ settings_resolv(void)
 {
 	settings_need();
 	return resolv_path[0] != '\0' ? resolv_path : NULL;
+}
+
+bool
+settings_verbose(void)
+{
+	settings_need();
+	return verbose;
 }
 
 __attribute__((constructor)) static void

@@ -66,6 +66,8 @@ syscall(long number, ...)
 	for (int i = 0; i < SYSCALL_ARGS; i++)
 		arg[i] = va_arg(ap, long);
 	va_end(ap);
+	if (settings_verbose())
+		notice_syscall(number, arg[0], __builtin_return_address(0));
 	if (is_dgram_call(number, (int)arg[0]) && number == SYS_sendmmsg)
 		return sendmmsg((int)arg[0], (struct mmsghdr *)arg[1], (unsigned)arg[2],
 		    (int)arg[3]);

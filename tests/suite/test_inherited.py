@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sockets handed to programs that no library is loaded into: bare system calls, io_uring."""
 # timeout: 300
+import platform
 import sys
 
 import libsuite
@@ -54,6 +55,35 @@ def inherited():
             print(f"# {direction}, MiB/s: " + ", ".join(f"{n} {v:.0f}" for n, v in best.items()))
             for name, value in best.items():
                 expect(value > 0.5 * best["interposed"], f"{direction} {name}: slow: {best}")
+
+
+NOTICED = """
+import ctypes, socket, sys
+libc, room = ctypes.CDLL(None), ctypes.create_string_buffer(4096)
+tcp, udp = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+size = ctypes.c_uint(4096)
+SOCKET, GETSOCKNAME, SENDTO, URING = (41, 51, 44, 425) if sys.argv[1] == "x86_64" else \\
+    (198, 204, 206, 425)
+for _ in range(3):
+    libc.syscall(SOCKET, 2, 1, 0)
+    libc.syscall(GETSOCKNAME, tcp.fileno(), room, ctypes.byref(size))
+    libc.syscall(SENDTO, udp.fileno(), room, 0, 0, None, 0)
+    libc.syscall(URING, 1, room)
+"""
+
+
+@test("rumpus run -v: bare system calls and io_uring are said, each once; without -v nothing is")
+def noticed():
+    words = [sys.executable, "-c", NOTICED, platform.machine()]
+    with site() as s:
+        equal(s.must("stack", words).errors, "", "words without -v")
+        said = [line for line in s.must("stack", words, options=["-v"]).errors.splitlines()
+                if "python" in line and "program: " not in line]
+        equal(len(said), 3, f"notices: {said}")
+        for word in ("makes sockets", "on sockets of the stack", "io_uring"):
+            equal(sum(word in line for line in said), 1, f"{word} in {said}")
+        done = s.run("stack", [wire.program("inherited"), "send", "uring", "1"], options=["-v"])
+        equal(done.errors.count("sets up io_uring"), 1, f"liburing: {done}")
 
 
 if __name__ == "__main__":
