@@ -378,21 +378,6 @@ control_exchange(struct exchange *ex)
 }
 
 int
-control_post(struct exchange *ex)
-{
-	int end[2], error;
-
-	ex->ex_answered = false;
-	ex->ex_fd = -1;
-	if (syscall(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end) != 0)
-		return control_exchange(ex);
-	error = request_deliver(ex, end[1]);
-	close_fd(end[1]);
-	close_fd(end[0]);
-	return error;
-}
-
-int
 control_simple(int op, int about, int arg0, int arg1)
 {
 	struct exchange ex = {.ex_op = (uint32_t)op, .ex_about = about, .ex_arg = {arg0, arg1}};

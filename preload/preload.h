@@ -126,13 +126,6 @@ struct exchange {
  */
 int control_exchange(struct exchange *ex);
 
-/*
- * Makes a request whose answer nobody waits for: one that cannot be refused, or about which the
- * next call will tell. Requests of a process are done in their order.
- * => errno, if it could not be made
- */
-int control_post(struct exchange *ex);
-
 /* An exchange without data. => errno */
 int control_simple(int op, int about, int arg0, int arg1);
 

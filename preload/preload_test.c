@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -490,28 +489,6 @@ test_read_end(void **state)
 	(void)close(fd);
 }
 
-/* TCP_CORK and TCP_NODELAY do not wait for the server, but other requests still come after them. */
-static void
-test_options_posted(void **state)
-{
-	const int on = 1;
-	int fd = tcp(), low = lowest_free();
-	socklen_t len = sizeof(struct sockaddr_in);
-	struct sockaddr_in sin;
-
-	(void)state;
-	fake.fk_mute[FDSOCK_OP_SETSOCKOPT] = true;
-	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on)), 0);
-	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
-	(void)getsockname(fd, (struct sockaddr *)&sin, &len);
-	assert_int_equal(fake.fk_count[FDSOCK_OP_SETSOCKOPT], 2);
-	FAILS(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)), ECONNRESET);
-	FAILS(setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, 1), ECONNRESET);
-	assert_int_equal(fake.fk_count[FDSOCK_OP_SETSOCKOPT], 4);
-	assert_int_equal(lowest_free(), low);
-	close_pair(fd);
-}
-
 static volatile sig_atomic_t pipes_seen;
 
 static void
@@ -700,7 +677,6 @@ main(int argc, char **argv)
 	    T(test_confined),
 	    T(test_files),
 	    T(test_options),
-	    T(test_options_posted),
 	    T(test_migrate),
 	};
 	int failed;

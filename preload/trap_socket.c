@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -443,17 +442,6 @@ getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restric
 	return result(error);
 }
 
-/*
- * Options that some programs set around each write, such as nginx with tcp_nopush: the server
- * refuses them of no connection, and to wait for it would cost more than the write does.
- */
-static bool
-is_posted(uint64_t tag, int level, int name, socklen_t len)
-{
-	return descriptor_is_stream(tag) && level == IPPROTO_TCP &&
-	    (name == TCP_CORK || name == TCP_NODELAY) && len >= sizeof(int);
-}
-
 TRAP int
 setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
@@ -463,10 +451,9 @@ setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	    .ex_arg = {level, name},
 	    .ex_data = &iov,
 	    .ex_ndata = 1};
-	const uint64_t tag = descriptor_tag(fd);
 	int error;
 
-	if (tag == 0)
+	if (descriptor_tag(fd) == 0)
 		return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
 	if ((int)len < 0)
 		return fail(EINVAL);
@@ -474,8 +461,8 @@ setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 		return fail(EFAULT);
 	if (len > FDSOCK_OPTION_MAX)
 		iov.iov_len = FDSOCK_OPTION_MAX;
-	error = is_posted(tag, level, name, len) ? control_post(&ex) : control_exchange(&ex);
-	if (error == 0 && (tag & TAG_OPTIONS) == 0)
+	error = control_exchange(&ex);
+	if (error == 0)
 		descriptor_mark(fd, TAG_OPTIONS);
 	return result(error);
 }

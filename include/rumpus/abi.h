@@ -85,6 +85,7 @@ enum {
 	BSD_TCP_KEEPINIT = 7,
 	BSD_TCP_INFO = 9,
 	BSD_TCP_CONGCTL = 0x20,
+	BSD_TCP_QUICKACK = 0x22,    /* no ACK is delayed */
 	BSD_TCP_USER_TIMEOUT = 0x21 /* ms without an acknowledgment (RFC 9293 §3.9.1); 0: none */
 };
 enum {

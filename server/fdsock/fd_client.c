@@ -32,6 +32,22 @@ fd_client_put(struct fd_client *fc)
 	free(fc);
 }
 
+void
+fd_client_charge(struct fdsock *fs)
+{
+	uint64_t now = (uint64_t)fs->fs_so->so_snd.sb_cc + fs->fs_so->so_rcv.sb_cc;
+
+	fs->fs_owner->fc_bytes += now - fs->fs_charged;
+	fs->fs_charged = now;
+}
+
+bool
+fd_client_full(const struct fdsock *fs)
+{
+	return fs->fs_owner->fc_bytes / 1024 >= fs->fs_server->fd_maxkbytesperclient &&
+	    fs->fs_so->so_snd.sb_cc > 0;
+}
+
 /* The oldest gives way. */
 void
 fd_tomb_add(struct fdsock *fs, int error)

@@ -8,7 +8,9 @@
 #include "server/fdsock/fd_impl.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #define FD_IOV 64u
@@ -197,6 +199,15 @@ fd_dgram_out1(struct fdsock *fs)
 	return true;
 }
 
+/* One error is pending at a time, as on Linux: while the record of one lies there, it stands. */
+static bool
+fd_dgram_error_lies(const struct fdsock *fs)
+{
+	int value = 0;
+
+	return fs->fs_dgerror != 0 && ioctl(fs->fs_src.ls_fd, SIOCOUTQ, &value) == 0 && value > 0;
+}
+
 static void
 fd_dgram_out_error(struct fdsock *fs)
 {
@@ -205,6 +216,10 @@ fd_dgram_out_error(struct fdsock *fs)
 
 	if (error == 0 || !fs->fs_canwrite)
 		return;
+	if (fd_dgram_error_lies(fs)) {
+		fs->fs_so->so_error = 0;
+		return;
+	}
 	dg.dg_error = (uint16_t)fd_errno(error);
 	if (fd_dgram_write(fs, &dg, NULL, 0)) {
 		fs->fs_so->so_error = 0;

@@ -16,8 +16,6 @@
 #include "kern/netstack.h"
 #include "kern/queue.h"
 #include "server/accept.h"
-#include "server/fdsock/fd_sister.h"
-#include "server/fdsock/fd_translate.h"
 #include "server/fdsock/fd_stat.h"
 #include "server/loop.h"
 
@@ -38,7 +36,6 @@
 
 struct fd_server;
 struct fd_ctl;
-struct sister;
 
 /* Who sockets and control connections are charged to: a process. */
 struct fd_client {
@@ -47,6 +44,13 @@ struct fd_client {
 	pid_t fc_pid;
 	uint32_t fc_nsocks;
 	uint32_t fc_nctls;
+	uint64_t fc_bytes; /* in the buffers of its sockets */
+};
+
+union fd_addr {
+	struct bsd_sockaddr sa;
+	struct bsd_sockaddr_in sin;
+	struct bsd_sockaddr_in6 sin6;
 };
 
 enum fd_kind { FD_STREAM, FD_LISTENER, FD_DGRAM, FD_KIND_COUNT };
@@ -65,6 +69,7 @@ struct fdsock {
 	LIST_ENTRY(fdsock) fs_listening; /* a listener's */
 	struct fd_server *fs_server;
 	struct fd_client *fs_owner;
+	uint64_t fs_charged; /* to fc_bytes */
 	struct socket *fs_so;
 	struct loop_source fs_src; /* our end of the pair */
 	uint64_t fs_cookie;        /* of the client's end */
@@ -107,7 +112,6 @@ struct fdsock {
 	uint64_t fs_listener; /* cookie of the listener; 0: the client has it for certain */
 	uint64_t fs_untakenuntil_ns;
 	struct fd_pairopt fs_pairopts[FD_PAIROPTS];
-	struct fd_optlog_list fs_optlog; /* empty without sisters */
 	int fs_dgerror; /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
 	bool fs_dgtold;
 };
@@ -132,7 +136,6 @@ TAILQ_HEAD(fd_ctl_list, fd_ctl);
 
 struct fd_server {
 	struct loop *fd_loop;
-	struct sister *fd_sister; /* NULL: there is no other */
 	struct netstack *fd_ns;
 	struct loop_source fd_src; /* the control socket */
 	struct accept_spare fd_spare;
@@ -153,6 +156,7 @@ struct fd_server {
 	/* settings and what they limit */
 	uint32_t fd_maxsockets;
 	uint32_t fd_maxperclient;
+	uint32_t fd_maxkbytesperclient;
 	uint32_t fd_maxctls;
 	uint32_t fd_maxctlsperclient;
 	uint32_t fd_nsocks;
@@ -162,25 +166,7 @@ struct fd_server {
 	uint8_t fd_scratch[FD_SCRATCH];
 };
 
-/* One record of a control connection, with what was attached to it. */
-#define FD_ATTACHED_MAX 4 /* two are meant; the kernel drops what is beyond these */
-struct fd_record {
-	union {
-		struct fdsock_request hdr;
-		uint8_t bytes[FDSOCK_REQUEST_MAX];
-	} re;
-	size_t re_len;
-	int re_fds[FD_ATTACHED_MAX];
-	unsigned re_nfds;
-	pid_t re_pid; /* 0: not told */
-};
-
 /* fd_control.c: control connections */
-/*
- * Carries out a request of the process re_pid and answers it; closes what was attached.
- * => false: nobody could be answered
- */
-bool fd_record_run(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops);
 void fd_ctl_accept(struct fd_server *fd, int sock);
 void fd_ctl_closeall(struct fd_server *fd);
 
@@ -188,6 +174,10 @@ void fd_ctl_closeall(struct fd_server *fd);
 /* => NULL: no memory. The caller takes a reference by counting up; fd_client_put frees at zero. */
 struct fd_client *fd_client_get(struct fd_server *fd, pid_t pid);
 void fd_client_put(struct fd_client *fc);
+/* Charges what is in the buffers of fs now. */
+void fd_client_charge(struct fdsock *fs);
+/* => true: nothing more is to be taken from the client, but what keeps fs going. */
+bool fd_client_full(const struct fdsock *fs);
 void fd_tomb_add(struct fdsock *fs, int error);
 struct fd_tomb *fd_tomb_find(struct fd_server *fd, uint64_t cookie);
 
@@ -198,9 +188,6 @@ struct fd_tomb *fd_tomb_find(struct fd_server *fd, uint64_t cookie);
  */
 int fd_sock_make(struct fd_client *owner, struct socket *so, int domain, int flags,
     struct fdsock **fsp, int *clientfd);
-/* The same over an end that there is already: src, with the client's of that cookie. */
-int fd_sock_adopt(struct fd_client *owner, struct socket *so, int domain, int src, uint64_t cookie,
-    struct fdsock **fsp);
 struct fdsock *fd_sock_find(struct fd_server *fd, uint64_t cookie);
 /* => 0: not a socket */
 uint64_t fd_cookie(int sock);
@@ -275,11 +262,38 @@ struct fd_call {
 	struct fdsock_reply *ca_reply;
 	uint8_t *ca_out; /* fp_datalen bytes at most FDSOCK_REPLY_MAX - header */
 	int ca_outfd;    /* to be attached, then closed; -1 */
-	bool ca_unknown; /* out: ca_fd is neither a socket of ours nor one that was */
 };
 void fd_call_run(struct fd_call *ca);
 
 /* fd_ifaddrs.c */
 int fd_op_ifaddrs(struct fd_call *ca);
+
+/* fd_translate_addr.c, fd_translate_errno.c: this host's numbers and the stack's */
+int fd_errno(int bsd_error);
+/* => host errno EINVAL, EAFNOSUPPORT */
+int fd_addr_in(const void *sa, size_t len, union fd_addr *out);
+/* => bytes */
+size_t fd_addr_out(const struct bsd_sockaddr *sa, void *out);
+int fd_domain_in(int domain, int *out);
+int fd_domain_out(int bsd_family);
+/* => network order; 0: none */
+uint16_t fd_addr_port(const union fd_addr *addr);
+/* Records' form of an address. */
+void fd_addr_split(const struct bsd_sockaddr *sa, uint16_t *family, uint16_t *port, uint8_t *addr,
+    uint32_t *scope);
+int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
+
+/* fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. */
+void fd_tcpinfo(struct sockopt *sopt);
+
+/* fd_translate_sockopt.c: results are host errnos */
+int fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void *val,
+    size_t len);
+/* => *len in: room, out: bytes */
+int fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, size_t *len);
+/* What was set on a listener's end is set on that of a connection it made. */
+void fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clientfd);
+/* Is the option known at all? */
+bool fd_sockopt_known(int level, int name);
 
 #endif /* SERVER_FDSOCK_IMPL_H */

@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 #include "server/fdsock/fd_impl.h"
-#include "server/sister.h"
 
 #define FD_BACKLOG 128
 #define FD_ACCEPTS_CTL 32
 #define FD_MAXSOCKETS 65536u
 #define FD_MAXPERCLIENT 32768u
+#define FD_MAXKBYTESPERCLIENT (256u * 1024)
 #define FD_MAXCTLS 4096u
 #define FD_MAXCTLSPERCLIENT 64u
 
@@ -42,6 +42,7 @@
 static const struct sysctl_node fd_nodes[] = {
     FD_SETTING(maxsockets, "most sockets of all clients"),
     FD_SETTING(maxperclient, "most sockets of one process"),
+    FD_SETTING(maxkbytesperclient, "most KiB in the buffers of one process's sockets"),
     FD_SETTING(maxctls, "most control connections"),
     FD_SETTING(maxctlsperclient, "most control connections of one process"),
     FD_GAUGE("sockets", fd_nsocks, "sockets that clients hold"),
@@ -156,6 +157,7 @@ fd_server_init(struct fd_server *fd, struct loop *lp)
 	TAILQ_INIT(&fd->fd_ctls);
 	fd->fd_maxsockets = FD_MAXSOCKETS;
 	fd->fd_maxperclient = FD_MAXPERCLIENT;
+	fd->fd_maxkbytesperclient = FD_MAXKBYTESPERCLIENT;
 	fd->fd_maxctls = FD_MAXCTLS;
 	fd->fd_maxctlsperclient = FD_MAXCTLSPERCLIENT;
 	sysctl_register(fd->fd_ns, &fd->fd_sysctls, fd_nodes, nitems(fd_nodes), fd);
@@ -176,22 +178,6 @@ fd_default_path(char *path, size_t size)
 	(void)snprintf(path, size, "%s/rumpus/default.sock",
 	    run != NULL && *run != '\0' ? run : "/run");
 	return false;
-}
-
-struct fd_server *
-fd_server_twin(struct loop *lp)
-{
-	struct fd_server *fd = calloc(1, sizeof(*fd));
-
-	if (fd != NULL)
-		fd_server_init(fd, lp);
-	return fd;
-}
-
-void
-fd_server_join(struct fd_server *fd, struct sister *si)
-{
-	fd->fd_sister = si->si_all->ss_n > 1 ? si : NULL;
 }
 
 struct fd_server *

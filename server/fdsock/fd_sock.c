@@ -70,6 +70,7 @@ fd_sock_upcall(struct socket *so, void *arg)
 
 	if (fs->fs_gate && (so->so_state & SS_ISCONNECTED) != 0)
 		fs->fs_up = true;
+	fd_client_charge(fs);
 	fd_sock_schedule(fs);
 }
 
@@ -199,6 +200,28 @@ fd_sock_widen(const int sv[2])
 		(void)setsockopt(sv[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
+static int
+fd_sock_pair(struct fdsock *fs, int type, int flags, int *clientfd)
+{
+	const int one = 1;
+	int sv[2];
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0, sv) != 0)
+		return errno;
+	if (type == SOCK_STREAM)
+		fd_sock_widen(sv);
+	fs->fs_src = (struct loop_source){.ls_fd = sv[0], .ls_ready = fd_sock_ready, .ls_arg = fs};
+	(void)setsockopt(sv[0], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+	fs->fs_cookie = fd_cookie(sv[1]);
+	if (fs->fs_cookie == 0 || loop_add(fs->fs_server->fd_loop, &fs->fs_src, FD_EVENTS) != 0) {
+		(void)close(sv[0]);
+		(void)close(sv[1]);
+		return ENOBUFS;
+	}
+	*clientfd = sv[1];
+	return 0;
+}
+
 /* The client's limit is like its own of descriptors, the server's like the system's. */
 static int
 fd_sock_limit(struct fd_server *fd, const struct fd_client *owner)
@@ -209,14 +232,17 @@ fd_sock_limit(struct fd_server *fd, const struct fd_client *owner)
 		error = ENFILE;
 	else if (owner->fc_nsocks >= fd->fd_maxperclient)
 		error = EMFILE;
+	else if (owner->fc_bytes / 1024 >= fd->fd_maxkbytesperclient)
+		error = ENOBUFS;
 	fd->fd_stat.fds_refused += error != 0;
 	return error;
 }
 
 int
-fd_sock_adopt(struct fd_client *owner, struct socket *so, int domain, int src, uint64_t cookie,
-    struct fdsock **fsp)
+fd_sock_make(struct fd_client *owner, struct socket *so, int domain, int flags, struct fdsock **fsp,
+    int *clientfd)
 {
+	bool stream = (so->so_proto->pr_flags & PR_ATOMIC) == 0;
 	struct fd_server *fd = owner->fc_server;
 	struct fdsock *fs;
 	int error = fd_sock_limit(fd, owner);
@@ -226,18 +252,16 @@ fd_sock_adopt(struct fd_client *owner, struct socket *so, int domain, int src, u
 	if ((fs = calloc(1, sizeof(*fs))) == NULL)
 		return ENOMEM;
 	fs->fs_server = fd;
-	fs->fs_kind = (so->so_proto->pr_flags & PR_ATOMIC) == 0 ? FD_STREAM : FD_DGRAM;
+	fs->fs_kind = stream ? FD_STREAM : FD_DGRAM;
 	fs->fs_canwrite = true;
 	fs->fs_pendingfd = -1;
 	fs->fs_oobout = -1;
 	fs->fs_domain = domain;
 	fs->fs_protocol = so->so_proto->pr_protocol;
-	fs->fs_src = (struct loop_source){.ls_fd = src, .ls_ready = fd_sock_ready, .ls_arg = fs};
-	fs->fs_cookie = cookie;
-	TAILQ_INIT(&fs->fs_optlog);
-	if (cookie == 0 || loop_add(fd->fd_loop, &fs->fs_src, FD_EVENTS) != 0) {
+	error = fd_sock_pair(fs, stream ? SOCK_STREAM : SOCK_SEQPACKET, flags, clientfd);
+	if (error != 0) {
 		free(fs);
-		return ENOBUFS;
+		return error;
 	}
 	fs->fs_so = so;
 	fs->fs_owner = owner;
@@ -247,31 +271,8 @@ fd_sock_adopt(struct fd_client *owner, struct socket *so, int domain, int src, u
 	so->so_upcall = fd_sock_upcall;
 	LIST_INSERT_HEAD(&fd->fd_hash[fs->fs_cookie % FD_HASH], fs, fs_hash);
 	TAILQ_INSERT_TAIL(&fd->fd_socks, fs, fs_list);
+	fd_sock_tag(fs, *clientfd);
 	*fsp = fs;
-	return 0;
-}
-
-int
-fd_sock_make(struct fd_client *owner, struct socket *so, int domain, int flags, struct fdsock **fsp,
-    int *clientfd)
-{
-	int type = (so->so_proto->pr_flags & PR_ATOMIC) == 0 ? SOCK_STREAM : SOCK_SEQPACKET;
-	const int one = 1;
-	int sv[2], error;
-
-	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0, sv) != 0)
-		return errno;
-	if (type == SOCK_STREAM)
-		fd_sock_widen(sv);
-	(void)setsockopt(sv[0], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
-	error = fd_sock_adopt(owner, so, domain, sv[0], fd_cookie(sv[1]), fsp);
-	if (error != 0) {
-		(void)close(sv[0]);
-		(void)close(sv[1]);
-		return error;
-	}
-	fd_sock_tag(*fsp, sv[1]);
-	*clientfd = sv[1];
 	return 0;
 }
 
@@ -291,8 +292,8 @@ fd_sock_free(struct fdsock *fs)
 	TAILQ_REMOVE(&fd->fd_socks, fs, fs_list);
 	fd->fd_nsocks--;
 	fs->fs_owner->fc_nsocks--;
+	fs->fs_owner->fc_bytes -= fs->fs_charged;
 	fd_client_put(fs->fs_owner);
-	fd_sister_forget(fs);
 	free(fs);
 }
 

@@ -151,7 +151,8 @@ fd_stream_in(struct fdsock *fs)
 		fd_stream_stray(fs);
 		return;
 	}
-	while (fs->fs_canread && !fd_stream_over(fs) && sowritable(fs->fs_so)) {
+	while (
+	    fs->fs_canread && !fd_stream_over(fs) && sowritable(fs->fs_so) && !fd_client_full(fs)) {
 		if (fs->fs_pri && fd_stream_urgent(fs))
 			break;
 		if (done >= FD_IN_BUDGET) {
@@ -162,6 +163,7 @@ fd_stream_in(struct fdsock *fs)
 		if (n == 0)
 			break;
 		done += n;
+		fd_client_charge(fs);
 	}
 }
 
@@ -225,6 +227,7 @@ fd_stream_out(struct fdsock *fs)
 	}
 	if (fs->fs_discard)
 		sodirect_consume(fs->fs_so, fs->fs_so->so_rcv.sb_cc);
+	fd_client_charge(fs);
 }
 
 /* The connection has failed. What it brought is the client's still; then the pair ends. */

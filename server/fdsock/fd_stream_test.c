@@ -321,6 +321,40 @@ test_close_flushes(void **state)
 	(void)close(sv[1]);
 }
 
+/* What waits in the server for one process is bounded; nothing of it is lost, nothing hangs. */
+static void
+test_memory_limit(void **state)
+{
+	static uint8_t buf[65536];
+	size_t sent[4] = {0};
+	int sv[4][2], error;
+
+	(void)state;
+	fdt_sysctl_set("fdsock.maxkbytesperclient", 200);
+	for (int i = 0; i < 4; i++)
+		fdt_pair(sv[i]);
+	for (int i = 0; i < 4; i++) {
+		ssize_t n;
+
+		while ((n = send(sv[i][0], buf, sizeof(buf), MSG_DONTWAIT)) > 0 ||
+		    poll(&(struct pollfd){.fd = sv[i][0], .events = POLLOUT}, 1, 50) > 0)
+			sent[i] += n > 0 ? (size_t)n : 0;
+	}
+	/* Without the limit, more than twice as much. */
+	assert_true(fdt_sysctl("fdsock.stats.bytes_in") - fdt_sysctl("fdsock.stats.bytes_out") <
+	    700 * 1024);
+	assert_int_equal(fdt_socketflags(SOCK_STREAM, &error), -1);
+	assert_int_equal(error, ENOBUFS);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(shutdown(sv[i][0], SHUT_WR), 0);
+		assert_int_equal(fdt_drain(sv[i][1], &error), sent[i]);
+		(void)close(sv[i][0]);
+		(void)close(sv[i][1]);
+	}
+	fdt_await("fdsock.sockets", 0);
+	(void)close(fdt_socket(SOCK_STREAM));
+}
+
 /* -- connecting ------------------------------------------------------------------------------ */
 
 static void
@@ -604,6 +638,7 @@ main(void)
 	    T(test_reset),
 	    T(test_linger_reset),
 	    T(test_close_flushes),
+	    T(test_memory_limit),
 	    T(test_refused),
 	    T(test_gate),
 	    T(test_gate_opens),

@@ -685,6 +685,9 @@ test_options(void **state)
 	assert_int_equal(opt_int(so, true, BSD_TCP_MAXSEG, &value), BSD_EINVAL);
 	value = 1000;
 	assert_int_equal(opt_int(so, true, BSD_TCP_MAXSEG, &value), 0);
+	value = 0;
+	assert_int_equal(opt_int(so, false, BSD_TCP_MAXSEG, &value), 0);
+	assert_int_equal(value, 1000); /* as asked for, until there is one in use */
 	assert_int_equal(opt_int(so, true, BSD_TCP_INFO, &value), BSD_ENOPROTOOPT);
 	assert_int_equal(opt_int(so, false, BSD_TCP_INFO, &value), 0);
 	struct sockopt sopt = {.sopt_set = true,

@@ -247,6 +247,7 @@ struct tcpcb {
 #define TF_TLP_ARMED 0x10000000  /* TCPT_RACK is a probe's */
 #define TF_REQ_SACK 0x20000000   /* offered, or to be */
 #define TF_NOPUSH 0x40000000     /* only full segments, for at most TCP_NOPUSH_NS */
+#define TF_QUICKACK 0x80000000   /* no ACK is delayed */
 
 #define TCPOOB_HAVEDATA 0x01
 #define TCPOOB_HADDATA 0x02

@@ -61,6 +61,26 @@ tcp_opt_set_push(struct tcpcb *tp, const struct sockopt *sopt, uint32_t flag)
 	return 0;
 }
 
+/* An ACK that was held back leaves at once. */
+static int
+tcp_opt_set_quickack(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	int value, error = sockopt_getint(sopt, &value);
+
+	if (error != 0)
+		return error;
+	if (value == 0) {
+		tp->t_flags &= ~TF_QUICKACK;
+		return 0;
+	}
+	tp->t_flags |= TF_QUICKACK;
+	if ((tp->t_flags & TF_DELACK) != 0) {
+		tp->t_flags |= TF_ACKNOW;
+		(void)tcp_output(tp);
+	}
+	return 0;
+}
+
 /* Only ever makes segments smaller than interface, path and peer say. */
 static int
 tcp_opt_set_maxseg(struct tcpcb *tp, const struct sockopt *sopt)
@@ -122,6 +142,8 @@ tcp_opt_set(struct tcpcb *tp, const struct sockopt *sopt)
 		return tcp_opt_set_push(tp, sopt, TF_NODELAY);
 	case TCP_NOPUSH:
 		return tcp_opt_set_push(tp, sopt, TF_NOPUSH);
+	case TCP_QUICKACK:
+		return tcp_opt_set_quickack(tp, sopt);
 	case TCP_MAXSEG:
 		return tcp_opt_set_maxseg(tp, sopt);
 	case TCP_KEEPIDLE:
@@ -151,8 +173,13 @@ tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
 	case TCP_NOPUSH:
 		sockopt_putint(sopt, (tp->t_flags & TF_NOPUSH) != 0);
 		return 0;
-	case TCP_MAXSEG:
-		sockopt_putint(sopt, (int)tp->t_maxseg);
+	case TCP_QUICKACK:
+		sockopt_putint(sopt, (tp->t_flags & TF_QUICKACK) != 0);
+		return 0;
+	case TCP_MAXSEG: /* before there is one in use, the one that was asked for */
+		sockopt_putint(sopt,
+		    (int)(tp->t_state <= TCPS_LISTEN && tp->t_usermss != 0 ? tp->t_usermss
+									   : tp->t_maxseg));
 		return 0;
 	case TCP_KEEPIDLE:
 		sockopt_putint(sopt, (int)tp->t_keepidle_s);

@@ -340,7 +340,7 @@ tcp_delay_ack(struct tcpcb *tp, uint32_t len)
 {
 	const struct tcp_state *ts = tp->t_ns->ns_tcp;
 
-	if (ts->tcps_sysctl.delayed_ack == 0) {
+	if (ts->tcps_sysctl.delayed_ack == 0 || (tp->t_flags & TF_QUICKACK) != 0) {
 		tp->t_flags |= TF_ACKNOW;
 	} else if (tcp_timer_isarmed(tp, TCPT_DELACK) || len > tp->t_ourmss) {
 		tcp_ack_soon(tp);

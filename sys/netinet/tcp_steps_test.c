@@ -599,6 +599,36 @@ test_ack_of_a_turn(void **state)
 	tcp_test_end(&tt);
 }
 
+static void
+set_quickack(struct tcp_test *tt, int value)
+{
+	struct sockopt sopt = {.sopt_level = BSD_IPPROTO_TCP, .sopt_name = BSD_TCP_QUICKACK};
+
+	sopt.sopt_size = sizeof(value);
+	memcpy(sopt.sopt_data, &value, sizeof(value));
+	assert_int_equal(sosetopt(tt->tt_so, &sopt), 0);
+}
+
+/* TCP_QUICKACK: what was held back leaves, and nothing is held back until it is taken back. */
+static void
+test_quickack(void **state)
+{
+	struct tcp_test tt;
+
+	(void)state;
+	(void)start(&tt, TCPS_ESTABLISHED, false);
+	send_at(&tt, 0, 1000, TH_ACK | TH_PUSH);
+	assert_int_equal(tcp_test_nsent(&tt), 0);
+	set_quickack(&tt, 1);
+	answered_ack(&tt);
+	send_at(&tt, 1000, 10, TH_ACK | TH_PUSH);
+	answered_ack(&tt);
+	set_quickack(&tt, 0);
+	send_at(&tt, 1010, 10, TH_ACK | TH_PUSH);
+	assert_int_equal(tcp_test_nsent(&tt), 0);
+	tcp_test_end(&tt);
+}
+
 /* RFC 1122 §4.2.2.13: nobody is there to read; the sender is told. */
 static void
 test_data_after_close(void **state)
@@ -712,6 +742,7 @@ main(void)
 	    cmocka_unit_test(test_urgent),
 	    cmocka_unit_test(test_delayed_ack),
 	    cmocka_unit_test(test_ack_of_a_turn),
+	    cmocka_unit_test(test_quickack),
 	    cmocka_unit_test(test_data_after_close),
 	    cmocka_unit_test(test_fin),
 	    cmocka_unit_test(test_fin_acked),

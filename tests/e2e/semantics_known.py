@@ -59,15 +59,15 @@ DIFFERENCES = (
         ("sem_dgram/flags", 'send(u[0], "a", 1, MSG_MORE)', "1", "EOPNOTSUPP"),
         ("sem_dgram/flags", "recv(u[1], buf, 8, 0) #2", "2", "1"),
     )),
+    ("a full receiver drops later datagrams, not earlier ones, at another point than Linux", (
+        ("dgram/overflow", "recv(fd[1], buf, sizeof(buf), 0)", "varies", "varies"),
+    )),
     ("a TCP socket of the host can be mapped, for zero-copy reads", (
         ("sem_desc/no-file",
          "mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd[0], 0) == MAP_FAILED ? -1 : 0",
          "0", "ENODEV"),
     )),
     ("BSD: TCP_MAXSEG tells the size in use; defaults of its own", (
-        ("opt/tcp", "get IPPROTO_TCP TCP_MAXSEG", "1000, 4 bytes", "536, 4 bytes"),
-        ("opt/tcp", "get IPPROTO_TCP TCP_MAXSEG #2", "1000, 4 bytes", "536, 4 bytes"),
-        ("opt/tcp", "get IPPROTO_TCP TCP_MAXSEG #3", "1000, 4 bytes", "536, 4 bytes"),
         ("opt/tcp", "first IPPROTO_TCP TCP_KEEPCNT", "9, 4 bytes", "8, 4 bytes"),
     )),
     ("SO_RCVLOWAT holds back read(), not poll()", (
@@ -196,7 +196,7 @@ REFUSED = {
         "SO_MEMINFO SO_INCOMING_NAPI_ID SO_COOKIE SO_PEERGROUPS SO_ZEROCOPY SO_TXTIME "
         "SO_BINDTOIFINDEX",
     "sem_opt/tcp":
-        "TCP_SYNCNT TCP_LINGER2 TCP_DEFER_ACCEPT TCP_WINDOW_CLAMP TCP_QUICKACK TCP_MD5SIG "
+        "TCP_SYNCNT TCP_LINGER2 TCP_DEFER_ACCEPT TCP_WINDOW_CLAMP TCP_MD5SIG "
         "TCP_THIN_LINEAR_TIMEOUTS TCP_THIN_DUPACK TCP_REPAIR TCP_REPAIR_QUEUE TCP_QUEUE_SEQ "
         "TCP_REPAIR_OPTIONS TCP_FASTOPEN TCP_TIMESTAMP TCP_NOTSENT_LOWAT TCP_CC_INFO "
         "TCP_SAVE_SYN TCP_SAVED_SYN TCP_REPAIR_WINDOW TCP_FASTOPEN_CONNECT TCP_ULP "
