@@ -14,7 +14,7 @@
 _Static_assert((int)TCPI_OPT_TIMESTAMPS == (int)BSD_TCPI_OPT_TIMESTAMPS &&
 	(int)TCPI_OPT_SACK == (int)BSD_TCPI_OPT_SACK &&
 	(int)TCPI_OPT_WSCALE == (int)BSD_TCPI_OPT_WSCALE &&
-	(int)TCP_CA_Loss == (int)BSD_TCP_CA_LOSS,
+	(int)TCPI_OPT_ECN == (int)BSD_TCPI_OPT_ECN && (int)TCP_CA_Loss == (int)BSD_TCP_CA_LOSS,
     "these have the same numbers in both");
 
 /* Linux's numbers are in <netinet/tcp.h>, which does not go with <linux/tcp.h>. */

@@ -57,7 +57,12 @@ enum {
 	BSD_TCPS_TIME_WAIT = 10
 };
 enum { BSD_TCP_CA_OPEN = 0, BSD_TCP_CA_DISORDER = 1, BSD_TCP_CA_RECOVERY = 3, BSD_TCP_CA_LOSS = 4 };
-enum { BSD_TCPI_OPT_TIMESTAMPS = 1, BSD_TCPI_OPT_SACK = 2, BSD_TCPI_OPT_WSCALE = 4 };
+enum {
+	BSD_TCPI_OPT_TIMESTAMPS = 1,
+	BSD_TCPI_OPT_SACK = 2,
+	BSD_TCPI_OPT_WSCALE = 4,
+	BSD_TCPI_OPT_ECN = 8
+};
 
 _Static_assert(sizeof(struct bsd_tcp_info) == 112, "tcp_info has no hidden padding");
 

@@ -17,6 +17,7 @@
 _Static_assert((int)TCPI_OPT_TIMESTAMPS == (int)BSD_TCPI_OPT_TIMESTAMPS &&
 	(int)TCPI_OPT_SACK == (int)BSD_TCPI_OPT_SACK &&
 	(int)TCPI_OPT_WSCALE == (int)BSD_TCPI_OPT_WSCALE &&
+	(int)TCPI_OPT_ECN == (int)BSD_TCPI_OPT_ECN &&
 	(int)TCP_CA_Disorder == (int)BSD_TCP_CA_DISORDER &&
 	(int)TCP_CA_Recovery == (int)BSD_TCP_CA_RECOVERY &&
 	(int)TCP_CA_Loss == (int)BSD_TCP_CA_LOSS,

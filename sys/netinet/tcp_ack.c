@@ -327,6 +327,7 @@ tcp_step_ack(struct tcpcb *tp, struct tcp_segment *seg)
 	if (tv.tv_what != TCP_CONTINUE)
 		return tv;
 	tcp_ack_accepted(tp, seg);
+	tcp_ecn_input(tp, seg);
 	tcp_sack_input(tp, seg, &ai);
 	tcp_undo_check(tp, seg, &ai);
 	partial = !tcp_has_sack(tp) && (tp->t_flags & TF_FASTRECOVERY) != 0 &&

@@ -90,12 +90,14 @@ tcp_take_syn(struct tcpcb *tp, struct tcp_segment *seg)
 	tp->t_rfbuf_seq = tp->rcv_nxt;
 	tp->t_rcvtime_ns = tp->t_ns->ns_now;
 	tcp_take_syn_options(tp, &seg->ts_opts);
+	tcp_ecn_syn_received(tp, seg);
 	tp->snd_wnd = seg->ts_win;
 	tp->max_sndwnd = KERN_MAX(tp->max_sndwnd, tp->snd_wnd);
 	tp->snd_wl1 = seg->ts_seq;
 	tp->snd_wl2 = seg->ts_ack;
 	seg->ts_seq++;
-	seg->ts_flags &= (uint8_t)~TH_SYN;
+	seg->ts_flags &=
+	    (uint8_t) ~(TH_SYN | TH_ECE | TH_CWR); /* of a SYN they mean no congestion */
 	if (seg->ts_urp > 1)
 		seg->ts_urp--;
 	else

@@ -40,6 +40,8 @@ tcp_info_options(const struct tcpcb *tp)
 		options |= BSD_TCPI_OPT_SACK;
 	if ((flags & TF_REQ_SCALE) != 0 && (flags & TF_RCVD_SCALE) != 0)
 		options |= BSD_TCPI_OPT_WSCALE;
+	if ((tp->t_ecn & TE_PERMIT) != 0)
+		options |= BSD_TCPI_OPT_ECN;
 	return options;
 }
 

@@ -77,6 +77,9 @@ static const struct sysctl_node tcp_nodes[] = {
     TCP_NODE("sack.enable", sack_enable, 0, 1, "offer selective acknowledgments"),
     TCP_NODE("sack.maxholes", sack_maxholes, 0, 65535, "holes of a connection's scoreboard"),
     TCP_NODE("sack.globalmaxholes", sack_globalmaxholes, 0, TCP_HOLES_MAX, "holes of all"),
+    TCP_NODE("ecn.enable", ecn_enable, 0, 2,
+	"explicit congestion notification: 1 ask for it and grant it, 2 grant it"),
+    TCP_NODE("ecn.maxretries", ecn_maxretries, 0, 12, "SYNs sent again that still ask for it"),
     TCP_NODE("tlp", tlp, 0, 1, "send tail loss probes"),
 };
 
@@ -122,6 +125,8 @@ tcp_defaults(struct tcp_state *ts)
 	ts->tcps_sysctl.sack_maxholes = 128;
 	ts->tcps_sysctl.sack_globalmaxholes = TCP_HOLES_MAX;
 	ts->tcps_sysctl.tlp = 1;
+	ts->tcps_sysctl.ecn_enable = 2;
+	ts->tcps_sysctl.ecn_maxretries = 1;
 	memcpy(ts->tcps_sysctl.cc_algorithm, "cubic", sizeof("cubic"));
 }
 

@@ -238,7 +238,7 @@ tcp_is_predicted(const struct tcpcb *tp, const struct tcp_segment *seg)
 	if ((seg->ts_flags & (odd | TH_ACK)) != TH_ACK || seg->ts_seq != tp->rcv_nxt ||
 	    tp->snd_nxt != tp->snd_max || (tp->t_flags & unusual) != 0 || tcp_sack_any(tp) ||
 	    (seg->ts_opts.to_flags & TOF_SACK) != 0 || !TAILQ_EMPTY(&tp->t_reassq) ||
-	    seg->ts_win << tp->snd_scale != tp->snd_wnd)
+	    seg->ts_win << tp->snd_scale != tp->snd_wnd || !tcp_ecn_isquiet(tp, seg))
 		return false;
 	if ((tp->t_flags & TF_RCVD_TSTMP) != 0 &&
 	    ((seg->ts_opts.to_flags & TOF_TS) == 0 ||

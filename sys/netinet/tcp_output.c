@@ -130,7 +130,8 @@ tcp_burst_max(const struct tcpcb *tp, const struct tcp_plan *pl)
 {
 	uint32_t max = tp->t_tsomax, hdrs = TCP_HDR_LEN_MAX + tp->t_inpcb->inp_af->af_hdrlen;
 
-	if (tp->t_ns->ns_tcp->tcps_sysctl.tso == 0 || SEQ_GT(tp->snd_up, tp->snd_una))
+	if (tp->t_ns->ns_tcp->tcps_sysctl.tso == 0 || SEQ_GT(tp->snd_up, tp->snd_una) ||
+	    (tp->t_ecn & TE_SND_CWR) != 0)
 		return pl->pl_segsz;
 	return max > hdrs + pl->pl_segsz ? max - hdrs : pl->pl_segsz;
 }
@@ -410,6 +411,18 @@ tcp_build_header(struct tcpcb *tp, const struct tcp_plan *pl, struct tcp_hdr *th
 		th->th_flags |= TH_PUSH;
 	th->th_win = tcp_window_announce(tp, pl->pl_flags, pl->pl_rwin);
 	tcp_build_urgent(tp, th);
+	if ((pl->pl_flags & TH_SYN) != 0)
+		th->th_flags |= tcp_ecn_syn_flags(tp, pl->pl_flags);
+	else
+		th->th_flags |= tcp_ecn_ack_flags(tp);
+}
+
+/* Data that were never sent before, and no probe, say what routers may do with them. */
+static void
+tcp_build_ecn(struct tcpcb *tp, const struct tcp_plan *pl, struct tcp_hdr *th, uint8_t *tos)
+{
+	if (pl->pl_len > 0 && SEQ_GEQ(th->th_seq, tp->snd_max) && (tp->t_flags & TF_FORCE) == 0)
+		th->th_flags |= tcp_ecn_data_flags(tp, tos);
 }
 
 /* -- sending --------------------------------------------------------------------------------- */
@@ -579,10 +592,11 @@ tcp_output_segment(struct tcpcb *tp, struct tcp_plan *pl)
 	if ((pl->pl_flags & (TH_SYN | TH_RST)) == 0 &&
 	    (pl->pl_len == 0 || pl->pl_segsz < tp->t_maxseg))
 		tcp_sackgen_emit(tp, &to);
+	in_pcb_txinfo(tp->t_inpcb, IPPROTO_TCP, &tx);
 	tcp_build_header(tp, pl, &th);
+	tcp_build_ecn(tp, pl, &th, &tx.tx_tos);
 	tcp_count_sent(tp, pl);
 	tcp_advance(tp, pl);
-	in_pcb_txinfo(tp->t_inpcb, IPPROTO_TCP, &tx);
 	tx.tx_df = true; /* RFC 1191 */
 	error = tcp_transmit(m, tp->t_inpcb->inp_af, &tx, &th, &to, (uint16_t)pl->pl_segsz);
 	if (error == 0) {

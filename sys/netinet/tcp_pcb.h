@@ -197,6 +197,11 @@ struct tcpcb {
 	uint8_t t_oobflags;
 	uint8_t t_iobc;
 
+	/* explicit congestion notification (tcp_ecn.c) */
+	uint8_t t_ecn; /* TE_* */
+	tcp_seq
+	    t_ecn_recover; /* with TE_REDUCED: no second reduction before this is acknowledged */
+
 	/* challenge ACKs (RFC 5961 §7), per connection */
 	uint64_t t_challenge_start_ns;
 	uint32_t t_challenge_count;
@@ -248,6 +253,13 @@ struct tcpcb {
 #define TF_REQ_SACK 0x20000000   /* offered, or to be */
 #define TF_NOPUSH 0x40000000     /* only full segments, for at most TCP_NOPUSH_NS */
 #define TF_QUICKACK 0x80000000   /* no ACK is delayed */
+
+/* t_ecn */
+#define TE_ASKED 0x01 /* by our SYN */
+#define TE_PERMIT 0x02
+#define TE_SND_ECE 0x04 /* say so in every ACK */
+#define TE_SND_CWR 0x08 /* with the next new data */
+#define TE_REDUCED 0x10
 
 #define TCPOOB_HAVEDATA 0x01
 #define TCPOOB_HADDATA 0x02

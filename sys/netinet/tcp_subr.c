@@ -324,6 +324,7 @@ tcp_respond(struct netstack *ns, struct tcpcb *tp, const struct tcp_segment *seg
 			to.to_tsval = tcp_ts_now(tp);
 			to.to_tsecr = tp->ts_recent;
 		}
+		th.th_flags |= tcp_ecn_ack_flags(tp);
 		if (TCPS_HAVEESTABLISHED(tp->t_state))
 			tcp_sackgen_emit(tp, &to);
 		TCPSTAT_INC(ns, sndacks);

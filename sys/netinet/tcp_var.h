@@ -123,7 +123,9 @@ struct tcp_state {
 		uint32_t sack_maxholes;       /* of a connection's scoreboard */
 		uint32_t sack_globalmaxholes; /* of all */
 		uint32_t tlp;
-		char cc_algorithm[16]; /* of new sockets; TCP_CC_NAMELEN */
+		uint32_t ecn_enable;     /* 0: no; 1: asked for and granted; 2: granted */
+		uint32_t ecn_maxretries; /* SYNs that ask */
+		char cc_algorithm[16];   /* of new sockets; TCP_CC_NAMELEN */
 	} tcps_sysctl;
 };
 
@@ -230,6 +232,20 @@ void tcp_timer_disarm(struct tcpcb *tp, enum tcp_timer which);
 bool tcp_timer_isarmed(const struct tcpcb *tp, enum tcp_timer which);
 /* A segment came: the keepalive starts over. */
 void tcp_keepalive_restart(struct tcpcb *tp);
+
+/* tcp_ecn.c: RFC 3168 */
+/* What is added to the flags of a SYN. => 0 for all other segments */
+uint8_t tcp_ecn_syn_flags(struct tcpcb *tp, uint8_t flags);
+/* A SYN, or SYN,ACK, of the peer: is it agreed upon? */
+void tcp_ecn_syn_received(struct tcpcb *tp, const struct tcp_segment *seg);
+/* Has the segment nothing to say of congestion? */
+bool tcp_ecn_isquiet(const struct tcpcb *tp, const struct tcp_segment *seg);
+/* Marks and echoes of an acceptable segment; may reduce the window. => before snd_una moves */
+void tcp_ecn_input(struct tcpcb *tp, const struct tcp_segment *seg);
+/* What is added to the flags of any segment but a SYN or RST. */
+uint8_t tcp_ecn_ack_flags(const struct tcpcb *tp);
+/* The same for new data, whose *tos becomes capable. => a CWR is for one segment only */
+uint8_t tcp_ecn_data_flags(struct tcpcb *tp, uint8_t *tos);
 
 /* tcp_rtt.c: RFC 6298 */
 void tcp_rtt_init(struct tcpcb *tp);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "wire/be.h"
+#include "wire/ecn.h"
 
 #define IPV4_HDR_LEN 20     /* without options */
 #define IPV4_HDR_LEN_MAX 60 /* with all options that fit */
@@ -25,13 +26,6 @@
 #define IPV4_PROTO_TCP 6
 #define IPV4_PROTO_UDP 17
 #define IPV4_PROTO_MAX 256
-
-/* The ECN field, the low bits of ip_tos (RFC 3168 §5). */
-#define IPTOS_ECN_MASK 0x03
-#define IPTOS_ECN_NOTECT 0x00
-#define IPTOS_ECN_ECT1 0x01
-#define IPTOS_ECN_ECT0 0x02
-#define IPTOS_ECN_CE 0x03
 
 #define IPV4_OPT_EOL 0
 #define IPV4_OPT_NOP 1
