@@ -12,6 +12,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define EARLY_MAX 65536 /* bytes of an environment read early */
 
 static struct real real_calls;
 static _Atomic bool real_known;
@@ -165,17 +168,54 @@ real_find_all(void)
 
 /* --- the environment ------------------------------------------------------------------------ */
 
+/*
+ * Before the C library's own constructor there is no environ (a program's .preinit_array runs
+ * then): it is read from where the kernel put it. => NUL-terminated strings, one after the other
+ */
+static size_t
+environ_early(char *buf, size_t size)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/environ", O_RDONLY | O_CLOEXEC);
+	size_t have = 0;
+	long n = 1;
+
+	while (fd >= 0 && have < size && (n = syscall(SYS_read, fd, buf + have, size - have)) > 0)
+		have += (size_t)n;
+	if (fd >= 0)
+		(void)syscall(SYS_close, fd);
+	while (have > 0 && buf[have - 1] != '\0') /* one that was cut */
+		have--;
+	return have;
+}
+
+static const char *
+settings_variable(const char *name)
+{
+	static char early[EARLY_MAX];
+	size_t len = strlen(name), have, at;
+
+	if (environ != NULL)
+		return getenv(name);
+	have = environ_early(early, sizeof(early));
+	for (at = 0; at < have; at += strlen(early + at) + 1) {
+		if (strncmp(early + at, name, len) == 0 && early[at + len] == '=')
+			return early + at + len + 1;
+	}
+	return NULL;
+}
+
 /* Runs twice at worst, with the same outcome. A text that is wrong counts as none. */
 static void
 settings_read(void)
 {
-	const char *path = getenv("RUMPUS_SERVER"), *text = getenv("RUMPUS_RULES");
-	const char *resolv = getenv("RUMPUS_RESOLV");
+	const char *path = settings_variable("RUMPUS_SERVER");
+	const char *text = settings_variable("RUMPUS_RULES");
+	const char *resolv = settings_variable("RUMPUS_RESOLV");
 	struct rules rs = {0};
 
 	if (resolv != NULL && strlen(resolv) < sizeof(resolv_path))
 		memcpy(resolv_path, resolv, strlen(resolv) + 1);
-	verbose = getenv("RUMPUS_VERBOSE") != NULL;
+	verbose = settings_variable("RUMPUS_VERBOSE") != NULL;
 	if (path != NULL && strlen(path) < sizeof(server_path))
 		memcpy(server_path, path, strlen(path) + 1);
 	if (text != NULL && rules_parse(&rs, text, NULL) != 0)
@@ -216,8 +256,8 @@ settings_resolv(void)
 bool
 settings_verbose(void)
 {
-	settings_need();
-	return verbose;
+	/* Asked of by every bare call, those that read the settings among them. */
+	return atomic_load_explicit(&settings_known, memory_order_acquire) && verbose;
 }
 
 __attribute__((constructor)) static void

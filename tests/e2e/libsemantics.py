@@ -43,6 +43,7 @@ ROWS = (
     ("Processes", "exec with and without CLOEXEC", ("proc/exec-keeps", "proc/exec-fails")),
     ("Processes", "posix_spawn", ("sem_proc/spawned",)),
     ("Processes", "vfork", ("sem_proc/vforked",)),
+    ("Processes", "before the first constructor", ("sem_proc/early",)),
     ("Processes", "system, popen, a shell's redirections", ("sem_proc/by-shell",)),
     ("Processes", "daemonising", ("sem_proc/daemonised",)),
     ("Processes", "SIGKILL of the owner", ("proc/killed",)),

@@ -239,6 +239,37 @@ threads_accept(void)
 	DO(done);
 }
 
+static int early_pair[2];
+
+/* Before any library's constructor, the C library's among them. */
+static void
+before_constructors(int argc, char **argv, char **envp)
+{
+	(void)envp;
+	if (argc > 1 && strcmp(argv[1], "early") == 0)
+		calls_pair(early_pair);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const first)(int, char **,
+    char **) = before_constructors;
+
+static void
+early(void)
+{
+	char buf[8];
+	struct sockaddr_in sin;
+	socklen_t len = sizeof(sin);
+
+	DO(write(early_pair[0], "early", 5));
+	DO(read(early_pair[1], buf, sizeof(buf)));
+	DO(getpeername(early_pair[0], (struct sockaddr *)&sin, &len));
+	DO(shutdown(early_pair[0], SHUT_WR));
+	DO(read(early_pair[1], buf, sizeof(buf)));
+	calls_pair(early_pair);
+	DO(write(early_pair[1], "later", 5));
+	DO(read(early_pair[0], buf, sizeof(buf)));
+}
+
 const struct calls_case calls_cases[] = {
     {"spawned", spawned},
     {"vforked", vforked},
@@ -247,5 +278,6 @@ const struct calls_case calls_cases[] = {
     {"workers", workers},
     {"threads-accept", threads_accept},
     {"-use", use},
+    {"early", early},
     {NULL, NULL},
 };
