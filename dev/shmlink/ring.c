@@ -6,16 +6,20 @@
 
 #include "kern/cdefs.h"
 
+/*
+ * All in one order that both sides agree on: a side that says it sleeps and then looks once more,
+ * and one that moves its end and then looks whether the other sleeps, cannot both miss the other.
+ */
 static uint32_t
 ring_load(const uint32_t *word)
 {
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(word, __ATOMIC_SEQ_CST);
 }
 
 static void
 ring_store(uint32_t *word, uint32_t value)
 {
-	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	__atomic_store_n(word, value, __ATOMIC_SEQ_CST);
 }
 
 /* Bytes that a record and its frame take. */
@@ -25,22 +29,10 @@ ring_span(uint32_t len)
 	return (uint32_t)sizeof(struct ring_record) + ((len + 7u) & ~7u);
 }
 
-/*
- * Says "I sleep" in *flag, so that the other side sees it before we look for the last time: both
- * sides store, then load, with a full barrier between.
- */
-static void
-ring_sleep(uint32_t *flag)
-{
-	__atomic_store_n(flag, 1, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
-/* After a store that the other side waits for: does it sleep? */
+/* After a move that the other side waits for: does it sleep? */
 static bool
 ring_wake(uint32_t *flag)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return ring_load(flag) != 0 && __atomic_exchange_n(flag, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
@@ -86,7 +78,7 @@ ring_reserve(struct ring *r, const struct ring_record *rr)
 
 	KASSERT(rr->rr_len <= RING_FRAME_MAX);
 	if (!ring_fits(r, span)) {
-		ring_sleep(&r->r_shared->rs_full);
+		ring_store(&r->r_shared->rs_full, 1);
 		if (!ring_fits(r, span))
 			return false;
 		ring_store(&r->r_shared->rs_full, 0);
@@ -123,7 +115,7 @@ ring_next(struct ring *r, struct ring_record *rr)
 	uint32_t avail = ring_avail(r);
 
 	if (avail == 0) {
-		ring_sleep(&r->r_shared->rs_idle);
+		ring_store(&r->r_shared->rs_idle, 1);
 		avail = ring_avail(r);
 		if (avail == 0)
 			return RING_EMPTY;
