@@ -91,6 +91,30 @@ int rumpus_ptp_attach(struct netstack *ns, const char *ifname, uint32_t mtu,
 /* => ENXIO, ENOBUFS, EMSGSIZE: longer than the MTU */
 int rumpus_ptp_input(struct netstack *ns, const char *ifname, const uint8_t *packet, size_t len);
 
+/*
+ * Several stacks as one host, a thread each: the same addresses, the flows spread over them. A
+ * packet that came to one who does not know its connection is passed on by the hook, of which the
+ * owner makes a message to another sister's thread. rs_all: a copy to each; else to the next that
+ * has not been asked, and `last` says that nobody is left to ask.
+ * => rumpus_stray_copy: rs_len bytes. rumpus_stray_input: ENXIO, ENOBUFS: lost
+ */
+struct rumpus_stray {
+	uint32_t rs_ifindex;
+	uint32_t rs_len;
+	uint16_t rs_ethertype;
+	uint16_t rs_flags;
+	uint16_t rs_nsegs;
+	uint16_t rs_origin; /* the sister that had it from the wire: of rs_hops > 0 */
+	uint8_t rs_hops;    /* how many have passed it on; the owner counts */
+	bool rs_all;
+};
+struct mbuf;
+typedef void rumpus_stray_fn(void *arg, const struct rumpus_stray *rs, const struct mbuf *m);
+void rumpus_stray_hook(struct netstack *ns, rumpus_stray_fn *pass, void *arg);
+void rumpus_stray_copy(const struct mbuf *m, void *bytes);
+int rumpus_stray_input(struct netstack *ns, const struct rumpus_stray *rs, const void *bytes,
+    bool last);
+
 #ifdef __cplusplus
 }
 #endif

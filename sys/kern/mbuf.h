@@ -67,8 +67,12 @@ struct pkthdr {
 	uint16_t ether_vtag;
 	uint16_t nsegs; /* wire segments this packet stands for (GRO); 0 counts as 1 */
 	uint32_t flowid;
-	uint32_t pad0;
+	uint8_t stray;        /* M_STRAY_*: has it come by a sister stack (net/stray.h)? */
+	uint8_t strayhops;    /* sisters that have passed it on */
+	uint16_t strayorigin; /* the one that had it from the wire */
 };
+
+enum { M_STRAY_NONE, M_STRAY_MORE, M_STRAY_LAST }; /* LAST: it is not passed on any more */
 
 /* Reference count and destructor of external storage, shared by all mbufs that refer to it. */
 struct mext_ref {

@@ -25,7 +25,10 @@
 #include "kern/uio.h"
 
 struct domain;
+struct ifnet;
+struct mbuf;
 struct proc;
+struct rumpus_stray;
 struct net_state;
 struct inet_state;
 struct tcp_state;
@@ -85,6 +88,12 @@ struct netstack {
 	/* The reboot call: the owner is asked to end. NULL: refused with EPERM. */
 	void (*ns_reboot)(void *arg, int how);
 	void *ns_rebootarg;
+
+	/* Passes a packet on to sister stacks (net/stray.h). NULL: there are none. */
+	void (*ns_stray)(struct ifnet *ifp, const struct mbuf *m, uint16_t ethertype, bool all);
+	/* What that makes of it is the owner's (rumpus/stack.h). */
+	void (*ns_strayfn)(void *arg, const struct rumpus_stray *rs, const struct mbuf *m);
+	void *ns_strayarg;
 
 	/* what the layers above keep */
 	const struct domain *ns_domains[NS_MAXDOMAINS];

@@ -23,9 +23,11 @@
 #include "net/if.h"
 #include "net/if_ether.h"
 #include "net/llatbl.h"
+#include "net/stray.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
 #include "wire/arp.h"
+#include "wire/ether.h"
 #include "wire/print.h"
 
 #define ARP_RETRY_NS NSEC_PER_SEC
@@ -360,9 +362,12 @@ arp_judge(struct ifnet *ifp, const struct arp_pkt *ap)
 	return DROP_COUNT;
 }
 
-/* A valid packet of a neighbour. => the reason to drop it for, or DROP_COUNT */
+/*
+ * A valid packet of a neighbour; first: no sister stack has seen it, and answered.
+ * => the reason to drop it for, or DROP_COUNT
+ */
 static enum drop_reason
-arp_process(struct ifnet *ifp, const struct arp_pkt *ap)
+arp_process(struct ifnet *ifp, const struct arp_pkt *ap, bool first)
 {
 	bool forus = in_ifaddr_find(ifp->if_ns, ifp, ap->ar_tpa_be) != NULL;
 	struct rt_addr key = in_rtkey(ap->ar_spa_be);
@@ -378,7 +383,7 @@ arp_process(struct ifnet *ifp, const struct arp_pkt *ap)
 		ifp->if_lltable->llt_timer = arp_timer;
 		arp_update(lle, ap, forus && ap->ar_op == ARPOP_REPLY);
 	}
-	if (forus && ap->ar_op == ARPOP_REQUEST)
+	if (forus && ap->ar_op == ARPOP_REQUEST && first)
 		arp_reply(ifp, ap);
 	return DROP_COUNT;
 }
@@ -424,8 +429,10 @@ arp_input(struct ifnet *ifp, struct mbuf *m)
 		ARPSTAT_INC(ns, rcvrequest);
 	else
 		ARPSTAT_INC(ns, rcvreply);
+	if (stray_possible(ifp, m) && stray_isfirst(m))
+		stray_pass(ifp, m, ETHERTYPE_ARP, STRAY_ALL);
 	if ((why = arp_judge(ifp, &ap)) != DROP_COUNT ||
-	    (why = arp_process(ifp, &ap)) != DROP_COUNT) {
+	    (why = arp_process(ifp, &ap, stray_isfirst(m))) != DROP_COUNT) {
 		m_drop(m, why);
 		return;
 	}

@@ -162,6 +162,8 @@ struct in_transport {
 	void (*it_input)(struct mbuf *m, const struct in_rxinfo *rx);
 	/* An ICMP error about a packet we sent. ci is borrowed. */
 	void (*it_ctlinput)(struct netstack *ns, const struct in_ctlinfo *ci);
+	/* Is there a pcb that m, borrowed and not yet checked, is for? NULL: it has none. */
+	bool (*it_owns)(const struct mbuf *m, const struct in_rxinfo *rx);
 };
 /* Tables of udp_usrreq.c and tcp_usrreq.c. */
 extern const struct in_transport udp_transport;

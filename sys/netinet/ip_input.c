@@ -155,18 +155,22 @@ ip_deliver(struct ifnet *ifp, struct mbuf *m, const struct ipv4_hdr *ip, bool bc
 	    .rx_bcast = bcast,
 	};
 
+	it = in_transport_find(ns, ip->ip_p);
+	if (ip_stray(m, &rx, it))
+		return;
 	if (ip->ip_p == IPV4_PROTO_ICMP) {
 		IPSTAT_INC(ns, delivered);
 		icmp_input(m, &rx);
 		return;
 	}
-	if ((it = in_transport_find(ns, ip->ip_p)) != NULL) {
+	if (it != NULL) {
 		IPSTAT_INC(ns, delivered);
 		it->it_input(m, &rx);
 		return;
 	}
 	IPSTAT_INC(ns, noproto);
-	icmp_error(ns, m, ICMP4_UNREACH, ICMP4_UNREACH_PROTOCOL, 0);
+	if (ns->ns_stray == NULL) /* a sister may know it */
+		icmp_error(ns, m, ICMP4_UNREACH, ICMP4_UNREACH_PROTOCOL, 0);
 	m_drop(m, DROP_IP_NOPROTO);
 }
 

@@ -123,6 +123,11 @@ int in_transport_register(struct netstack *ns, const struct in_transport *it);
 const struct in_transport *in_transport_find(const struct netstack *ns, uint8_t proto);
 
 /* ip_input.c */
+/*
+ * Is a whole datagram another sister's (net/stray.h)? => true: m has been passed on, and consumed.
+ * it: its transport, or NULL
+ */
+bool ip_stray(struct mbuf *m, const struct in_rxinfo *rx, const struct in_transport *it);
 void ip_input(struct ifnet *ifp, struct mbuf *m);
 
 /* ip_reass.c */

@@ -14,6 +14,7 @@
 #include "netinet/tcp_input.h"
 #include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
+#include "wire/be.h"
 #include "wire/cksum.h"
 #include "wire/tcp_seq.h"
 
@@ -157,6 +158,21 @@ tcp_lookup(struct netstack *ns, const struct tcp_segment *seg, struct tcpcb **tp
 	}
 	*tpp = inp != NULL ? intotcpcb(inp) : NULL;
 	return tcp_verdict_continue();
+}
+
+bool
+tcp_owns(const struct mbuf *m, const struct in_rxinfo *rx)
+{
+	struct inpcbtable *table = &m->m_ns->ns_tcp->tcps_table;
+	uint8_t ports[TCP_PORTS_LEN];
+	struct in_lookup il = {.il_af = rx->rx_af, .il_laddr = rx->rx_dst, .il_faddr = rx->rx_src};
+
+	if (rx->rx_len < sizeof(ports))
+		return true; /* to be judged, and dropped, here */
+	m_copydata(m, rx->rx_hlen, sizeof(ports), ports);
+	il.il_fport = be16_get(ports);
+	il.il_lport = be16_get(ports + 2);
+	return in_pcblookup_connect(table, &il) != NULL || in_pcblookup_bind(table, &il) != NULL;
 }
 
 static void

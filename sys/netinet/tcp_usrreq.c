@@ -361,4 +361,5 @@ const struct in_transport tcp_transport = {
     .it_proto = IPPROTO_TCP,
     .it_input = tcp_input,
     .it_ctlinput = tcp_ctlinput,
+    .it_owns = tcp_owns,
 };

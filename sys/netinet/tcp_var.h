@@ -176,6 +176,8 @@ void tcp_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci);
 
 /* tcp_input.c */
 void tcp_input(struct mbuf *m, const struct in_rxinfo *rx);
+/* Is there a connection or a listener that m (borrowed) is for? */
+bool tcp_owns(const struct mbuf *m, const struct in_rxinfo *rx);
 struct tcp_verdict tcp_segment_arrives(struct tcpcb *tp, struct tcp_segment *seg);
 void tcp_verdict_apply(struct netstack *ns, struct tcpcb *tp, struct tcp_segment *seg,
     struct tcp_verdict tv);

@@ -215,6 +215,30 @@ udp_input(struct mbuf *m, const struct in_rxinfo *rx)
 	udp_append(inp, m, rx, &uh);
 }
 
+static bool
+udp_owns(const struct mbuf *m, const struct in_rxinfo *rx)
+{
+	struct inpcbtable *table = &m->m_ns->ns_udp->us_table;
+	uint8_t ports[UDP_PORTS_LEN];
+	struct inpcb *inp = NULL;
+	struct in_lookup il;
+	struct udp_hdr uh = {0};
+
+	if (rx->rx_len < sizeof(ports))
+		return true; /* to be judged, and dropped, here */
+	m_copydata(m, rx->rx_hlen, sizeof(ports), ports);
+	uh.uh_sport = be16_get(ports);
+	uh.uh_dport = be16_get(ports + 2);
+	if (rx->rx_bcast) {
+		while ((inp = in_pcbnext_port(table, uh.uh_dport, inp)) != NULL &&
+		    !udp_pcb_wants(inp, rx, &uh))
+			;
+		return inp != NULL;
+	}
+	il = (struct in_lookup){rx->rx_af, rx->rx_dst, rx->rx_src, uh.uh_dport, uh.uh_sport};
+	return in_pcblookup_connect(table, &il) != NULL || in_pcblookup_bind(table, &il) != NULL;
+}
+
 static void
 udp_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 {
@@ -244,6 +268,7 @@ const struct in_transport udp_transport = {
     .it_proto = IPPROTO_UDP,
     .it_input = udp_input,
     .it_ctlinput = udp_ctlinput,
+    .it_owns = udp_owns,
 };
 
 /* Header and checksum, then out. tx has the addresses. Consumes m. */

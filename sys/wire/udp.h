@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define UDP_HDR_LEN 8
+#define UDP_PORTS_LEN 4 /* the source's port, the destination's */
 #define UDP_OFF_SUM 6 /* where the checksum lies */
 
 struct udp_hdr {

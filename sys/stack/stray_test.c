@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Two sister stacks that are one host, and a peer whose packets come to the wrong one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <rumpus/abi.h>
+#include <rumpus/socket.h>
+#include <rumpus/stack.h>
+
+#include "kern/cdefs.h"
+#include "kern/netstack.h"
+#include "kern/testutil.h"
+#include "wire/ipv4.h"
+
+#define MTU 1500
+#define PORT 7
+#define MAXPACKETS 64
+
+enum { FIRST, SECOND, PEER, NSTACKS };
+
+/* What a stack has sent, or passed on. */
+struct packets {
+	unsigned n;
+	struct rumpus_stray stray[MAXPACKETS];
+	uint8_t bytes[MAXPACKETS][MTU];
+};
+
+static struct {
+	struct netstack *ns;
+	struct rumpus_proc *p;
+	struct packets out;
+	struct packets strays;
+} side[NSTACKS];
+static uint64_t now_ns;
+
+static void
+output(void *arg, const uint8_t *packet, size_t len)
+{
+	struct packets *pk = arg;
+
+	assert_true(pk->n < MAXPACKETS && len <= MTU);
+	pk->stray[pk->n].rs_len = (uint32_t)len;
+	memcpy(pk->bytes[pk->n++], packet, len);
+}
+
+static void
+pass(void *arg, const struct rumpus_stray *rs, const struct mbuf *m)
+{
+	struct packets *pk = arg;
+
+	assert_true(pk->n < MAXPACKETS && rs->rs_len <= MTU);
+	pk->stray[pk->n] = *rs;
+	rumpus_stray_copy(m, pk->bytes[pk->n++]);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	now_ns = NSEC_PER_SEC;
+	for (unsigned i = 0; i < NSTACKS; i++) {
+		struct rumpus_config rc = {.rc_seed = {(uint8_t)i}, .rc_now_ns = now_ns};
+
+		memset(&side[i], 0, sizeof(side[i]));
+		side[i].ns = rumpus_create(&rc);
+		assert_non_null(side[i].ns);
+		assert_int_equal(rumpus_ptp_attach(side[i].ns, "ppp0", MTU, output, &side[i].out),
+		    0);
+		assert_int_equal(rumpus_addr_add(side[i].ns, "ppp0",
+				     i == PEER ? "10.0.0.9/24" : "10.0.0.1/24"),
+		    0);
+		side[i].p = rumpus_proc_create(side[i].ns, "test");
+		if (i != PEER)
+			rumpus_stray_hook(side[i].ns, pass, &side[i].strays);
+	}
+	return 0;
+}
+
+static void
+run(void)
+{
+	for (unsigned i = 0; i < NSTACKS; i++) {
+		rumpus_enter(side[i].ns, now_ns);
+		rumpus_run(side[i].ns);
+	}
+}
+
+/* The sister gets what was passed on; there is nobody behind her. */
+static void
+carry_strays(void)
+{
+	for (unsigned i = FIRST; i <= SECOND; i++) {
+		struct packets pk = side[i].strays;
+
+		side[i].strays.n = 0;
+		for (unsigned n = 0; n < pk.n; n++)
+			assert_int_equal(rumpus_stray_input(side[SECOND - i].ns, &pk.stray[n],
+					     pk.bytes[n], true),
+			    0);
+	}
+	run();
+}
+
+/* What the peer sends comes to `to`, what the host sends to the peer, until all is still. */
+static void
+carry(unsigned to)
+{
+	bool moved = true;
+
+	while (moved) {
+		moved = false;
+		run();
+		for (unsigned i = 0; i < NSTACKS; i++) {
+			static struct packets pk;
+
+			pk = side[i].out;
+			side[i].out.n = 0;
+			moved = moved || pk.n > 0;
+			for (unsigned n = 0; n < pk.n; n++)
+				assert_int_equal(rumpus_ptp_input(side[i == PEER ? to : PEER].ns,
+						     "ppp0", pk.bytes[n], pk.stray[n].rs_len),
+				    0);
+		}
+		moved = moved || side[FIRST].strays.n + side[SECOND].strays.n > 0;
+		carry_strays();
+	}
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < NSTACKS; i++)
+		rumpus_proc_exit(side[i].p);
+	carry(FIRST);
+	for (unsigned i = 0; i < 300; i++) {
+		now_ns += NSEC_PER_SEC;
+		carry(FIRST);
+	}
+	for (unsigned i = 0; i < NSTACKS; i++) {
+		test_pools_empty(side[i].ns);
+		rumpus_destroy(side[i].ns);
+	}
+	return 0;
+}
+
+static struct bsd_sockaddr_in
+host_address(uint16_t port)
+{
+	struct bsd_sockaddr_in sin = {.sin_len = sizeof(sin), .sin_family = BSD_AF_INET};
+	const uint8_t addr[4] = {10, 0, 0, 1}, portbytes[2] = {(uint8_t)(port >> 8), (uint8_t)port};
+
+	memcpy(&sin.sin_addr, addr, sizeof(addr));
+	memcpy(&sin.sin_port, portbytes, sizeof(portbytes));
+	return sin;
+}
+
+static int
+listener(unsigned i)
+{
+	struct bsd_sockaddr_in sin = host_address(PORT);
+	int fd = rumpus_socket(side[i].p, BSD_AF_INET, BSD_SOCK_STREAM, 0);
+
+	assert_int_equal(rumpus_bind(side[i].p, fd, (void *)&sin, sizeof(sin)), 0);
+	assert_int_equal(rumpus_listen(side[i].p, fd, 5), 0);
+	return fd;
+}
+
+static int
+dial(uint16_t port)
+{
+	struct bsd_sockaddr_in sin = host_address(port);
+	int fd = rumpus_socket(side[PEER].p, BSD_AF_INET, BSD_SOCK_STREAM, 0);
+
+	assert_int_equal(rumpus_connect(side[PEER].p, fd, (void *)&sin, sizeof(sin)),
+	    -BSD_EINPROGRESS);
+	return fd;
+}
+
+/* A connection of the first goes on although all that the peer sends comes to the second. */
+static void
+test_connection(void **state)
+{
+	int l = listener(FIRST), c = dial(PORT), fd;
+	char text[8] = "";
+
+	(void)state;
+	carry(SECOND);
+	fd = rumpus_accept(side[FIRST].p, l, NULL, NULL, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(rumpus_write(side[PEER].p, c, "astray", 6), 6);
+	carry(SECOND);
+	assert_int_equal(rumpus_read(side[FIRST].p, fd, text, sizeof(text)), 6);
+	assert_string_equal(text, "astray");
+}
+
+/* Each with a listener of its own: a connection belongs to whom it came to. */
+static void
+test_twins(void **state)
+{
+	int l[2] = {listener(FIRST), listener(SECOND)};
+
+	(void)state;
+	(void)dial(PORT);
+	carry(SECOND);
+	assert_int_equal(rumpus_accept(side[FIRST].p, l[FIRST], NULL, NULL, 0), -BSD_EAGAIN);
+	assert_true(rumpus_accept(side[SECOND].p, l[SECOND], NULL, NULL, 0) >= 0);
+}
+
+/* Nobody's: one reset, from the last who was asked. */
+static void
+test_nobody(void **state)
+{
+	int c = dial(PORT), error = 0;
+	uint32_t len = sizeof(error);
+
+	(void)state;
+	run();
+	assert_int_equal(side[PEER].out.n, 1);
+	assert_int_equal(rumpus_ptp_input(side[FIRST].ns, "ppp0", side[PEER].out.bytes[0],
+			     side[PEER].out.stray[0].rs_len),
+	    0);
+	side[PEER].out.n = 0;
+	assert_int_equal(side[FIRST].strays.n, 1);
+	assert_false(side[FIRST].strays.stray[0].rs_all);
+	carry_strays();
+	assert_int_equal(side[FIRST].out.n, 0);
+	assert_int_equal(side[SECOND].strays.n, 0);
+	assert_int_equal(side[SECOND].out.n, 1);
+	carry(FIRST);
+	assert_int_equal(rumpus_getsockopt(side[PEER].p, c, BSD_SOL_SOCKET, BSD_SO_ERROR, &error,
+			     &len),
+	    0);
+	assert_int_equal(error, BSD_ECONNREFUSED);
+}
+
+/* Datagrams find their socket; the error about a port that nobody has comes once. */
+static void
+test_datagrams(void **state)
+{
+	struct bsd_sockaddr_in sin = host_address(PORT);
+	int fd = rumpus_socket(side[FIRST].p, BSD_AF_INET, BSD_SOCK_DGRAM, 0);
+	int c = rumpus_socket(side[PEER].p, BSD_AF_INET, BSD_SOCK_DGRAM, 0);
+	char text[8];
+
+	(void)state;
+	assert_int_equal(rumpus_bind(side[FIRST].p, fd, (void *)&sin, sizeof(sin)), 0);
+	assert_int_equal(rumpus_connect(side[PEER].p, c, (void *)&sin, sizeof(sin)), 0);
+	assert_int_equal(rumpus_write(side[PEER].p, c, "x", 1), 1);
+	carry(SECOND);
+	assert_int_equal(rumpus_read(side[FIRST].p, fd, text, sizeof(text)), 1);
+	assert_int_equal(rumpus_close(side[FIRST].p, fd), 0);
+	assert_int_equal(rumpus_write(side[PEER].p, c, "x", 1), 1);
+	carry(SECOND);
+	assert_int_equal(rumpus_read(side[PEER].p, c, text, sizeof(text)), -BSD_ECONNREFUSED);
+	assert_int_equal(rumpus_read(side[PEER].p, c, text, sizeof(text)), -BSD_EAGAIN);
+}
+
+/* An ICMP error about the first's packet reaches her by the second. */
+static void
+test_errors_go_to_all(void **state)
+{
+	struct bsd_sockaddr_in sin = host_address(PORT);
+	const uint8_t peer[4] = {10, 0, 0, 9};
+	int fd = rumpus_socket(side[FIRST].p, BSD_AF_INET, BSD_SOCK_DGRAM, 0);
+	char byte;
+
+	(void)state;
+	memcpy(&sin.sin_addr, peer, sizeof(peer));
+	assert_int_equal(rumpus_connect(side[FIRST].p, fd, (void *)&sin, sizeof(sin)), 0);
+	assert_int_equal(rumpus_write(side[FIRST].p, fd, "x", 1), 1);
+	carry(SECOND);
+	assert_int_equal(rumpus_read(side[FIRST].p, fd, &byte, 1), -BSD_ECONNREFUSED);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_connection, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_twins, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_datagrams, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_errors_go_to_all, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
