@@ -38,6 +38,9 @@ build-asan/build.ninja:
 	@meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 \
 	    "-Dc_args=$(CFLAGS_SAN)" "-Dc_link_args=$(CFLAGS_SAN)"
 
+build-tsan/build.ninja:
+	@meson setup build-tsan -Db_sanitize=thread -Db_lundef=false -Doptimization=1 -Dtests=disabled
+
 build-fuzz/build.ninja:
 	@CC=clang meson setup build-fuzz -Dfuzz=true -Dtests=disabled -Doptimization=1 \
 	    -Db_sanitize=address,undefined -Db_lundef=false \
@@ -89,6 +92,6 @@ tidy: build-clang/build.ninja
 	    --enable=warning,performance,portability --suppress=missingInclude
 
 clean:
-	@rm -rf build build-clang build-asan build-fuzz
+	@rm -rf build build-clang build-asan build-tsan build-fuzz
 
 .PHONY: all help deps check unit e2e programs semantics static sim demo bench fuzz format tidy clean

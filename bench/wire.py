@@ -166,10 +166,10 @@ class Host:
     def run(self, argv, **kw):
         return subprocess.run(self.command(argv), check=False, **kw)
 
-    def bridge(self, address):
-        """Joins wire and a tap; the host's own address is the bridge's."""
+    def bridge(self, address, *kind):
+        """Joins wire and a tap (of that kind); the host's own address is the bridge's."""
         self.ip("link", "add", "br0", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
-        self.ip("tuntap", "add", "dev", "tap0", "mode", "tap")
+        self.ip("tuntap", "add", "dev", "tap0", "mode", "tap", *kind)
         for port in ("wire", "tap0"):
             self.ip("link", "set", port, "master", "br0")
         for interface in ("wire", "tap0", "br0"):
@@ -199,7 +199,7 @@ class Wire:
 
     _count = 0
 
-    def __init__(self, both=False, rate=None, congestion=None):
+    def __init__(self, both=False, rate=None, congestion=None, kind=()):
         Wire._count += 1
         self.tag = f"{os.getppid() or os.getpid()}-{Wire._count}"
         self.folder = f"/run/rumpus-{self.tag}"
@@ -209,9 +209,9 @@ class Wire:
         self.a, self.b = self._host("a"), self._host("b")
         ip("link", "add", "wire", "netns", self.a.name, "type", "veth", "peer", "name", "wire",
            "netns", self.b.name)
-        self.a.bridge(LINUX_A)
+        self.a.bridge(LINUX_A, *kind)
         if both:
-            self.b.bridge(LINUX_B)
+            self.b.bridge(LINUX_B, *kind)
         else:
             self.b.up("wire")
             self.b.ip("addr", "add", f"{LINUX_B}/24", "dev", "wire")
@@ -262,7 +262,7 @@ class Wire:
 # --- programs -----------------------------------------------------------------------------------
 
 def program(name):
-    path = os.path.join(BUILD, name)
+    path = os.environ.get("RUMPUS_" + name.upper()) or os.path.join(BUILD, name)
     if not os.access(path, os.X_OK):
         raise Unavailable(f"{path}: not built; try: make")
     return path

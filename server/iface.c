@@ -157,6 +157,7 @@ iface_open(struct loop *lp, const struct iface_spec *is, char *why, size_t whyle
 	}
 	ifc->if_loop = lp;
 	ifc->if_driver = is->is_driver;
+	ifc->if_name = is->is_name;
 	ifc->if_src.ls_fd = -1;
 	ifc->if_src.ls_arg = ifc;
 	if (!ifc->if_driver->id_open(ifc, is, why, whylen))
@@ -170,6 +171,17 @@ iface_open(struct loop *lp, const struct iface_spec *is, char *why, size_t whyle
 fail:
 	iface_close(ifc);
 	return NULL;
+}
+
+void
+iface_lladdr(const struct iface *ifc, uint8_t mac[6])
+{
+	struct rumpus_ifinfo ri;
+
+	for (uint32_t n = 0; rumpus_ifinfo(ifc->if_loop->lp_ns, n, &ri) == 0; n++) {
+		if (ri.ri_addr.sa.sa_family == BSD_AF_LINK && strcmp(ri.ri_name, ifc->if_name) == 0)
+			memcpy(mac, ri.ri_lladdr, 6);
+	}
 }
 
 void

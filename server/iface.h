@@ -46,6 +46,7 @@ struct iface_spec {
 	uint32_t is_mtu;     /* 0: the host's */
 	uint8_t is_mac[6];
 	bool is_hasmac;
+	bool is_shared;    /* one of several threads that open it, a queue each */
 	bool is_nooffload; /* plain frames, as the study had them */
 };
 
@@ -57,12 +58,15 @@ struct iface {
 	struct loop *if_loop;
 	struct loop_source if_src;
 	const struct iface_driver *if_driver;
+	const char *if_name; /* the spec's */
 	struct ifnet *if_ifp;
 	void *if_soft; /* the driver's own: the host's side */
 };
 
 /* Opens the host's side, attaches the interface to the loop's stack and gives it its addresses. */
 struct iface *iface_open(struct loop *lp, const struct iface_spec *is, char *why, size_t whylen);
+/* Its station address. */
+void iface_lladdr(const struct iface *ifc, uint8_t mac[6]);
 /* => the stack is still there; the interface leaves it. */
 void iface_close(struct iface *ifc);
 

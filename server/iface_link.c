@@ -112,9 +112,12 @@ iface_link_open(struct iface *ifc, const struct iface_spec *is, char *why, size_
 	int error;
 
 	ifc->if_soft = il;
-	if (il == NULL || is->is_path == NULL) {
-		(void)snprintf(why, whylen, "%s: %s; try: path=/tmp/wire.sock, at both ends",
-		    is->is_name, il == NULL ? "out of memory" : "no path to meet the other end");
+	if (il == NULL || is->is_path == NULL || is->is_shared) {
+		(void)snprintf(why, whylen, "%s: %s; try: %s", is->is_name,
+		    il == NULL          ? "out of memory"
+			: is->is_shared ? "a link has one queue"
+					: "no path to meet the other end",
+		    is->is_shared ? "without --threads" : "path=/tmp/wire.sock, at both ends");
 		return false;
 	}
 	il->il_iface = ifc;

@@ -43,7 +43,8 @@ iface_tap_open(struct iface *ifc, const struct iface_spec *is, char *why, size_t
 	};
 	int error;
 
-	ifc->if_soft = tap_host_open(is->is_name, &tc.tc_offload, &tc.tc_mtu, why, whylen);
+	ifc->if_soft =
+	    tap_host_open(is->is_name, is->is_shared, &tc.tc_offload, &tc.tc_mtu, why, whylen);
 	if (ifc->if_soft == NULL)
 		return false;
 	if (is->is_mtu != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rumpusd: one stack, its interfaces and its doors, in one process and one thread.
+ * rumpusd: a stack, its interfaces and its doors, in one process and one thread; or several as one
+ * host (sister.h).
  *
  * Start: options, stack, sysctls, interfaces, doors' sockets; then ready is told and the loop runs until a
  * signal or a client's reboot call. End: doors, connections, interfaces, stack, in that order.
@@ -20,11 +21,10 @@
 
 #include "host/linux/host_linux.h"
 #include "kern/netstack.h"
-#include "server/errtext.h"
 #include "server/fdsock/fdsock.h"
-#include "server/iface.h"
 #include "server/loop.h"
 #include "server/options.h"
+#include "server/sister.h"
 #include "server/sysproxy/sysproxy.h"
 
 #define EXIT_REFUSED 1
@@ -32,11 +32,9 @@
 
 struct server {
 	struct options sv_op;
-	struct netstack *sv_ns;
-	struct loop sv_loop;
+	struct sisters sv_sisters;
+	struct sister *sv_first; /* runs in this thread; NULL: not made */
 	struct loop_source sv_signals;
-	struct iface *sv_ifaces[OPTIONS_MAXIFACES];
-	struct fd_server *sv_control;
 	struct sp_server *sv_sysproxy;
 	char sv_why[512];
 };
@@ -48,7 +46,7 @@ server_reboot(void *arg, int how)
 
 	(void)how;
 	host_log(HOST_LOG_INFO, "ended by a client's reboot call");
-	loop_stop(&sv->sv_loop);
+	loop_stop(&sv->sv_first->si_loop);
 }
 
 static void
@@ -59,7 +57,7 @@ server_signal(struct loop_source *ls, uint32_t events)
 
 	(void)events;
 	if (read(ls->ls_fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
-		loop_stop(&sv->sv_loop);
+		loop_stop(&sv->sv_first->si_loop);
 }
 
 static bool
@@ -78,51 +76,29 @@ server_signals_open(struct server *sv)
 	    .ls_ready = server_signal,
 	    .ls_arg = sv,
 	};
-	return sv->sv_signals.ls_fd >= 0 && loop_add(&sv->sv_loop, &sv->sv_signals, EPOLLIN) == 0;
+	return sv->sv_signals.ls_fd >= 0 &&
+	    loop_add(&sv->sv_first->si_loop, &sv->sv_signals, EPOLLIN) == 0;
 }
 
 static bool
 server_stack(struct server *sv)
 {
-	struct rumpus_config rc = {.rc_now_ns = host_linux_now_ns()};
-
-	if (host_linux_seed(rc.rc_seed) != 0 || (sv->sv_ns = rumpus_create(&rc)) == NULL) {
+	if (!sisters_init(&sv->sv_sisters, &sv->sv_op, sv->sv_why, sizeof(sv->sv_why)))
+		return false;
+	sv->sv_first = &sv->sv_sisters.ss_members[0];
+	sv->sv_first->si_ns->ns_reboot = server_reboot;
+	sv->sv_first->si_ns->ns_rebootarg = sv;
+	if (!server_signals_open(sv)) {
 		(void)snprintf(sv->sv_why, sizeof(sv->sv_why),
-		    "stack: no memory for its reserves; try: freeing some");
+		    "signals: %s; try: raising ulimit -n", strerror(errno));
 		return false;
 	}
-	/* A segment is dear here: each is a call to the host that runs the peer's TCP, too. */
-	sv->sv_ns->ns_soreceive_batch = 1;
-	sv->sv_ns->ns_reboot = server_reboot;
-	sv->sv_ns->ns_rebootarg = sv;
-	if (loop_init(&sv->sv_loop, sv->sv_ns) != 0 || !server_signals_open(sv)) {
-		(void)snprintf(sv->sv_why, sizeof(sv->sv_why),
-		    "event loop: %s; try: raising ulimit -n", strerror(errno));
-		return false;
-	}
-	sv->sv_sysproxy = sp_server_create(&sv->sv_loop);
+	sv->sv_sysproxy = sp_server_create(&sv->sv_first->si_loop);
 	if (sv->sv_sysproxy == NULL)
 		(void)snprintf(sv->sv_why, sizeof(sv->sv_why),
 		    "sysproxy: out of memory; try: freeing some");
-	return sv->sv_sysproxy != NULL;
-}
-
-static bool
-server_sysctls(struct server *sv)
-{
-	for (unsigned i = 0; i < sv->sv_op.op_nsysctls; i++) {
-		char *value = sv->sv_op.op_sysctls[i];
-		const char *name = strsep(&value, "=");
-		int error = rumpus_sysctl_set(sv->sv_ns, name, value);
-
-		if (error != 0) {
-			(void)snprintf(sv->sv_why, sizeof(sv->sv_why),
-			    "-o %s=%s: %s; try: rumpus sysctl, for names and ranges", name, value,
-			    bsd_errtext(error));
-			return false;
-		}
-	}
-	return true;
+	return sv->sv_sysproxy != NULL &&
+	    sister_sysctls(sv->sv_first, sv->sv_why, sizeof(sv->sv_why));
 }
 
 /*
@@ -132,6 +108,7 @@ server_sysctls(struct server *sv)
 static bool
 server_control(struct server *sv)
 {
+	struct sister *first = sv->sv_first;
 	char path[FD_PATH_MAX];
 	bool asked = sv->sv_op.op_control != NULL;
 
@@ -139,9 +116,11 @@ server_control(struct server *sv)
 		(void)snprintf(path, sizeof(path), "%s", sv->sv_op.op_control);
 	else
 		asked = fd_default_path(path, sizeof(path));
-	sv->sv_control = fd_server_open(&sv->sv_loop, path, sv->sv_why, sizeof(sv->sv_why));
-	if (sv->sv_control != NULL || asked || sv->sv_op.op_nurls == 0)
-		return sv->sv_control != NULL;
+	first->si_control = fd_server_open(&first->si_loop, path, sv->sv_why, sizeof(sv->sv_why));
+	if (first->si_control != NULL)
+		fd_server_join(first->si_control, first);
+	if (first->si_control != NULL || asked || sv->sv_op.op_nurls == 0)
+		return first->si_control != NULL;
 	host_log(HOST_LOG_INFO, sv->sv_why);
 	return true;
 }
@@ -149,12 +128,9 @@ server_control(struct server *sv)
 static bool
 server_open(struct server *sv)
 {
-	for (unsigned i = 0; i < sv->sv_op.op_nifaces; i++) {
-		sv->sv_ifaces[i] = iface_open(&sv->sv_loop, &sv->sv_op.op_ifaces[i], sv->sv_why,
-		    sizeof(sv->sv_why));
-		if (sv->sv_ifaces[i] == NULL)
-			return false;
-	}
+	if (!sister_open(sv->sv_first, sv->sv_why, sizeof(sv->sv_why)) ||
+	    !sisters_start(&sv->sv_sisters, sv->sv_why, sizeof(sv->sv_why)))
+		return false;
 	for (unsigned i = 0; i < sv->sv_op.op_nurls; i++) {
 		if (!sp_server_listen(sv->sv_sysproxy, sv->sv_op.op_urls[i], sv->sv_why,
 			sizeof(sv->sv_why)))
@@ -166,24 +142,20 @@ server_open(struct server *sv)
 static void
 server_close(struct server *sv)
 {
+	struct sister *first = sv->sv_first;
+
 	if (sv->sv_sysproxy != NULL)
 		sp_server_close(sv->sv_sysproxy);
-	if (sv->sv_control != NULL)
-		fd_server_close(sv->sv_control);
-	if (sv->sv_ns != NULL) {
-		rumpus_enter(sv->sv_ns, host_linux_now_ns());
-		rumpus_run(sv->sv_ns);
+	if (first != NULL && first->si_control != NULL)
+		fd_server_close(first->si_control);
+	sisters_stop(&sv->sv_sisters);
+	if (first != NULL && first->si_ns != NULL) {
+		rumpus_enter(first->si_ns, host_linux_now_ns());
+		rumpus_run(first->si_ns);
 	}
 	if (sv->sv_sysproxy != NULL)
 		sp_server_free(sv->sv_sysproxy);
-	for (unsigned i = 0; i < OPTIONS_MAXIFACES; i++) {
-		if (sv->sv_ifaces[i] != NULL)
-			iface_close(sv->sv_ifaces[i]);
-	}
-	if (sv->sv_ns != NULL) {
-		loop_fini(&sv->sv_loop);
-		rumpus_destroy(sv->sv_ns);
-	}
+	sisters_fini(&sv->sv_sisters);
 }
 
 /* Tells whoever waits that the server can be used now. */
@@ -214,7 +186,7 @@ server_detach(void)
 static int
 server_run(struct server *sv, int parent)
 {
-	bool ok = server_stack(sv) && server_sysctls(sv);
+	bool ok = server_stack(sv);
 
 	if (ok && sv->sv_op.op_check)
 		(void)printf("rumpusd: options and configuration are in order\n");
@@ -222,7 +194,7 @@ server_run(struct server *sv, int parent)
 		server_ready(sv, parent);
 		if (parent >= 0)
 			server_detach();
-		ok = loop_run(&sv->sv_loop) == 0;
+		ok = loop_run(&sv->sv_first->si_loop) == 0;
 	} else
 		ok = false;
 	if (!ok)

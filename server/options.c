@@ -6,6 +6,7 @@
  *   interface = tap:tap0,addr=10.0.0.2/24
  *   control = /run/rumpus/default.sock
  *   sysproxy = unix:///run/rumpus/default.rump
+ *   threads = 2
  *   [sysctl]
  *   kern.mbuf.mclbytes = 4096
  */
@@ -21,7 +22,7 @@
 
 const char options_help[] =
     "usage: rumpusd [-f] [-c FILE] [-i DRIVER:ARGS]... [-o NAME=VALUE]... [--control PATH]\n"
-    "               [--sysproxy URL]... [--ready-fd N] [--check]\n"
+    "               [--sysproxy URL]... [--threads N] [--ready-fd N] [--check]\n"
     "\n"
     "A TCP/IP stack as a process: it takes the interfaces given and serves programs.\n"
     "\n"
@@ -35,8 +36,9 @@ const char options_help[] =
     "  --control PATH   offer sockets to programs at PATH; else $RUMPUS_SERVER, else\n"
     "                   $XDG_RUNTIME_DIR/rumpus/default.sock, /run/rumpus/default.sock\n"
     "  --sysproxy URL   offer rump system calls at unix://PATH or tcp://ADDRESS:PORT\n"
-    "  -c FILE          read interface=, control=, sysproxy= ([server]) and [sysctl] from FILE\n"
+    "  -c FILE          read interface=, control=, ... ([server]) and [sysctl] from FILE\n"
     "  -f               stay in the foreground\n"
+    "  --threads N      run N stacks as one host, a thread and a queue of each tap each\n"
     "  --ready-fd N     write a newline to descriptor N when ready, then close it\n"
     "  --check          check options and configuration, then exit\n"
     "  -h, --help       this text          -V, --version    the version\n"
@@ -104,6 +106,18 @@ options_control(struct options *op, const char *value, char *why, size_t whylen)
 	return op->op_control != NULL || options_why(why, whylen, "--control", value, "again");
 }
 
+static bool
+options_threads(struct options *op, const char *value, char *why, size_t whylen)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	if (*end != '\0' || end == value || n < 1 || n > OPTIONS_MAXTHREADS)
+		return options_why(why, whylen, "--threads", value, "1 to 64");
+	op->op_threads = (unsigned)n;
+	return true;
+}
+
 struct options_file {
 	struct options *of_op;
 	char *of_why;
@@ -130,9 +144,11 @@ options_file_line(void *arg, const char *section, const char *name, const char *
 		of->of_ok = options_url(of->of_op, value, of->of_why, of->of_whylen);
 	else if (strcmp(section, "server") == 0 && strcmp(name, "control") == 0)
 		of->of_ok = options_control(of->of_op, value, of->of_why, of->of_whylen);
+	else if (strcmp(section, "server") == 0 && strcmp(name, "threads") == 0)
+		of->of_ok = options_threads(of->of_op, value, of->of_why, of->of_whylen);
 	else
 		(void)options_why(of->of_why, of->of_whylen, section, name,
-		    "interface, control or sysproxy in [server], or [sysctl]");
+		    "interface, control, sysproxy or threads in [server], or [sysctl]");
 	return of->of_ok ? 1 : 0;
 }
 
@@ -168,7 +184,7 @@ options_readyfd(struct options *op, const char *value, char *why, size_t whylen)
 	return true;
 }
 
-enum { OPT_CONTROL = 256, OPT_SYSPROXY, OPT_READYFD, OPT_CHECK };
+enum { OPT_CONTROL = 256, OPT_SYSPROXY, OPT_READYFD, OPT_THREADS, OPT_CHECK };
 
 static bool
 options_one(struct options *op, int c, char *why, size_t whylen)
@@ -192,6 +208,8 @@ options_one(struct options *op, int c, char *why, size_t whylen)
 		return options_url(op, optarg, why, whylen);
 	case OPT_READYFD:
 		return options_readyfd(op, optarg, why, whylen);
+	case OPT_THREADS:
+		return options_threads(op, optarg, why, whylen);
 	case OPT_CHECK:
 		return op->op_check = true;
 	default:
@@ -207,6 +225,7 @@ options_parse(struct options *op, int argc, char **argv, char *why, size_t whyle
 	    {"control", required_argument, NULL, OPT_CONTROL},
 	    {"sysproxy", required_argument, NULL, OPT_SYSPROXY},
 	    {"ready-fd", required_argument, NULL, OPT_READYFD},
+	    {"threads", required_argument, NULL, OPT_THREADS},
 	    {"check", no_argument, NULL, OPT_CHECK},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
@@ -214,7 +233,7 @@ options_parse(struct options *op, int argc, char **argv, char *why, size_t whyle
 	};
 	int c;
 
-	*op = (struct options){.op_readyfd = -1};
+	*op = (struct options){.op_readyfd = -1, .op_threads = 1};
 	while ((c = getopt_long(argc, argv, "fc:i:o:hV", longopts, NULL)) != -1) {
 		if (!options_one(op, c, why, whylen))
 			return false;

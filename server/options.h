@@ -11,6 +11,7 @@
 #define OPTIONS_MAXIFACES 32
 #define OPTIONS_MAXSYSCTLS 256
 #define OPTIONS_MAXURLS 8
+#define OPTIONS_MAXTHREADS 64
 
 struct options {
 	bool op_foreground;
@@ -18,6 +19,7 @@ struct options {
 	bool op_help;
 	bool op_version;
 	int op_readyfd; /* -1: none */
+	unsigned op_threads;
 	struct iface_spec op_ifaces[OPTIONS_MAXIFACES];
 	unsigned op_nifaces;
 	char *op_sysctls[OPTIONS_MAXSYSCTLS]; /* "NAME=VALUE" */

@@ -37,12 +37,14 @@ struct tap_meta {
 
 /*
  * Opens the tap interface `name`, makes it when it is not there, and brings it up.
+ * => queue: opens one queue of several; the host brings a flow to the queue that sent of it last,
+ *    or to one by its hash.
  * => *offload in: wanted; out: the host does checksums and segmentation.
  * => NULL: why holds "what: why; try: ..." for people.
  * => *mtup: the host's MTU of it, bytes of network packet.
  */
-struct tap_host *tap_host_open(const char *name, bool *offload, uint32_t *mtup, char *why,
-    size_t whylen);
+struct tap_host *tap_host_open(const char *name, bool queue, bool *offload, uint32_t *mtup,
+    char *why, size_t whylen);
 void tap_host_close(struct tap_host *th);
 
 /* The descriptor to wait on: readable when a frame is there. */

@@ -40,7 +40,8 @@ tap_advice(int error)
 	case EBUSY:
 		return "another name, or end the program that holds it";
 	case EINVAL:
-		return "another name: this one belongs to an interface that is not a tap of ours";
+		return "another name: this one belongs to an interface that is not a tap of ours, "
+		       "or was made without multi_queue and --threads is given";
 	default:
 		return "ip -d link show, to see the interfaces";
 	}
@@ -58,14 +59,15 @@ tap_fail(int fd, const char *name, int error, char *why, size_t whylen)
 
 /* Asks for the interface on fd, with offload if it can be had. => errno */
 static int
-tap_setiff(int fd, const char *name, bool *offload)
+tap_setiff(int fd, const char *name, bool queue, bool *offload)
 {
+	const short kind = (short)(IFF_TAP | IFF_NO_PI | (queue ? IFF_MULTI_QUEUE : 0));
 	const int hdrlen = sizeof(struct virtio_net_hdr);
 	struct ifreq ifr = {0};
 
 	memcpy(ifr.ifr_name, name, strlen(name) + 1);
 	if (*offload) {
-		ifr.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+		ifr.ifr_flags = (short)(kind | IFF_VNET_HDR);
 		if (ioctl(fd, TUNSETIFF, &ifr) == 0)
 			return ioctl(fd, TUNSETVNETHDRSZ, &hdrlen) == 0 &&
 				ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS) == 0
@@ -75,12 +77,12 @@ tap_setiff(int fd, const char *name, bool *offload)
 			return errno;
 		*offload = false;
 	}
-	ifr.ifr_flags = IFF_TAP | IFF_NO_PI;
+	ifr.ifr_flags = kind;
 	return ioctl(fd, TUNSETIFF, &ifr) == 0 ? 0 : errno;
 }
 
 static int
-tap_open_fd(const char *name, bool *offload, char *why, size_t whylen)
+tap_open_fd(const char *name, bool queue, bool *offload, char *why, size_t whylen)
 {
 	int fd, error;
 
@@ -93,7 +95,7 @@ tap_open_fd(const char *name, bool *offload, char *why, size_t whylen)
 	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return tap_fail(fd, name, errno, why, whylen);
-	error = tap_setiff(fd, name, offload);
+	error = tap_setiff(fd, name, queue, offload);
 	return error == 0 ? fd : tap_fail(fd, name, error, why, whylen);
 }
 
@@ -135,7 +137,7 @@ tap_configure(const char *name, uint32_t *mtup, char *why, size_t whylen)
 }
 
 struct tap_host *
-tap_host_open(const char *name, bool *offload, uint32_t *mtup, char *why, size_t whylen)
+tap_host_open(const char *name, bool queue, bool *offload, uint32_t *mtup, char *why, size_t whylen)
 {
 	struct tap_host *th = malloc(sizeof(*th));
 
@@ -143,7 +145,7 @@ tap_host_open(const char *name, bool *offload, uint32_t *mtup, char *why, size_t
 		(void)tap_fail(-1, name, ENOMEM, why, whylen);
 		return NULL;
 	}
-	th->th_fd = tap_open_fd(name, offload, why, whylen);
+	th->th_fd = tap_open_fd(name, queue, offload, why, whylen);
 	th->th_offload = *offload;
 	if (th->th_fd < 0 || tap_configure(name, mtup, why, whylen) != 0) {
 		tap_host_close(th);

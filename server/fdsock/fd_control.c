@@ -13,25 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FD_ATTACHED_MAX 4 /* two are meant; the kernel drops what is beyond these */
-
 struct fd_ctl {
 	TAILQ_ENTRY(fd_ctl) ct_list;
 	struct fd_server *ct_server;
 	struct fd_client *ct_client;
 	struct loop_source ct_src;
-};
-
-/* One record with what was attached to it. */
-struct fd_record {
-	union {
-		struct fdsock_request hdr;
-		uint8_t bytes[FDSOCK_REQUEST_MAX];
-	} re;
-	size_t re_len;
-	int re_fds[FD_ATTACHED_MAX];
-	unsigned re_nfds;
-	pid_t re_pid; /* 0: not told */
 };
 
 static void
@@ -148,26 +134,24 @@ fd_reply_possible(const struct fd_record *re)
 	    domain == AF_UNIX;
 }
 
-static void
-fd_record_answer(struct fd_ctl *ct, const struct fd_record *re)
+/* => false: another sister has it now */
+static bool
+fd_record_answer(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops)
 {
 	static const struct fdsock_reply fresh = {.fp_magic = FDSOCK_MAGIC};
-	struct fd_server *fd = ct->ct_server;
 	uint8_t out[FDSOCK_REPLY_MAX - sizeof(struct fdsock_reply)];
 	struct fdsock_reply reply = fresh;
-	struct fd_client *client = ct->ct_client;
+	struct fd_client *client = fd_client_get(fd, re->re_pid);
 	struct fd_call ca = {.ca_server = fd,
+	    .ca_client = client,
 	    .ca_req = &re->re.hdr,
 	    .ca_data = re->re.bytes + sizeof(re->re.hdr),
 	    .ca_fd = re->re_nfds > 1 ? re->re_fds[1] : -1,
 	    .ca_reply = &reply,
 	    .ca_out = out,
 	    .ca_outfd = -1};
+	bool passed = false;
 
-	/* A connection may be shared by processes: each is charged for its own. */
-	if (re->re_pid != 0 && re->re_pid != client->fc_pid)
-		client = fd_client_get(fd, re->re_pid);
-	ca.ca_client = client;
 	if (!fd_record_sane(re)) {
 		fd->fd_stat.fds_malformed++;
 		reply.fp_error = EINVAL;
@@ -176,28 +160,40 @@ fd_record_answer(struct fd_ctl *ct, const struct fd_record *re)
 	} else {
 		reply.fp_id = re->re.hdr.fq_id;
 		fd_call_run(&ca);
+		passed = ca.ca_unknown && fd_sister_forward(fd, re, origin, hops);
 	}
-	fd_reply_send(fd, re->re_fds[0], &reply, out, ca.ca_outfd);
+	if (!passed)
+		fd_reply_send(fd, re->re_fds[0], &reply, out, ca.ca_outfd);
 	if (ca.ca_outfd >= 0)
 		(void)close(ca.ca_outfd);
 	if (client != NULL)
 		fd_client_put(client);
+	return !passed;
+}
+
+bool
+fd_record_run(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops)
+{
+	bool possible = fd_reply_possible(re);
+
+	if (!possible)
+		fd->fd_stat.fds_malformed++;
+	else if (!fd_record_answer(fd, re, origin, hops))
+		return true;
+	for (unsigned i = 0; i < re->re_nfds; i++)
+		fd_close_attached(re->re_fds[i]);
+	return possible;
 }
 
 /* => false: the connection is to be closed */
 static bool
 fd_ctl_record(struct fd_ctl *ct, struct fd_record *re)
 {
-	bool possible = fd_reply_possible(re);
-
 	ct->ct_server->fd_stat.fds_requests++;
-	if (possible)
-		fd_record_answer(ct, re);
-	else
-		ct->ct_server->fd_stat.fds_malformed++;
-	for (unsigned i = 0; i < re->re_nfds; i++)
-		fd_close_attached(re->re_fds[i]);
-	return possible;
+	/* A connection may be shared by processes: each is charged for its own. */
+	if (re->re_pid == 0)
+		re->re_pid = ct->ct_client->fc_pid;
+	return fd_record_run(ct->ct_server, re, 0, 0);
 }
 
 static void

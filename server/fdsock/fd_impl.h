@@ -36,6 +36,7 @@
 
 struct fd_server;
 struct fd_ctl;
+struct sister;
 
 /* Who sockets and control connections are charged to: a process. */
 struct fd_client {
@@ -54,6 +55,16 @@ union fd_addr {
 };
 
 enum fd_kind { FD_STREAM, FD_LISTENER, FD_DGRAM, FD_KIND_COUNT };
+
+/* An option as it was set, for a listener's twins. */
+struct fd_optlog {
+	TAILQ_ENTRY(fd_optlog) ol_list;
+	int ol_level; /* the host's numbers */
+	int ol_name;
+	size_t ol_len;
+	uint8_t ol_value[];
+};
+TAILQ_HEAD(fd_optlog_list, fd_optlog);
 
 #define FD_PAIROPTS 4
 struct fd_pairopt { /* an option that the client's end itself has */
@@ -112,6 +123,7 @@ struct fdsock {
 	uint64_t fs_listener; /* cookie of the listener; 0: the client has it for certain */
 	uint64_t fs_untakenuntil_ns;
 	struct fd_pairopt fs_pairopts[FD_PAIROPTS];
+	struct fd_optlog_list fs_optlog; /* empty without sisters */
 	int fs_dgerror; /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
 	bool fs_dgtold;
 };
@@ -136,6 +148,7 @@ TAILQ_HEAD(fd_ctl_list, fd_ctl);
 
 struct fd_server {
 	struct loop *fd_loop;
+	struct sister *fd_sister; /* NULL: there is no other */
 	struct netstack *fd_ns;
 	struct loop_source fd_src; /* the control socket */
 	struct accept_spare fd_spare;
@@ -166,9 +179,40 @@ struct fd_server {
 	uint8_t fd_scratch[FD_SCRATCH];
 };
 
+/* One record of a control connection, with what was attached to it. */
+#define FD_ATTACHED_MAX 4 /* two are meant; the kernel drops what is beyond these */
+struct fd_record {
+	union {
+		struct fdsock_request hdr;
+		uint8_t bytes[FDSOCK_REQUEST_MAX];
+	} re;
+	size_t re_len;
+	int re_fds[FD_ATTACHED_MAX];
+	unsigned re_nfds;
+	pid_t re_pid; /* 0: not told */
+};
+
 /* fd_control.c: control connections */
+/*
+ * Carries out a request of the process re_pid and answers it; closes what was attached.
+ * => false: nobody could be answered
+ */
+bool fd_record_run(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops);
 void fd_ctl_accept(struct fd_server *fd, int sock);
 void fd_ctl_closeall(struct fd_server *fd);
+
+/* fd_sister.c: what is another sister's business */
+/*
+ * Passes a request on whose descriptor nobody of `hops` sisters knew since origin had it first.
+ * => true: done, and what was attached is hers; false: all have been asked
+ */
+bool fd_sister_forward(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops);
+/* Remembers an option that was set; a listener's twins are told. */
+void fd_sister_option(struct fdsock *fs, int clientfd, int level, int name, const void *val,
+    size_t len);
+/* Makes a listener's twins, or tells them of its backlog. */
+void fd_sister_listen(struct fdsock *fs, int clientfd);
+void fd_sister_forget(struct fdsock *fs);
 
 /* fd_client.c: accounts and tombs */
 /* => NULL: no memory. The caller takes a reference by counting up; fd_client_put frees at zero. */
@@ -188,6 +232,9 @@ struct fd_tomb *fd_tomb_find(struct fd_server *fd, uint64_t cookie);
  */
 int fd_sock_make(struct fd_client *owner, struct socket *so, int domain, int flags,
     struct fdsock **fsp, int *clientfd);
+/* The same over an end that there is already: src, with the client's of that cookie. */
+int fd_sock_adopt(struct fd_client *owner, struct socket *so, int domain, int src, uint64_t cookie,
+    struct fdsock **fsp);
 struct fdsock *fd_sock_find(struct fd_server *fd, uint64_t cookie);
 /* => 0: not a socket */
 uint64_t fd_cookie(int sock);
@@ -262,6 +309,7 @@ struct fd_call {
 	struct fdsock_reply *ca_reply;
 	uint8_t *ca_out; /* fp_datalen bytes at most FDSOCK_REPLY_MAX - header */
 	int ca_outfd;    /* to be attached, then closed; -1 */
+	bool ca_unknown; /* out: ca_fd is neither a socket of ours nor one that was */
 };
 void fd_call_run(struct fd_call *ca);
 

@@ -42,6 +42,7 @@ fd_listen(struct fdsock *fs, int clientfd, int backlog)
 	fs->fs_backlog = KERN_MAX((uint32_t)backlog, 1u);
 	fd_sock_tag(fs, clientfd);
 	fd_sock_schedule(fs);
+	fd_sister_listen(fs, clientfd);
 	return 0;
 }
 
@@ -121,6 +122,7 @@ static bool
 fd_listen_give(struct fdsock *fs)
 {
 	struct fdsock *child = fs->fs_pending;
+	bool alone = fs->fs_unit == 0 && fd_listen_outq(fs) == 0; /* a twin may send, too */
 	int error = fd_listen_send(fs);
 
 	if (error == EAGAIN) {
@@ -131,7 +133,7 @@ fd_listen_give(struct fdsock *fs)
 		fd_sock_nomem(fs);
 		return false;
 	}
-	if (error == 0 && fs->fs_unit == 0)
+	if (error == 0 && alone)
 		fs->fs_unit = fd_listen_outq(fs);
 	fs->fs_pending = NULL;
 	(void)close(fs->fs_pendingfd);

@@ -256,12 +256,16 @@ fd_op_setsockopt(struct fd_call *ca)
 {
 	const int32_t *arg = ca->ca_req->fq_arg;
 	size_t len = ca->ca_req->fq_datalen;
+	int error;
 
 	if (len > FDSOCK_OPTION_MAX)
 		return EINVAL;
 	if (ca->ca_fs == NULL)
 		return fd_sockopt_known(arg[0], arg[1]) ? 0 : ENOPROTOOPT;
-	return fd_sockopt_set(ca->ca_fs, ca->ca_fd, arg[0], arg[1], ca->ca_data, len);
+	error = fd_sockopt_set(ca->ca_fs, ca->ca_fd, arg[0], arg[1], ca->ca_data, len);
+	if (error == 0)
+		fd_sister_option(ca->ca_fs, ca->ca_fd, arg[0], arg[1], ca->ca_data, len);
+	return error;
 }
 
 /* The pair is shut down at the client's end; our end sees it behind all that was written. */
@@ -435,6 +439,7 @@ fd_call_find(struct fd_call *ca)
 	ca->ca_fs = fd_sock_find(ca->ca_server, cookie);
 	if (ca->ca_fs == NULL) {
 		ca->ca_tomb = fd_tomb_find(ca->ca_server, cookie);
+		ca->ca_unknown = ca->ca_tomb == NULL;
 		return ca->ca_tomb != NULL || fd_call_wasours(ca) ? 0 : ENOTSOCK;
 	}
 	if (fd_gate_failed(ca->ca_fs)) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "server/fdsock/fd_impl.h"
+#include "server/sister.h"
 
 #define FD_BACKLOG 128
 #define FD_ACCEPTS_CTL 32
@@ -178,6 +179,22 @@ fd_default_path(char *path, size_t size)
 	(void)snprintf(path, size, "%s/rumpus/default.sock",
 	    run != NULL && *run != '\0' ? run : "/run");
 	return false;
+}
+
+struct fd_server *
+fd_server_twin(struct loop *lp)
+{
+	struct fd_server *fd = calloc(1, sizeof(*fd));
+
+	if (fd != NULL)
+		fd_server_init(fd, lp);
+	return fd;
+}
+
+void
+fd_server_join(struct fd_server *fd, struct sister *si)
+{
+	fd->fd_sister = si->si_all->ss_n > 1 ? si : NULL;
 }
 
 struct fd_server *

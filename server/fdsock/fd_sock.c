@@ -200,28 +200,6 @@ fd_sock_widen(const int sv[2])
 		(void)setsockopt(sv[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
-static int
-fd_sock_pair(struct fdsock *fs, int type, int flags, int *clientfd)
-{
-	const int one = 1;
-	int sv[2];
-
-	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0, sv) != 0)
-		return errno;
-	if (type == SOCK_STREAM)
-		fd_sock_widen(sv);
-	fs->fs_src = (struct loop_source){.ls_fd = sv[0], .ls_ready = fd_sock_ready, .ls_arg = fs};
-	(void)setsockopt(sv[0], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
-	fs->fs_cookie = fd_cookie(sv[1]);
-	if (fs->fs_cookie == 0 || loop_add(fs->fs_server->fd_loop, &fs->fs_src, FD_EVENTS) != 0) {
-		(void)close(sv[0]);
-		(void)close(sv[1]);
-		return ENOBUFS;
-	}
-	*clientfd = sv[1];
-	return 0;
-}
-
 /* The client's limit is like its own of descriptors, the server's like the system's. */
 static int
 fd_sock_limit(struct fd_server *fd, const struct fd_client *owner)
@@ -239,10 +217,9 @@ fd_sock_limit(struct fd_server *fd, const struct fd_client *owner)
 }
 
 int
-fd_sock_make(struct fd_client *owner, struct socket *so, int domain, int flags, struct fdsock **fsp,
-    int *clientfd)
+fd_sock_adopt(struct fd_client *owner, struct socket *so, int domain, int src, uint64_t cookie,
+    struct fdsock **fsp)
 {
-	bool stream = (so->so_proto->pr_flags & PR_ATOMIC) == 0;
 	struct fd_server *fd = owner->fc_server;
 	struct fdsock *fs;
 	int error = fd_sock_limit(fd, owner);
@@ -252,16 +229,18 @@ fd_sock_make(struct fd_client *owner, struct socket *so, int domain, int flags, 
 	if ((fs = calloc(1, sizeof(*fs))) == NULL)
 		return ENOMEM;
 	fs->fs_server = fd;
-	fs->fs_kind = stream ? FD_STREAM : FD_DGRAM;
+	fs->fs_kind = (so->so_proto->pr_flags & PR_ATOMIC) == 0 ? FD_STREAM : FD_DGRAM;
 	fs->fs_canwrite = true;
 	fs->fs_pendingfd = -1;
 	fs->fs_oobout = -1;
 	fs->fs_domain = domain;
 	fs->fs_protocol = so->so_proto->pr_protocol;
-	error = fd_sock_pair(fs, stream ? SOCK_STREAM : SOCK_SEQPACKET, flags, clientfd);
-	if (error != 0) {
+	fs->fs_src = (struct loop_source){.ls_fd = src, .ls_ready = fd_sock_ready, .ls_arg = fs};
+	fs->fs_cookie = cookie;
+	TAILQ_INIT(&fs->fs_optlog);
+	if (cookie == 0 || loop_add(fd->fd_loop, &fs->fs_src, FD_EVENTS) != 0) {
 		free(fs);
-		return error;
+		return ENOBUFS;
 	}
 	fs->fs_so = so;
 	fs->fs_owner = owner;
@@ -271,8 +250,31 @@ fd_sock_make(struct fd_client *owner, struct socket *so, int domain, int flags, 
 	so->so_upcall = fd_sock_upcall;
 	LIST_INSERT_HEAD(&fd->fd_hash[fs->fs_cookie % FD_HASH], fs, fs_hash);
 	TAILQ_INSERT_TAIL(&fd->fd_socks, fs, fs_list);
-	fd_sock_tag(fs, *clientfd);
 	*fsp = fs;
+	return 0;
+}
+
+int
+fd_sock_make(struct fd_client *owner, struct socket *so, int domain, int flags, struct fdsock **fsp,
+    int *clientfd)
+{
+	int type = (so->so_proto->pr_flags & PR_ATOMIC) == 0 ? SOCK_STREAM : SOCK_SEQPACKET;
+	const int one = 1;
+	int sv[2], error;
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0, sv) != 0)
+		return errno;
+	if (type == SOCK_STREAM)
+		fd_sock_widen(sv);
+	(void)setsockopt(sv[0], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+	error = fd_sock_adopt(owner, so, domain, sv[0], fd_cookie(sv[1]), fsp);
+	if (error != 0) {
+		(void)close(sv[0]);
+		(void)close(sv[1]);
+		return error;
+	}
+	fd_sock_tag(*fsp, sv[1]);
+	*clientfd = sv[1];
 	return 0;
 }
 
@@ -294,6 +296,7 @@ fd_sock_free(struct fdsock *fs)
 	fs->fs_owner->fc_nsocks--;
 	fs->fs_owner->fc_bytes -= fs->fs_charged;
 	fd_client_put(fs->fs_owner);
+	fd_sister_forget(fs);
 	free(fs);
 }
 

@@ -34,6 +34,7 @@
 
 struct loop;
 struct fd_server;
+struct sister;
 
 /*
  * $RUMPUS_SERVER, else $XDG_RUNTIME_DIR/rumpus/default.sock, else /run/rumpus/default.sock; makes
@@ -44,6 +45,10 @@ bool fd_default_path(char *path, size_t size);
  * Opens the door: the control socket at path. => NULL: why holds "what: why; try: ...".
  */
 struct fd_server *fd_server_open(struct loop *lp, const char *path, char *why, size_t whylen);
+/* The same without a control socket, for a sister who is not the first. => NULL: no memory */
+struct fd_server *fd_server_twin(struct loop *lp);
+/* There are others: listeners have twins with them, and requests may be theirs. */
+void fd_server_join(struct fd_server *fd, struct sister *si);
 /* Closes all control connections and sockets, takes the file away, frees. */
 void fd_server_close(struct fd_server *fd);
 

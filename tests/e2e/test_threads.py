@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# server: tsan
+"""A server of several threads is one host: what comes to the wrong one of them is not lost."""
+import os
+import signal
+import socket
+import sys
+
+import libe2e
+import wire
+from libe2e import equal, expect, test
+
+THREADS = 2
+CONNECTIONS = 64
+
+# An echo server that asks each connection for what needs the server: those of all threads answer.
+ECHO = """
+import selectors, socket, sys
+listener = socket.socket()
+listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+listener.bind((sys.argv[1], 0))
+listener.listen(100)
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+datagrams = socket.socket(type=socket.SOCK_DGRAM)
+datagrams.bind((sys.argv[1], 0))
+print("listening", sys.argv[1], listener.getsockname()[1], flush=True)
+print(datagrams.getsockname()[1], flush=True)
+ready = selectors.DefaultSelector()
+ready.register(listener, selectors.EVENT_READ)
+ready.register(datagrams, selectors.EVENT_READ)
+while True:
+    for key, _ in ready.select():
+        sock = key.fileobj
+        if sock is listener:
+            one, peer = listener.accept()
+            assert one.getpeername() == peer, (one.getpeername(), peer)
+            assert one.getsockname()[1] == listener.getsockname()[1]
+            assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+            assert one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            ready.register(one, selectors.EVENT_READ)
+        elif sock is datagrams:
+            datagrams.sendto(*datagrams.recvfrom(2000))
+        else:
+            data = sock.recv(65536)
+            if data:
+                sock.sendall(data)
+            else:
+                ready.unregister(sock)
+                sock.close()
+"""
+
+# Every connection at once, then data on each, then datagrams from as many ports.
+CALLS = """
+import socket, sys
+host, port, dgport, n = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+socks = [socket.create_connection((host, port), timeout=20) for _ in range(n)]
+for i, sock in enumerate(socks):
+    sock.sendall(bytes([i % 251]) * 5000)
+for i, sock in enumerate(socks):
+    data = b""
+    while len(data) < 5000:
+        data += sock.recv(5000)
+    assert data == bytes([i % 251]) * 5000
+    sock.close()
+socks = [socket.socket(type=socket.SOCK_DGRAM) for _ in range(n)]
+for i, sock in enumerate(socks):
+    sock.settimeout(20)
+    sock.sendto(b"%d" % i, (host, dgport))
+    assert sock.recvfrom(100) == (b"%d" % i, (host, dgport))
+try:
+    socket.create_connection((host, 1), timeout=20)
+except ConnectionRefusedError:
+    print("done")
+"""
+
+
+def start(w):
+    control = f"{w.folder}/control.sock"
+    server = w.server("a", "--control", control, "--threads", str(THREADS))
+    return server, [wire.program("rumpus"), "-s", control, "run", "--"]
+
+
+def threaded():
+    return wire.Wire(kind=("multi_queue",))
+
+
+@test("connections and datagrams of every thread are served, and their sockets known")
+def spread():
+    with threaded() as w:
+        server, run = start(w)
+        echo = w.a.popen([*run, sys.executable, "-c", ECHO, wire.STACK_A], stdout=-1, text=True)
+        try:
+            port, dgport = wire.listening(echo), echo.stdout.readline().strip()
+            for _ in range(2):
+                done = w.b.run([sys.executable, "-c", CALLS, wire.STACK_A, port, dgport,
+                                str(CONNECTIONS)], stdout=-1, stderr=-2, text=True, timeout=60)
+                equal(done.stdout, "done\n", "what the peer says")
+            name = "fdsock.stats.accepted"
+            first = server.get(name)[name]
+            expect(0 < first < 2 * CONNECTIONS, f"the first thread had {first} connections")
+            expect(echo.poll() is None, "the echo server died")
+        finally:
+            echo.kill()
+            echo.communicate()
+        equal(w.b.run(["ping", "-q", "-c", "20", "-i", "0.01", wire.STACK_A], stdout=-3).returncode,
+              0, "exit status of ping")
+
+
+@test("streams in both directions, over connections made either way, are byte-exact")
+def exact():
+    with threaded() as w:
+        _, run = start(w)
+        stack = wire.Endpoint(wire.STACK_A, w.a, "", {}, run)
+        for one, other in ((stack, w.linux("b")), (w.linux("b"), stack)):
+            got, sent = wire.transfer(one, other, "--verify", "-b", "65536", "-n", str(4 << 20),
+                                      "--seed", "7", count=8)
+            for result in (got, *sent):
+                expect(result["verified"], f"not verified: {result}")
+
+
+@test("it ends by a signal, with status 0, while its threads are busy")
+def ends():
+    with threaded() as w:
+        server, run = start(w)
+        stack = wire.Endpoint(wire.STACK_A, w.a, "", {}, run)
+        out = stack.popen("writeserver", "-a", stack.address, "-p", "0", "-c", "4", stdout=-1,
+                          stderr=-1)
+        into = w.linux("b").popen("readclient", "-a", stack.address, "-p", wire.listening(out),
+                                  "-c", "4", "-b", "64k", "-n", "100g", stdout=-1, stderr=-1)
+        before = server.cpu_s()
+        expect(wire.wait_until(lambda: server.cpu_s() > before + 0.3), "nothing moves")
+        server.process.send_signal(signal.SIGTERM)
+        equal(server.process.wait(20), 0, "exit status")
+        for process in (out, into):
+            process.wait(30)
+            process.communicate()
+        expect(not os.path.exists(f"{w.folder}/control.sock"), "the control socket is left")
+
+
+@test("a tap that was made for one queue is refused, and why is said")
+def refused():
+    with wire.Wire() as w:
+        try:
+            start(w)
+        except wire.Failed as e:
+            expect("multi_queue" in str(e) and "try:" in str(e), f"unclear: {e}")
+        else:
+            raise AssertionError("it started")
+
+
+if __name__ == "__main__":
+    sys.exit(libe2e.main())
