@@ -16,6 +16,8 @@
 #include "kern/netstack.h"
 #include "kern/queue.h"
 #include "server/accept.h"
+#include "server/fdsock/fd_sister.h"
+#include "server/fdsock/fd_translate.h"
 #include "server/fdsock/fd_stat.h"
 #include "server/loop.h"
 
@@ -48,23 +50,7 @@ struct fd_client {
 	uint64_t fc_bytes; /* in the buffers of its sockets */
 };
 
-union fd_addr {
-	struct bsd_sockaddr sa;
-	struct bsd_sockaddr_in sin;
-	struct bsd_sockaddr_in6 sin6;
-};
-
 enum fd_kind { FD_STREAM, FD_LISTENER, FD_DGRAM, FD_KIND_COUNT };
-
-/* An option as it was set, for a listener's twins. */
-struct fd_optlog {
-	TAILQ_ENTRY(fd_optlog) ol_list;
-	int ol_level; /* the host's numbers */
-	int ol_name;
-	size_t ol_len;
-	uint8_t ol_value[];
-};
-TAILQ_HEAD(fd_optlog_list, fd_optlog);
 
 #define FD_PAIROPTS 4
 struct fd_pairopt { /* an option that the client's end itself has */
@@ -201,19 +187,6 @@ bool fd_record_run(struct fd_server *fd, struct fd_record *re, unsigned origin, 
 void fd_ctl_accept(struct fd_server *fd, int sock);
 void fd_ctl_closeall(struct fd_server *fd);
 
-/* fd_sister.c: what is another sister's business */
-/*
- * Passes a request on whose descriptor nobody of `hops` sisters knew since origin had it first.
- * => true: done, and what was attached is hers; false: all have been asked
- */
-bool fd_sister_forward(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops);
-/* Remembers an option that was set; a listener's twins are told. */
-void fd_sister_option(struct fdsock *fs, int clientfd, int level, int name, const void *val,
-    size_t len);
-/* Makes a listener's twins, or tells them of its backlog. */
-void fd_sister_listen(struct fdsock *fs, int clientfd);
-void fd_sister_forget(struct fdsock *fs);
-
 /* fd_client.c: accounts and tombs */
 /* => NULL: no memory. The caller takes a reference by counting up; fd_client_put frees at zero. */
 struct fd_client *fd_client_get(struct fd_server *fd, pid_t pid);
@@ -315,33 +288,5 @@ void fd_call_run(struct fd_call *ca);
 
 /* fd_ifaddrs.c */
 int fd_op_ifaddrs(struct fd_call *ca);
-
-/* fd_translate_addr.c, fd_translate_errno.c: this host's numbers and the stack's */
-int fd_errno(int bsd_error);
-/* => host errno EINVAL, EAFNOSUPPORT */
-int fd_addr_in(const void *sa, size_t len, union fd_addr *out);
-/* => bytes */
-size_t fd_addr_out(const struct bsd_sockaddr *sa, void *out);
-int fd_domain_in(int domain, int *out);
-int fd_domain_out(int bsd_family);
-/* => network order; 0: none */
-uint16_t fd_addr_port(const union fd_addr *addr);
-/* Records' form of an address. */
-void fd_addr_split(const struct bsd_sockaddr *sa, uint16_t *family, uint16_t *port, uint8_t *addr,
-    uint32_t *scope);
-int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
-
-/* fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. */
-void fd_tcpinfo(struct sockopt *sopt);
-
-/* fd_translate_sockopt.c: results are host errnos */
-int fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void *val,
-    size_t len);
-/* => *len in: room, out: bytes */
-int fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, size_t *len);
-/* What was set on a listener's end is set on that of a connection it made. */
-void fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clientfd);
-/* Is the option known at all? */
-bool fd_sockopt_known(int level, int name);
 
 #endif /* SERVER_FDSOCK_IMPL_H */

@@ -13,7 +13,7 @@
 
 #define UDP_HDR_LEN 8
 #define UDP_PORTS_LEN 4 /* the source's port, the destination's */
-#define UDP_OFF_SUM 6 /* where the checksum lies */
+#define UDP_OFF_SUM 6   /* where the checksum lies */
 
 struct udp_hdr {
 	uint16_t uh_sport;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between this host's numbers, layouts and options and the stack's. */
+#ifndef SERVER_FDSOCK_TRANSLATE_H
+#define SERVER_FDSOCK_TRANSLATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rumpus/abi.h>
+#include <rumpus/fdsock.h>
+
+struct fdsock;
+struct sockopt;
+
+union fd_addr {
+	struct bsd_sockaddr sa;
+	struct bsd_sockaddr_in sin;
+	struct bsd_sockaddr_in6 sin6;
+};
+
+/* fd_translate_addr.c, fd_translate_errno.c: this host's numbers and the stack's */
+int fd_errno(int bsd_error);
+/* => host errno EINVAL, EAFNOSUPPORT */
+int fd_addr_in(const void *sa, size_t len, union fd_addr *out);
+/* => bytes */
+size_t fd_addr_out(const struct bsd_sockaddr *sa, void *out);
+int fd_domain_in(int domain, int *out);
+int fd_domain_out(int bsd_family);
+/* => network order; 0: none */
+uint16_t fd_addr_port(const union fd_addr *addr);
+/* Records' form of an address. */
+void fd_addr_split(const struct bsd_sockaddr *sa, uint16_t *family, uint16_t *port, uint8_t *addr,
+    uint32_t *scope);
+int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
+
+/* fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. */
+void fd_tcpinfo(struct sockopt *sopt);
+
+/* fd_translate_sockopt.c: results are host errnos */
+int fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void *val,
+    size_t len);
+/* => *len in: room, out: bytes */
+int fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, size_t *len);
+/* What was set on a listener's end is set on that of a connection it made. */
+void fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clientfd);
+/* Is the option known at all? */
+bool fd_sockopt_known(int level, int name);
+
+#endif /* SERVER_FDSOCK_TRANSLATE_H */
