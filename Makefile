@@ -19,6 +19,7 @@ help:
 	@echo 'make million    a million connections in a row: does the server grow? N=100000 for fewer'
 	@echo 'make static     the static checks alone (layers, style, format, symbols)'
 	@echo 'make sim        10,000 simulated worlds of many hosts; N=worlds, M=of them with failing allocations'
+	@echo 'make interop    goodput to a Linux peer over losses and delays, against that of Linux; A="1 10" for 1 %, 10 ms'
 	@echo 'make fuzz       fuzz each target for S=60 seconds; T=frames for one of them (clang)'
 	@echo 'make format     clang-format every .c and .h'
 	@echo 'make tidy       clang-tidy and cppcheck: advice, not a gate'
@@ -78,6 +79,9 @@ sim: all
 	@build/rumpus sim --worlds $(or $(N),10000)
 	@build/rumpus sim --nomem --worlds $(or $(M),60)
 
+interop: all
+	@tests/interop/run $(A)
+
 fuzz: build-fuzz/build.ninja
 	@$(NINJA) -C build-fuzz --quiet fuzz-targets
 	@fuzz/run $(or $(S),60) $(T)
@@ -94,4 +98,4 @@ tidy: build-clang/build.ninja
 clean:
 	@rm -rf build build-clang build-asan build-tsan build-fuzz
 
-.PHONY: all help deps check unit e2e programs semantics static sim demo bench fuzz format tidy clean
+.PHONY: all help deps check unit e2e programs semantics static sim interop demo bench fuzz format tidy clean

@@ -49,6 +49,22 @@ iface_parse_mtu(const char *text, uint32_t *mtu)
 	return *end == '\0' && end != text && value >= 68 && value <= 65535;
 }
 
+/* A key of a bad link, which takes plain frames only. => NULL, or what to try instead. */
+static const char *
+iface_parse_fault(struct iface_spec *is, const char *key, const char *value)
+{
+	switch (fault_parse(&is->is_fault, key, value)) {
+	case FAULT_TEXT_OK:
+		is->is_hasfault = true;
+		return NULL;
+	case FAULT_TEXT_BAD:
+		return FAULT_TEXT_HELP;
+	case FAULT_TEXT_UNKNOWN:
+		break;
+	}
+	return "one of addr, gw, mtu, mac, offload, path; or " FAULT_TEXT_HELP;
+}
+
 /* One KEY=VALUE. => NULL, or what to try instead. */
 static const char *
 iface_parse_key(struct iface_spec *is, const char *key, const char *value)
@@ -78,7 +94,7 @@ iface_parse_key(struct iface_spec *is, const char *key, const char *value)
 		is->is_path = value;
 		return NULL;
 	}
-	return "one of addr, gw, mtu, mac, offload, path";
+	return iface_parse_fault(is, key, value);
 }
 
 bool
@@ -111,6 +127,8 @@ iface_parse(struct iface_spec *is, const char *text, char *why, size_t whylen)
 			return false;
 		}
 	}
+	if (is->is_hasfault)
+		is->is_nooffload = true;
 	return true;
 }
 
@@ -146,6 +164,19 @@ iface_configure(struct iface *ifc, const struct iface_spec *is, char *why, size_
 	return error == 0;
 }
 
+/* Puts the bad link in front of the interface. */
+static bool
+iface_impair(struct iface *ifc, const struct iface_spec *is, char *why, size_t whylen)
+{
+	int error = fault_attach(ifc->if_ifp, &is->is_fault, &ifc->if_fault);
+
+	if (error != 0)
+		(void)snprintf(why, whylen,
+		    "%s: a bad link: %s; try: a tap, whose frames are plain", is->is_name,
+		    bsd_errtext(error));
+	return error == 0;
+}
+
 struct iface *
 iface_open(struct loop *lp, const struct iface_spec *is, char *why, size_t whylen)
 {
@@ -161,6 +192,8 @@ iface_open(struct loop *lp, const struct iface_spec *is, char *why, size_t whyle
 	ifc->if_src.ls_fd = -1;
 	ifc->if_src.ls_arg = ifc;
 	if (!ifc->if_driver->id_open(ifc, is, why, whylen))
+		goto fail;
+	if (is->is_hasfault && !iface_impair(ifc, is, why, whylen))
 		goto fail;
 	if (loop_add(lp, &ifc->if_src, EPOLLIN) != 0) {
 		(void)snprintf(why, whylen, "%s: %m; try: again", is->is_name);
@@ -189,6 +222,8 @@ iface_close(struct iface *ifc)
 {
 	if (ifc->if_src.ls_fd >= 0)
 		loop_del(ifc->if_loop, &ifc->if_src);
+	if (ifc->if_fault != NULL)
+		fault_detach(ifc->if_fault);
 	ifc->if_driver->id_close(ifc);
 	free(ifc);
 }

@@ -3,6 +3,7 @@
  * Interfaces as the command line names them: DRIVER:NAME,KEY=VALUE,...
  * tap:tap0,addr=10.0.0.2/24,gw=10.0.0.1,mtu=1500,mac=02:00:00:00:00:02
  * link:wire0,path=/tmp/wire.sock,addr=10.0.0.2/24
+ * tap:tap0,addr=10.0.0.2/24,loss=1%,delay=10ms: a bad link in front (dev/fault/fault.h)
  */
 #ifndef SERVER_IFACE_H
 #define SERVER_IFACE_H
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dev/fault/if_fault.h"
 #include "server/loop.h"
 
 #define IFACE_MAXADDRS 16
@@ -48,6 +50,8 @@ struct iface_spec {
 	bool is_hasmac;
 	bool is_shared;    /* one of several threads that open it, a queue each */
 	bool is_nooffload; /* plain frames, as the study had them */
+	bool is_hasfault;
+	struct fault_config is_fault; /* loss=, delay= and the others: a bad link */
 };
 
 /* => false: why holds "what: why; try: ..."; nothing to free. */
@@ -60,7 +64,8 @@ struct iface {
 	const struct iface_driver *if_driver;
 	const char *if_name; /* the spec's */
 	struct ifnet *if_ifp;
-	void *if_soft; /* the driver's own: the host's side */
+	void *if_soft;             /* the driver's own: the host's side */
+	struct if_fault *if_fault; /* the bad link in front of it, or NULL */
 };
 
 /* Opens the host's side, attaches the interface to the loop's stack and gives it its addresses. */

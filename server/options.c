@@ -27,7 +27,7 @@ const char options_help[] =
     "A TCP/IP stack as a process: it takes the interfaces given and serves programs.\n"
     "\n"
     "  -i tap:NAME[,addr=A.B.C.D/LEN]...[,gw=A.B.C.D][,mtu=BYTES][,mac=XX:XX:XX:XX:XX:XX]\n"
-    "     [,offload=on|off]\n"
+    "     [,offload=on|off][,loss=1%][,delay=10ms][,rate=100M][,...]\n"
     "                   an ethernet interface on the host's tap NAME, made if it is not there\n"
     "  -i link:NAME,path=PATH[,addr=A.B.C.D/LEN]...[,...]\n"
     "                   one end of a wire in shared memory; the server with the same PATH has\n"

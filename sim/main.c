@@ -10,6 +10,7 @@
 
 #include "sim/campaign.h"
 #include "sim/capture.h"
+#include "sim/grid.h"
 #include "sim/sim.h"
 #include "sim/world.h"
 
@@ -17,6 +18,7 @@ enum { EXIT_OK, EXIT_FAILED, EXIT_WRONGUSE };
 
 static const char help[] =
     "usage: rumpus sim [--seed N] [--worlds N] [--jobs N] [--nomem] [-j]\n"
+    "       rumpus sim --grid FILE [--update]\n"
     "       rumpus sim --worlds 1 --seed N [--pcap FILE] [--small] [--fail HOST:N] [-v]\n"
     "\n"
     "Runs worlds of many hosts, each with a stack, on virtual time: links that lose, delay,\n"
@@ -35,6 +37,8 @@ static const char help[] =
     "One world (--worlds 1):\n"
     "  -v               say all that happens       --pcap FILE  all frames, for tcpdump -r\n"
     "  --small          as --nomem draws them      --fail HOST:N  its N-th allocation fails\n"
+    "Throughput by window, loss, round trip and congestion control:\n"
+    "  --grid FILE      compare with FILE and with theory; --update writes FILE\n"
     "\n"
     "Exit status: 0 all is well, 1 a world failed, 2 wrong usage, 130 interrupted.\n";
 
@@ -42,6 +46,8 @@ struct choices {
 	struct campaign ch_campaign;
 	struct world_options ch_world;
 	const char *ch_pcap;
+	const char *ch_grid;
+	bool ch_update;
 	bool ch_help;
 };
 
@@ -54,7 +60,9 @@ enum {
 	OPT_CAPTURES,
 	OPT_PCAP,
 	OPT_SMALL,
-	OPT_FAIL
+	OPT_FAIL,
+	OPT_GRID,
+	OPT_UPDATE
 };
 
 static const struct option longopts[] = {
@@ -67,6 +75,8 @@ static const struct option longopts[] = {
     {"pcap", required_argument, NULL, OPT_PCAP},
     {"small", no_argument, NULL, OPT_SMALL},
     {"fail", required_argument, NULL, OPT_FAIL},
+    {"grid", required_argument, NULL, OPT_GRID},
+    {"update", no_argument, NULL, OPT_UPDATE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -131,6 +141,12 @@ option_take(struct choices *ch, int option, const char *text)
 		return true;
 	case OPT_FAIL:
 		return parse_fail(&ch->ch_world, text);
+	case OPT_GRID:
+		ch->ch_grid = text;
+		return true;
+	case OPT_UPDATE:
+		ch->ch_update = true;
+		return true;
 	case 'v':
 		ch->ch_world.wo_verbose = true;
 		return true;
@@ -206,6 +222,8 @@ sim_main(int argc, char **argv)
 		(void)fputs(help, stdout);
 		return EXIT_OK;
 	}
+	if (ch.ch_grid != NULL && optind == argc)
+		return grid_run(ch.ch_grid, ch.ch_update);
 	if (optind < argc || (is_for_one(&ch) && ch.ch_campaign.ca_worlds != 1)) {
 		(void)fprintf(stderr,
 		    optind < argc ? "rumpus: sim: too many arguments; try: rumpus sim --help\n"

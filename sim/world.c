@@ -90,6 +90,14 @@ world_heal(struct world *w, void *arg, uint64_t tag)
 }
 
 static void
+world_mark(struct world *w, void *arg, uint64_t tag)
+{
+	(void)arg;
+	(void)tag;
+	w->w_marked_bytes = w->w_bytes;
+}
+
+static void
 world_make(struct world *w, const struct world_options *wo, uint64_t seed)
 {
 	struct event ev;
@@ -99,7 +107,15 @@ world_make(struct world *w, const struct world_options *wo, uint64_t seed)
 	w->w_fail_at = wo->wo_fail_at;
 	w->w_fail_host = wo->wo_fail_host;
 	w->w_now_ns = SIM_START_NS;
-	plan_draw(&w->w_plan, &wo->wo_plan, seed);
+	w->w_stop_ns = SIM_NEVER;
+	if (wo->wo_planned != NULL) {
+		w->w_plan = *wo->wo_planned;
+		w->w_stop_ns = wo->wo_stop_ns;
+		ev = (struct event){.ev_time_ns = wo->wo_mark_ns, .ev_do = world_mark};
+		event_add(&w->w_events, &ev);
+	} else {
+		plan_draw(&w->w_plan, &wo->wo_plan, seed);
+	}
 	for (unsigned i = 0; i < w->w_plan.pl_nhosts; i++) {
 		world_make_host(w, i);
 		if (wo->wo_fail_at != 0 && wo->wo_fail_host == i)
@@ -130,7 +146,10 @@ world_unmake(struct world *w)
 	for (unsigned i = 0; i < w->w_plan.pl_nhosts; i++)
 		if (w->w_hosts[i].h_ns != NULL) {
 			side_crash_all(&w->w_hosts[i]);
-			host_end(&w->w_hosts[i]);
+			if (w->w_stop_ns != SIM_NEVER)
+				host_crash(&w->w_hosts[i]);
+			else
+				host_end(&w->w_hosts[i]);
 		}
 	event_queue_free(&w->w_events);
 	while ((s = w->w_sides) != NULL) {
@@ -228,7 +247,7 @@ world_go(struct world *w)
 	uint64_t look_ns = 0, quiet_ns = SIM_NEVER, next_ns;
 	unsigned turns = 0;
 
-	while (!w->w_failed && (next_ns = world_next(w)) != SIM_NEVER) {
+	while (!w->w_failed && (next_ns = world_next(w)) < w->w_stop_ns) {
 		turns = next_ns == w->w_now_ns ? turns + 1 : 0;
 		if (turns == TURNS_MAX)
 			world_fail(w, "time does not go on");
@@ -244,7 +263,7 @@ world_go(struct world *w)
 		else if (w->w_now_ns > quiet_ns)
 			world_fail(w, "all has ended, but a timer is armed again and again");
 	}
-	if (!w->w_failed && !world_applications_ended(w))
+	if (!w->w_failed && w->w_stop_ns == SIM_NEVER && !world_applications_ended(w))
 		world_fail(w, "nothing is armed, but applications wait");
 }
 
@@ -259,6 +278,7 @@ world_run(const struct world_options *wo, uint64_t seed, struct world_result *wr
 	*wr = (struct world_result){.wr_hash = w->w_hash,
 	    .wr_frames = w->w_frames,
 	    .wr_bytes = w->w_bytes,
+	    .wr_marked_bytes = w->w_marked_bytes,
 	    .wr_virtual_ns = w->w_now_ns - SIM_START_NS,
 	    .wr_allocations = w->w_allocations,
 	    .wr_failed = w->w_failed};

@@ -67,7 +67,9 @@ struct world {
 	struct side *w_sides; /* all that are open */
 	uint64_t w_hash;
 	uint64_t w_frames, w_bytes; /* sent; received by applications */
-	uint64_t w_progress_ns;     /* when any application last got on */
+	uint64_t w_marked_bytes;
+	uint64_t w_stop_ns;     /* SIM_NEVER: when all is over */
+	uint64_t w_progress_ns; /* when any application last got on */
 	bool w_healed;
 	uint32_t w_partition;      /* hosts of one part as bits; 0: all are joined */
 	struct capture *w_capture; /* NULL: none */
@@ -84,6 +86,7 @@ struct world_result {
 	uint64_t wr_hash;
 	uint64_t wr_frames;
 	uint64_t wr_bytes;
+	uint64_t wr_marked_bytes;
 	uint64_t wr_virtual_ns;
 	uint64_t wr_allocations;
 	bool wr_failed;
@@ -96,6 +99,9 @@ struct world_options {
 	bool wo_verbose;
 	uint64_t wo_fail_at; /* of wo_fail_host's allocations; 0: none */
 	unsigned wo_fail_host;
+	/* Runs this plan instead of drawing one, only until wo_stop_ns, when it need not have ended. */
+	const struct plan *wo_planned;
+	uint64_t wo_mark_ns, wo_stop_ns; /* wr_marked_bytes: what had come by wo_mark_ns */
 };
 
 /* Runs the world of a seed from beginning to end. */

@@ -203,7 +203,9 @@ fault_attach(struct ifnet *ifp, const struct fault_config *fc, struct if_fault *
 	struct if_fault *iff;
 	uint8_t seed[32];
 
-	KASSERT(ifp->if_fault == NULL && ifp->if_capenable == 0);
+	KASSERT(ifp->if_fault == NULL);
+	if (ifp->if_capenable != 0)
+		return EINVAL;
 	iff = kmem_alloc(&ns->ns_fault, sizeof(*iff));
 	if (iff == NULL)
 		return ENOMEM;

@@ -13,7 +13,7 @@ enum { FAULT_OUT, FAULT_IN, FAULT_DIRECTIONS };
 /*
  * Puts itself between an attached interface and its stack, in both directions alike; frames wait as
  * mbufs. Times are those of the stack, so they are as exact as its owner keeps them.
- * => the driver neither segments nor sums (if_capenable is 0) nor merges what it receives
+ * => EINVAL: the driver segments or sums (if_capenable), so its frames are not those of the wire
  * => ENOMEM
  */
 int fault_attach(struct ifnet *ifp, const struct fault_config *fc, struct if_fault **iffp);

@@ -193,6 +193,22 @@ test_detached_with_frames(void **state)
 	assert_int_equal(rig.out, 0);
 }
 
+static void
+test_offload_refused(void **state)
+{
+	const struct fault_config fc = {0};
+	struct if_fault *iff;
+
+	(void)state;
+	rig_open(&fc);
+	fault_detach(rig.iff);
+	rig.ifp->if_capenable = IFCAP_TSO4;
+	assert_int_equal(fault_attach(rig.ifp, &fc, &iff), BSD_EINVAL);
+	rig.ifp->if_capenable = 0;
+	assert_int_equal(fault_attach(rig.ifp, &fc, &rig.iff), 0);
+	rig_close();
+}
+
 static int
 with_failures(struct netstack *ns, void *arg)
 {
@@ -236,6 +252,7 @@ main(void)
 	    cmocka_unit_test(test_duplicates_and_bad_bits),
 	    cmocka_unit_test(test_losses_counted),
 	    cmocka_unit_test(test_detached_with_frames),
+	    cmocka_unit_test(test_offload_refused),
 	    cmocka_unit_test(test_no_memory),
 	};
 

@@ -228,7 +228,7 @@ static void
 cubic_reduce(struct tcpcb *tp)
 {
 	const uint32_t cwnd = tp->snd_cwnd;
-	const uint64_t flight = tp->snd_max - tp->snd_una;
+	const uint64_t flight = tcp_cc_flight(tp);
 
 	tp->t_cc[CUBIC_UNDO_WMAX] = tp->t_cc[CUBIC_WMAX];
 	tp->t_cc[CUBIC_PRIOR] = cwnd;

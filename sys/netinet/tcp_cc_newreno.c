@@ -11,9 +11,7 @@
 static uint32_t
 newreno_half_flight(const struct tcpcb *tp)
 {
-	uint32_t flight = tp->snd_max - tp->snd_una;
-
-	return KERN_MAX(flight / 2, 2 * tp->t_maxseg);
+	return KERN_MAX(tcp_cc_flight(tp) / 2, 2 * tp->t_maxseg);
 }
 
 static void

@@ -53,6 +53,16 @@ tcp_congctl_default(const struct netstack *ns)
 	return cc;
 }
 
+/*
+ * SND.UNA stays at a hole while SACK lets new data leave, for the reordering window of RACK or, in
+ * a run of losses, for whole round trips: what is unacknowledged then is more than the window.
+ */
+uint32_t
+tcp_cc_flight(const struct tcpcb *tp)
+{
+	return KERN_MIN(tp->snd_max - tp->snd_una, tp->snd_cwnd);
+}
+
 void
 tcp_cc_grow(struct tcpcb *tp, uint32_t by)
 {

@@ -54,6 +54,8 @@ const struct tcp_congctl *tcp_congctl_default(const struct netstack *ns);
 uint32_t tcp_initial_window(const struct tcpcb *tp);
 
 /* What the algorithms share (tcp_congctl.c). */
+/* What a loss reduces: RFC 5681's FlightSize, but no more than the window. */
+uint32_t tcp_cc_flight(const struct tcpcb *tp);
 void tcp_cc_grow(struct tcpcb *tp, uint32_t by); /* up to TCP_CC_CWND_MAX */
 void tcp_cc_init(struct tcpcb *tp);
 void tcp_cc_slowstart(struct tcpcb *tp, uint32_t acked);

@@ -181,6 +181,7 @@ test_timeout_and_idle(void **state)
 
 	(void)state;
 	tp->t_maxseg = 1000;
+	tp->snd_cwnd = 20000;
 	tp->snd_max = tp->snd_una + 20000;
 	tp->t_rxtshift = 1;
 	cc->cc_timeout(tp);
@@ -280,6 +281,32 @@ test_cubic_curve(void **state)
 	cc->cc_newack(tp, 1000);
 	assert_in_range(tp->snd_cwnd - cwnd, 1, 1000);
 	tp->t_flags &= ~(uint32_t)TF_FASTRECOVERY;
+	tp->snd_max = max;
+}
+
+/* SACK lets data leave while SND.UNA stays: what is unacknowledged may be twice the window. */
+static void
+test_loss_with_more_in_flight(void **state)
+{
+	static const struct tcp_congctl *const ccs[] = {&tcp_cc_newreno, &tcp_cc_cubic};
+	static const uint32_t after[] = {50000, 70000};
+	struct tcpcb *tp = bench.tp;
+	tcp_seq max = tp->snd_max;
+
+	(void)state;
+	tp->t_maxseg = 1000;
+	for (unsigned i = 0; i < nitems(ccs); i++) {
+		ccs[i]->cc_init(tp);
+		tp->snd_cwnd = 100000;
+		tp->snd_max = tp->snd_una + 200000;
+		ccs[i]->cc_loss(tp);
+		assert_int_equal(tp->snd_ssthresh, after[i]);
+		tp->snd_cwnd = 100000;
+		tp->t_rxtshift = 1;
+		ccs[i]->cc_timeout(tp);
+		assert_int_equal(tp->snd_ssthresh, after[i]);
+		tp->t_rxtshift = 0;
+	}
 	tp->snd_max = max;
 }
 
@@ -413,6 +440,7 @@ main(void)
 	    cmocka_unit_test(test_cube_root),
 	    cmocka_unit_test_setup_teardown(test_cubic_curve, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_cubic_growth, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_loss_with_more_in_flight, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hystart, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_congctl_names, setup, teardown),
 	};

@@ -240,11 +240,12 @@ test_recovery(void **state)
 	assert_null(tcp_test_sent(&tt));
 	assert_int_equal(tp->snd_recover, base + 12 * MSS);
 	SACK(0, 3, 6, 1, 2);
+	assert_null(tcp_test_sent(&tt)); /* less leaves than arrives */
+	SACK(0, 3, 7, 1, 2);
 	sent_is(&tt, base, 2);
-	for (uint32_t i = 7; i <= 12; i++)
+	for (uint32_t i = 8; i <= 12; i++)
 		SACK(0, 3, i, 1, 2);
-	/* Half of twelve: one out for two in. */
-	assert_in_range(tcp_test_nsent(&tt), 2, 12);
+	assert_in_range(tcp_test_nsent(&tt), 1, 12);
 	assert_true(tcp_pipe(tp) <= tp->snd_ssthresh + MSS);
 	SACK(2, 3, 12);
 	assert_true((tp->t_flags & TF_FASTRECOVERY) != 0);
@@ -289,15 +290,15 @@ test_prr(void **state)
 	for (uint32_t k = 1; k <= 13; k++) {
 		SACK(0, 1, 3 + k);
 		assert_true((tp->t_flags & TF_FASTRECOVERY) != 0);
-		assert_int_equal(tp->snd_ssthresh, 11 * MSS);
+		assert_int_equal(tp->snd_ssthresh, 10 * MSS); /* without those two */
 		assert_int_equal(tp->t_prr_delivered, k * MSS);
-		assert_int_equal(tp->t_prr_out, KERN_MAX(k / 2, 1u) * MSS);
-		assert_int_equal(tcp_test_nsent(&tt), 2 + KERN_MAX(k / 2, 1u));
+		assert_int_equal(tp->t_prr_out, KERN_MAX(k * 10 / 22, 1u) * MSS);
+		assert_int_equal(tcp_test_nsent(&tt), 2 + KERN_MAX(k * 10 / 22, 1u));
 	}
 	/* There it stays: one for one. */
 	for (uint32_t k = 14; k <= 18; k++) {
 		SACK(0, 1, 3 + k);
-		assert_int_equal(tcp_pipe(tp), 11 * MSS);
+		assert_int_equal(tcp_pipe(tp), 10 * MSS);
 	}
 	tcp_test_end(&tt);
 }
@@ -316,7 +317,7 @@ test_prr_slow_start(void **state)
 	tcp_test_forget(&tt);
 	SACK(0, 15, 18); /* fifteen are lost, one of them leaves in any case */
 	assert_int_equal(tcp_test_nsent(&tt), 1 + 2);
-	for (uint32_t k = 19; k <= 22; k++) {
+	for (uint32_t k = 19; k <= 21; k++) {
 		const unsigned before = tcp_test_nsent(&tt);
 
 		SACK(0, 15, k);
