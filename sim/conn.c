@@ -40,8 +40,8 @@ conn_head(const struct world *w, uint32_t index)
 	return (w->w_plan.pl_seed ^ 0x72756d707573ull) * 0x9e3779b97f4a7c15ull << 8 | index;
 }
 
-static void
-conn_fill(const struct side *s, uint64_t offset, uint8_t *buf, size_t len)
+void
+stream_data(const struct side *s, uint64_t offset, uint8_t *buf, size_t len)
 {
 	struct stream_id si = stream_from(s->s_conn, side_world(s), s->s_which);
 	uint64_t head = conn_head(side_world(s), s->s_conn->co_index);
@@ -87,7 +87,7 @@ conn_mayreset(const struct side *s)
 	return co->co_ended[!s->s_which] > SIDE_DONE;
 }
 
-static void
+void
 stream_error(struct side *s, int64_t result)
 {
 	struct conn *co = s->s_conn;
@@ -133,6 +133,19 @@ stream_eof(struct side *s)
 		    (unsigned long long)total);
 }
 
+void
+stream_take(struct side *s, const uint8_t *buf, size_t len)
+{
+	if (len == 0) {
+		stream_eof(s);
+		return;
+	}
+	conn_verify(s, buf, len);
+	s->s_rx += len;
+	side_world(s)->w_bytes += len;
+	side_progress(s);
+}
+
 /* -- sending ---------------------------------------------------------------------------------- */
 
 /* How much a side may have sent by now. */
@@ -144,7 +157,7 @@ stream_allowed(const struct side *s)
 
 	if (cp->cp_kind == CONN_HALF && s->s_which == 1 && !s->s_eof)
 		return 0;
-	if (cp->cp_kind != CONN_ANSWERS)
+	if (cp->cp_kind != CONN_ANSWERS && cp->cp_kind != CONN_TASK)
 		return total;
 	rounds = s->s_rx / cp->cp_round[!s->s_which] + (s->s_which == 0);
 	limit = rounds * cp->cp_round[s->s_which];
@@ -164,7 +177,7 @@ stream_send(struct side *s)
 									: cp->cp_chunk[s->s_which];
 		int64_t done;
 
-		conn_fill(s, s->s_tx, buf, n);
+		stream_data(s, s->s_tx, buf, n);
 		done = rumpus_write(side_proc(s), s->s_fd, buf, n);
 		if (done == -BSD_EAGAIN)
 			return true;
@@ -270,14 +283,9 @@ stream_receive(struct side *s)
 			stream_error(s, got);
 			return false;
 		}
-		if (got == 0) {
-			stream_eof(s);
+		stream_take(s, buf, (size_t)got);
+		if (s->s_eof)
 			return true;
-		}
-		conn_verify(s, buf, (size_t)got);
-		s->s_rx += (uint64_t)got;
-		side_world(s)->w_bytes += (uint64_t)got;
-		side_progress(s);
 		if (stream_aborts(s))
 			return false;
 		if (cp->cp_pause_ns[s->s_which] > 0)
@@ -329,7 +337,7 @@ stream_step(struct side *s)
 
 /* -- beginnings ------------------------------------------------------------------------------- */
 
-static void
+void
 stream_options(struct side *s, bool nodelay)
 {
 	static const int on = 1, idle_s = 30, interval_s = 10, count = 6;
@@ -415,16 +423,24 @@ conn_stillborn(struct conn *co, enum side_end end)
 	co->co_ended[0] = end;
 }
 
+struct bsd_sockaddr_in
+stream_server(const struct conn *co)
+{
+	const struct host *to = &co->co_world->w_hosts[co->co_plan->cp_hosts[1]];
+
+	return (struct bsd_sockaddr_in){.sin_len = sizeof(struct bsd_sockaddr_in),
+	    .sin_family = BSD_AF_INET,
+	    .sin_port = (uint16_t)(SIM_PORT << 8),
+	    .sin_addr.s_addr = to->h_addr_be};
+}
+
 void
 conn_start(struct world *w, void *arg, uint64_t tag)
 {
 	struct conn *co = arg;
 	const struct conn_plan *cp = co->co_plan;
 	struct host *h = &w->w_hosts[cp->cp_hosts[0]], *to = &w->w_hosts[cp->cp_hosts[1]];
-	struct bsd_sockaddr_in sin = {.sin_len = sizeof(sin),
-	    .sin_family = BSD_AF_INET,
-	    .sin_port = (uint16_t)(SIM_PORT << 8),
-	    .sin_addr.s_addr = to->h_addr_be};
+	const struct bsd_sockaddr_in sin = stream_server(co);
 	int fd, result;
 
 	(void)tag;
@@ -439,11 +455,16 @@ conn_start(struct world *w, void *arg, uint64_t tag)
 		datagram_start(co);
 		return;
 	}
-	fd = rumpus_socket(h->h_proc, BSD_AF_INET, BSD_SOCK_STREAM | BSD_SOCK_NONBLOCK, 0);
+	fd = rumpus_socket(h->h_proc, BSD_AF_INET,
+	    BSD_SOCK_STREAM | (cp->cp_kind == CONN_TASK ? 0 : BSD_SOCK_NONBLOCK), 0);
 	if (fd < 0) {
 		conn_stillborn(co, SIDE_ERROR);
 		if (!side_nomem(fd))
 			world_fail(w, "socket: errno %d", -fd);
+		return;
+	}
+	if (cp->cp_kind == CONN_TASK) {
+		task_start(co, fd);
 		return;
 	}
 	co->co_sides[0] = side_new(h, fd, stream_step);

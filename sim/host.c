@@ -64,7 +64,7 @@ host_start(struct host *h)
 	    .rc_nclusters = hp->hp_nclusters,
 	    .rc_njumbos = 2,
 	    .rc_maxsockets = 256,
-	    .rc_maxlwps = 4,
+	    .rc_maxlwps = 20,
 	    .rc_maxprocs = 4};
 
 	plan_seed(w->w_plan.pl_seed, 100 + h->h_index + 100 * ++h->h_life, rc.rc_seed);

@@ -8,7 +8,8 @@
 
 #define nitems(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *const conn_names[] = {"bulk", "answers", "short", "half", "reset", "udp"};
+static const char *const conn_names[] = {"bulk", "answers", "short", "half", "reset", "udp",
+    "task"};
 _Static_assert(nitems(conn_names) == CONN_KINDS, "a name for each kind");
 static const char *const trouble_names[] = {"cut", "link", "crash", "path-mtu", "mtu", "no-memory",
     "partition"};
@@ -169,7 +170,7 @@ draw_conn(struct rng *rng, struct plan *pl, struct conn_plan *cp, uint64_t most)
 	if (cp->cp_kind == CONN_SHORT) {
 		cp->cp_total[0] = 8 + draw_size(rng, 5000);
 		cp->cp_total[1] = 0;
-	} else if (cp->cp_kind == CONN_ANSWERS) {
+	} else if (cp->cp_kind == CONN_ANSWERS || cp->cp_kind == CONN_TASK) {
 		uint64_t rounds = 1 + rng_below(rng, 30);
 
 		cp->cp_round[0] = 8 + draw_size(rng, 3000);

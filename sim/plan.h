@@ -38,6 +38,7 @@ enum conn_kind {
 	CONN_HALF,    /* all one way and closed, then all the other way */
 	CONN_RESET,   /* bulk, until one side aborts */
 	CONN_UDP,     /* datagrams, echoed */
+	CONN_TASK,    /* as ANSWERS, by calls that wait */
 	CONN_KINDS
 };
 

@@ -10,6 +10,9 @@
 #ifndef SIM_SIDE_H
 #define SIM_SIDE_H
 
+#include <rumpus/abi.h>
+#include <rumpus/socket.h>
+
 #include "sim/world.h"
 
 enum side_end {
@@ -38,6 +41,8 @@ struct side {
 	bool s_retry;        /* was out of memory; a timer runs */
 	uint64_t s_tx, s_rx; /* bytes; datagrams */
 	uint8_t s_head[8];
+	struct rumpus_task s_task; /* TASK's client */
+	uint8_t *s_buf;
 };
 
 struct conn {
@@ -73,6 +78,19 @@ void conn_start(struct world *w, void *conn, uint64_t tag);
 void listener_start(struct host *h);
 bool conn_ended(const struct conn *co);
 void conn_describe(const struct conn *co, char *buf, size_t space);
+
+/* What a side sends from offset on. */
+void stream_data(const struct side *s, uint64_t offset, uint8_t *buf, size_t len);
+/* Bytes that a side has read, 0: the end; they must be those that were sent. */
+void stream_take(struct side *s, const uint8_t *buf, size_t len);
+/* A call on a stream failed: the end of the side; there must be a reason. => result is negative */
+void stream_error(struct side *s, int64_t result);
+/* Keepalives, so that the loss of the other host is found out; and Nagle's algorithm off. */
+void stream_options(struct side *s, bool nodelay);
+struct bsd_sockaddr_in stream_server(const struct conn *co);
+
+/* task.c: a client on a socket that waits. */
+void task_start(struct conn *co, int fd);
 
 /* datagram.c */
 void datagram_start(struct conn *co);

@@ -154,6 +154,7 @@ world_unmake(struct world *w)
 	event_queue_free(&w->w_events);
 	while ((s = w->w_sides) != NULL) {
 		w->w_sides = s->s_next;
+		free(s->s_buf);
 		free(s);
 	}
 	free(w->w_conns);
