@@ -11,7 +11,7 @@ help:
 	@echo 'make            build into build/ (checks the packages it needs first)'
 	@echo 'make check      every check and test; ends in "N passed, N failed"'
 	@echo 'make demo       build, then show it at work'
-	@echo 'make bench      the whole evaluation'
+	@echo 'make bench      the whole evaluation; FIG=2 for one figure, QUICK=1 for a short run'
 	@echo 'make unit       the unit tests alone, with sanitizers; T=sys/kern/mbuf for some of them'
 	@echo 'make e2e        the end-to-end tests alone; T=name for some of them'
 	@echo 'make programs   the program suite: Linux programs under rumpus run; T=web for some of it'
@@ -73,7 +73,8 @@ demo: all
 	@bench/demo
 
 bench: all
-	@bench/run
+	@packaging/deps.sh bench
+	@bench/run $(if $(FIG),--fig $(FIG)) $(if $(QUICK),--quick) $(ARGS)
 
 sim: all
 	@build/rumpus sim --worlds $(or $(N),10000)

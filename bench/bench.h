@@ -12,6 +12,10 @@
 #include <stdint.h>
 #include <sys/time.h>
 
+#ifdef BENCH_LINKED
+int program_main(int argc, char **argv); /* what main is then called */
+#endif
+
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 #define BENCH_BUFFER_MAX (64u << 20)
@@ -55,6 +59,13 @@ struct choices {
  * => exits with EXIT_USAGE after saying why.
  */
 void choices_parse(struct choices *ch, bool client, int argc, char **argv);
+
+/* Says that an option's value, or another argument, is wrong, and exits with EXIT_USAGE. */
+void usage(const char *what, const char *value) __attribute__((noreturn));
+/* Decimal with optional k, m, g (1024s), from min to max, or usage(). */
+uint64_t parse_size(const char *what, const char *text, uint64_t min, uint64_t max);
+/* Seconds, fractions allowed. => milliseconds */
+uint64_t parse_ms(const char *what, const char *text);
 
 /* Prints "PROGRAM: what: why; try: hint", why being errno's text if NULL. => EXIT_FAILED */
 int failed(const char *what, const char *why, const char *hint);

@@ -28,7 +28,7 @@ def size_name(size):
 class Row:
     """A setting: a door, clusters of the stack, the copy engine, and the kind of tap.
 
-    door: native (no stack of ours), sysproxy, fdsock.
+    door: native (no stack of ours), sysproxy, fdsock, linked.
     tap: default (checksums and segmentation left to Linux), plain (frames as the study's tap had
     them), machine (as default, but the Linux sides use the machine's congestion control).
     """
@@ -65,15 +65,21 @@ VM = Row("4096 x 16, vm", "sysproxy", 4096, 16, 1)
 FDSOCK = Row("fdsock (rumpus run)", "fdsock", 4096, 16)
 STOCK_PLAIN = clusters(2048, 1, "plain")
 WIDE_PLAIN = clusters(2048, 16, "plain")
+LINKED = Row("linked in", "linked", 0, 0)
 NATIVE_MACHINE = Row("native, machine's cc", "native", 0, 0, 0, "machine")
 FDSOCK_MACHINE = Row("fdsock, machine's cc", "fdsock", 4096, 16, 0, "machine")
 
 
 class Lab:
-    """default: with a wire whose Linux sides use the machine's congestion control, too."""
+    """default: with a wire whose Linux sides use the machine's congestion control, too.
 
-    def __init__(self, rate=None, default=False):
-        self.rate, self.default = rate, default
+    linked: with a tap for programs that have a stack of their own. both: with a second wire that
+    has a stack at either end.
+    """
+
+    def __init__(self, rate=None, default=False, linked=False, both=True):
+        self.rate, self.default, self.with_linked, self.with_both = rate, default, linked, both
+        self.linked = None
         self.wires, self.stacks, self.machine = {}, {}, None
         self._set = {}
 
@@ -85,10 +91,13 @@ class Lab:
             for tap, (keys, congestion) in kinds.items():
                 w = self.wires[tap] = wire.Wire(rate=self.rate, congestion=congestion)
                 self.stacks[tap] = self._server(w, "a", keys)
-            both = self.wires["both"] = wire.Wire(both=True, rate=self.rate,
-                                                  congestion=LINUX_CONGESTION)
-            self.stacks["left"] = self._server(both, "a", "")
-            self.stacks["right"] = self._server(both, "b", "")
+            if self.with_both:
+                both = self.wires["both"] = wire.Wire(both=True, rate=self.rate,
+                                                      congestion=LINUX_CONGESTION)
+                self.stacks["left"] = self._server(both, "a", "")
+                self.stacks["right"] = self._server(both, "b", "")
+            if self.with_linked:
+                self.linked = self.wires["default"].linked()
             if self.default:
                 self.machine = self.wires["machine"].a.congestion()
         except BaseException:
@@ -108,6 +117,17 @@ class Lab:
         for w in self.wires.values():
             w.__exit__(kind, *what)
 
+    def end(self, row):
+        """(where the row's programs run on host a, its Linux peer on host b, its server or None)"""
+        peer = self.wires[row.tap].linux("b")
+        if row.door == "native":
+            return self.wires[row.tap].linux("a"), peer, None
+        if row.door == "linked":
+            return self.linked, peer, None
+        server = self.stacks[row.tap]
+        self.apply(server, row.settings())
+        return self.endpoint(server, row), peer, server
+
     @staticmethod
     def endpoint(server, row):
         return server.fdsock_endpoint() if row.door == "fdsock" else server.endpoint
@@ -116,15 +136,12 @@ class Lab:
         """(sender, reader, the servers on the way), set as the row says"""
         if direction == "both":
             servers = [self.stacks["left"], self.stacks["right"]]
-            ends = [self.endpoint(s, row) for s in servers]
-        elif row.native():
-            servers, ends = [], [self.wires[row.tap].linux(side) for side in "ab"]
-        else:
-            servers = [self.stacks[row.tap]]
-            ends = [self.endpoint(servers[0], row), self.wires[row.tap].linux("b")]
-        for server in servers:
-            self.apply(server, row.settings())
-        return (*(ends[::-1] if direction == "receive" else ends), servers)
+            for server in servers:
+                self.apply(server, row.settings())
+            return (*(self.endpoint(s, row) for s in servers), servers)
+        end, peer, server = self.end(row)
+        ends = (end, peer) if direction == "send" else (peer, end)
+        return (*ends, [server] if server else [])
 
     def apply(self, server, settings):
         if self._set.get(server) != settings:

@@ -83,3 +83,101 @@ def twice_the_original(rates, direction, stock, native, factor=2):
     return at_least(f"{word}, {stock.name} at least {factor} x the original's share of "
                     f"{native.name}",
                     times, factor, "{:.1f} x")
+
+
+# --- the goals of the fast path -------------------------------------------------------------------
+
+def _ratio_goal(goal, a, b, limit, at_most=False):
+    if a is None or not b:
+        return Claim(goal, "", None)
+    r = a / b
+    return Claim(goal, f"{r:.2f} x ({a:.4g} against {b:.4g})", r <= limit if at_most else r >= limit)
+
+
+def _throughput_goals(data, native, fdsock):
+    rates, where = data.rates(), native.name
+    send = ratios(rates, "send", fdsock, native, cells.ALL_SIZES)
+    small = {s: r for s, r in send.items() if KIB <= s <= 4 * KIB}
+    receive = ratios(rates, "receive", fdsock, native, cells.ALL_SIZES)
+    yield at_least(f"fdsock sends at least 1.5 x {where} at every size", send, 1.5)
+    yield at_least(f"fdsock sends at least 4 x {where} at 1 to 4 KiB", small, 4)
+    yield at_least(f"fdsock receives at least 1.0 x {where} at every size", receive, 1.0)
+    mean = {cells.KIB: geomean(receive.values())} if receive else {}
+    yield Claim(f"fdsock receives at least 1.2 x {where} in geometric mean",
+                "".join(f"{v:.2f} x" for v in mean.values()),
+                all(v >= 1.2 for v in mean.values()) if mean else None)
+
+
+def _both_goal(data):
+    native, rates = cells.NATIVE, data.rates()
+    got = {s: rates["both", cells.FDSOCK.name, s] / rates["send", native.name, s]
+           for s in cells.ALL_SIZES if ("both", cells.FDSOCK.name, s) in rates
+           and rates.get(("send", native.name, s))}
+    return at_least(f"fdsock on both sides at least 1.5 x {native.name}", got, 1.5)
+
+
+def _cpu_goal(data, direction):
+    got = {}
+    for size in [s for s in cells.ALL_SIZES if s >= LARGE]:
+        a, b = (data.one("throughput", wire="unshaped", direction=direction, row=r.name, size=size)
+                for r in (cells.FDSOCK, cells.NATIVE))
+        if a and b and a["more"].get("machine_s_gib") and b["more"].get("machine_s_gib"):
+            got[size] = a["more"]["machine_s_gib"] / b["more"]["machine_s_gib"]
+    holds = all(v <= 1.2 for v in got.values()) if got else None
+    return Claim(f"processor time a GiB, {direction}, at most 1.2 x native from 64 KiB on",
+                 words(got), holds)
+
+
+def _original_goal(data, row, factor, native):
+    got = {}
+    for size in (LARGE, MIB):
+        r = ratios(data.rates(), "send", row, native, [size]).get(size)
+        if r:
+            got[size] = r / (ORIGINAL_STOCK["send"][size] / ORIGINAL_NATIVE[size])
+    return at_least(f"sysproxy {row.name} sends at least {factor} x the original's share of "
+                    f"{native.name}", got, factor, "{:.1f} x")
+
+
+def goals(data):
+    """Every goal, in order, as Claims."""
+    native, fdsock = cells.NATIVE, cells.FDSOCK
+    yield from _throughput_goals(data, native, fdsock)
+    yield from _throughput_goals(data, cells.NATIVE_MACHINE, cells.FDSOCK_MACHINE)
+    yield _both_goal(data)
+    for direction in ("send", "receive"):
+        yield _ratio_goal(f"8 streams, {direction}, at least 1.2 x native", *(
+            data.value("streams", row=r.name, direction=direction, streams=8)
+            for r in (fdsock, native)), 1.2)
+    for point, limit in (("p50", 1.0), ("p99", 1.2)):
+        yield _ratio_goal(f"request and answer of 1 byte, {point} at most {limit} x native", *(
+            data.value("latency", row=r.name, size=1, load="idle", point=point)
+            for r in (fdsock, native)), limit, at_most=True)
+    for role in ("connects", "accepts"):
+        yield _ratio_goal(f"connections a second, the stack {role}, at least 0.7 x native", *(
+            data.value("connections", row=r.name, role=role) for r in (fdsock, native)), 0.7)
+    for direction in ("send", "receive"):
+        yield _cpu_goal(data, direction)
+    for direction in ("send", "receive"):
+        for batch in (1, 32):
+            yield _ratio_goal(f"datagrams of 1400 bytes, {direction}, {batch} a call, at least "
+                              "0.8 x native", *(data.value("udp", row=r.name, direction=direction,
+                                                           size=1400, batch=batch)
+                                                for r in (fdsock, native)), 0.8)
+    for other in (native, cells.NATIVE_MACHINE):
+        yield _original_goal(data, cells.WIDE, 10, other)
+        yield _original_goal(data, cells.VM, 30, other)
+    call = data.value("null", row=cells.STOCK.name)
+    yield Claim("shortest call through sysproxy at most 15 us",
+                "" if call is None else f"{call:.1f} us", None if call is None else call <= 15)
+
+
+def study_claims(data):
+    """What `make demo` checks, too, from the medians of the evaluation."""
+    rates = data.rates()
+    settings = [cells.clusters(b, n) for b in (2048, 4096) for n in (1, 4, 8, 16)][1:]
+    yield more_clusters_send_faster(rates, cells.SIZES, cells.WIDE, cells.STOCK)
+    yield more_clusters_send_faster(rates, cells.SIZES, cells.WIDE_PLAIN, cells.STOCK_PLAIN)
+    yield receiving_not_slower(rates, cells.SIZES, [*settings, cells.VM], cells.STOCK)
+    for native in (cells.NATIVE, cells.NATIVE_MACHINE):
+        for direction in ("send", "receive"):
+            yield twice_the_original(rates, direction, cells.STOCK, native)

@@ -196,15 +196,15 @@ help_print(bool client)
 	    stdout);
 }
 
-static void __attribute__((noreturn)) usage(const char *what, const char *value)
+void
+usage(const char *what, const char *value)
 {
 	(void)fprintf(stderr, "%s: %s %s: not understood; try: %s --help\n",
 	    program_invocation_short_name, what, value, program_invocation_short_name);
 	exit(EXIT_USAGE);
 }
 
-/* Decimal with optional k, m, g (1024s), from min to max. */
-static uint64_t
+uint64_t
 parse_size(const char *what, const char *text, uint64_t min, uint64_t max)
 {
 	static const char units[] = "kmg";
@@ -227,7 +227,7 @@ parse_size(const char *what, const char *text, uint64_t min, uint64_t max)
 	return value;
 }
 
-static uint64_t
+uint64_t
 parse_ms(const char *what, const char *text)
 {
 	char *end;

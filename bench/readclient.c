@@ -11,9 +11,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#ifdef RUMPUS_CLIENT_RENAME
-#include <rumpus/client.h>
-#endif
+
+#include "door.h"
 
 /* => a connected socket on which nothing waits for ever, or -1 after saying why */
 static int
@@ -108,12 +107,8 @@ main(int argc, char **argv)
 
 	choices_parse(&ch, true, argc, argv);
 	(void)signal(SIGPIPE, SIG_IGN);
-#ifdef RUMPUS_CLIENT_RENAME
-	if (rumpus_client_init() != 0) {
-		(void)fprintf(stderr, "%s\n", rumpus_client_error_text());
+	if (!door_open())
 		return EXIT_FAILED;
-	}
-#endif
 	buf = malloc(ch.ch_ask.as_buffer);
 	if (buf == NULL)
 		return failed("buffer", NULL, "a smaller -b");

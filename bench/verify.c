@@ -21,9 +21,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#ifdef RUMPUS_CLIENT_RENAME
-#include <rumpus/client.h>
-#endif
+
+#include "door.h"
 
 #define TRAILER_LEN 16
 #define TRAILER_MAGIC 0x52425431u

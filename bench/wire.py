@@ -25,6 +25,7 @@ import sys
 import time
 
 STACK_A, LINUX_A, LINUX_B, STACK_B = "10.73.0.1", "10.73.0.2", "10.73.0.3", "10.73.0.4"
+LINKED_A, PEER_A = "10.73.0.5", "10.73.0.6"
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 BUILD = os.path.abspath(os.environ.get("RUMPUS_BUILD", os.path.join(ROOT, "build")))
 READY_LIMIT_S = 20
@@ -180,6 +181,15 @@ class Host:
         self.ip("link", "set", "dev", interface, "addrgenmode", "none")
         self.ip("link", "set", "dev", interface, "up")
 
+    def tc(self, verb, rate=None, queue="10ms"):
+        """add: shapes what leaves by the wire to a rate, with a queue of so long; del: no more."""
+        words = ["tc", "qdisc", verb, "dev", "wire", "root"]
+        if rate:
+            words += ["tbf", "rate", rate, "burst", "256k", "latency", queue]
+        done = self.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            raise Failed(f"{' '.join(words)}: {done.stdout.strip()}")
+
     def congestion(self, name=None):
         """Sets the congestion control of its new TCP connections, or says which it is."""
         path = "/proc/sys/net/ipv4/tcp_congestion_control"
@@ -216,7 +226,7 @@ class Wire:
             self.b.up("wire")
             self.b.ip("addr", "add", f"{LINUX_B}/24", "dev", "wire")
         for host in self.hosts if rate else ():
-            self._shape(host, rate)
+            host.tc("add", rate)
         for host in self.hosts if congestion else ():
             host.congestion(congestion)
 
@@ -224,22 +234,31 @@ class Wire:
         self.hosts.append(Host(f"rumpus-{self.tag}-{letter}"))
         return self.hosts[-1]
 
-    @staticmethod
-    def _shape(host, rate):
-        done = host.run(["tc", "qdisc", "add", "dev", "wire", "root", "tbf", "rate", rate,
-                         "burst", "256k", "latency", "10ms"], stdout=subprocess.PIPE,
-                        stderr=subprocess.STDOUT, text=True)
-        if done.returncode != 0:
-            raise Failed(f"tc: rate {rate}: {done.stdout.strip()}")
-
     def server(self, side="a", *options, url=None, tap="", driver="tap:tap0"):
-        """Starts rumpusd on that side's tap (with more of its keys); it is ready on return."""
+        """Starts rumpusd on that side's tap (with more of its keys); it is ready on return.
+
+        On another interface than tap0, on host a, it has the spare address.
+        """
         host, address = (self.a, STACK_A) if side == "a" else (self.b, STACK_B)
+        if driver.startswith("tap:") and driver != "tap:tap0":
+            address = PEER_A
         url = url or f"unix://{self.folder}/{side}{len(self.servers)}.sock"
         log = f"{self.folder}/{side}{len(self.servers)}.log"
         server = Server(host, address, url, log, [f"{driver},addr={address}/24{tap}", *options])
         self.servers.append(server)
         return server
+
+    def more_tap(self, name):
+        """Another tap on host a's bridge."""
+        self.a.ip("tuntap", "add", "dev", name, "mode", "tap")
+        self.a.ip("link", "set", name, "master", "br0")
+        self.a.up(name)
+
+    def linked(self):
+        """Programs that have the stack linked in, on a tap of their own: one at a time."""
+        self.more_tap("tap1")
+        return Endpoint(LINKED_A, self.a, "-linked",
+                        {"BENCH_TAP": "tap1", "BENCH_ADDR": f"{LINKED_A}/24"})
 
     def linux(self, side):
         host, address = (self.a, LINUX_A) if side == "a" else (self.b, LINUX_B)
@@ -362,12 +381,34 @@ class Server:
 
     def cpu_s(self):
         """User and system time so far; 0 where it cannot be seen."""
+        return cpu_s(self.process.pid)
+
+    def status(self):
+        """Resident KiB and the number of descriptors; None where they cannot be seen."""
         try:
-            with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
+                rss = [int(line.split()[1]) for line in f if line.startswith("VmRSS:")]
+            return {"rss_kib": rss[0], "fds": len(os.listdir(f"/proc/{self.process.pid}/fd"))}
+        except (OSError, IndexError):
+            return None
+
+
+def cpu_s(pid):
+    """The time of all threads of a process, to the nanosecond where the kernel says it."""
+    try:
+        total = 0
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
+                total += int(f.read().split()[0])
+        return total / 1e9
+    except (OSError, IndexError, ValueError):
+        pass
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def listening(process):

@@ -13,9 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#ifdef RUMPUS_CLIENT_RENAME
-#include <rumpus/client.h>
-#endif
+
+#include "door.h"
 
 #define GRACE_NS 5000000000u /* for a client that should have closed */
 #define BACKLOG 16
@@ -132,12 +131,8 @@ main(int argc, char **argv)
 
 	choices_parse(&ch, false, argc, argv);
 	(void)signal(SIGPIPE, SIG_IGN);
-#ifdef RUMPUS_CLIENT_RENAME
-	if (rumpus_client_init() != 0) {
-		(void)fprintf(stderr, "%s\n", rumpus_client_error_text());
+	if (!door_open())
 		return EXIT_FAILED;
-	}
-#endif
 	listener = listen_at(&ch);
 	if (listener < 0)
 		return EXIT_FAILED;
