@@ -23,11 +23,13 @@ static const char help[] =
     "       rumpus [-s URL|PATH] stats [-j] [NAME]...\n"
     "       rumpus [-s PATH] run [-v] [--all] [--rules FILE] [--resolv FILE] [--] PROGRAM...\n"
     "       rumpus sim [OPTION]...\n"
+    "       rumpus bench [OPTION]... | bench compare A.json B.json\n"
     "\n"
     "  sysctl           show the settings and counters named, or all; NAME=VALUE sets one\n"
     "  stats            show the counters that are not zero; NAME: those that begin so\n"
     "  run              run a program whose sockets are the stack's; rumpus run --help\n"
     "  sim              worlds of many stacks on virtual time; rumpus sim --help\n"
+    "  bench            the evaluation beside native Linux; rumpus bench --help\n"
     "\n"
     "  -s URL|PATH      the server: unix://PATH, tcp://A.B.C.D:PORT or the path of its socket;\n"
     "                   without it, $RUMP_SERVER\n"
@@ -107,6 +109,7 @@ static const struct command commands[] = {
     {"stats", cmd_stats, NULL},
     {"run", NULL, cmd_run},
     {"sim", NULL, cmd_sim},
+    {"bench", NULL, cmd_bench},
 };
 
 static const struct command *

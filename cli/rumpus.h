@@ -28,4 +28,7 @@ int cmd_stats(const struct request *rq);
  */
 int cmd_run(const char *where, int argc, char **argv);
 
+/* Becomes bench/run. => an exit status: it was not there */
+int cmd_bench(const char *where, int argc, char **argv);
+
 #endif /* CLI_RUMPUS_H */

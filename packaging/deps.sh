@@ -2,15 +2,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Sees to the Debian packages that building and testing need: quick when they are there, installs
 # what is missing as root, and says what to run otherwise. `deps.sh programs`: those of the program
-# suite instead, where a program that cannot be had is a test skipped, no failure.
+# suite instead, where a program that cannot be had is a test skipped, no failure; `deps.sh bench`: the
+# evaluation's, without which its report has no figures and fewer peers.
 set -eu
 need="gcc libc6-dev clang libclang-rt-14-dev meson ninja-build pkg-config libcmocka-dev libinih-dev libjansson-dev libc-ares-dev liburing-dev libpcap0.8-dev clang-format
 clang-tidy cppcheck python3 binutils iproute2 iputils-ping curl netcat-openbsd"
 programs="curl wget netcat-openbsd socat openssh-server openssh-client iperf3 nginx-light wrk redis-server
 redis-tools memcached haproxy dnsutils iputils-ping apache2-utils python3 postgresql-15 nodejs"
+bench="gnuplot-nox liblwip-dev passt iproute2"
 optional=false
 if [ "${1:-}" = programs ]; then
 	need=$programs
+	optional=true
+fi
+if [ "${1:-}" = bench ]; then
+	need=$bench
 	optional=true
 fi
 give_up() {

@@ -86,7 +86,7 @@ stack_open(struct linked *li, const char *tap, const char *addr)
 
 	if (getrandom(rc.rc_seed, sizeof(rc.rc_seed), 0) != (ssize_t)sizeof(rc.rc_seed))
 		return refuse("random seed", "none") == 0;
-	li->li_host = tap_host_open(tap, &tc.tc_offload, &tc.tc_mtu, why, sizeof(why));
+	li->li_host = tap_host_open(tap, false, &tc.tc_offload, &tc.tc_mtu, why, sizeof(why));
 	if (li->li_host == NULL)
 		return refuse(tap, why) == 0;
 	li->li_ns = rumpus_create(&rc);
