@@ -8,6 +8,7 @@ everything it started, gone when its site is left.
 import contextlib
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,16 @@ def write(path, data):
     return path
 
 
+def server_options():
+    """Those of every server, of whoever runs the suite."""
+    return shlex.split(os.environ.get("RUMPUSD_OPTIONS", ""))
+
+
+def network():
+    """The wire of a test; servers of several threads want a queue of the tap each."""
+    return wire.Wire(kind=["multi_queue"] if "--threads" in server_options() else [])
+
+
 class Done:
     """A program that has ended."""
 
@@ -65,9 +76,10 @@ class Site:
     """A wire, a server on host a, and the programs of one test."""
 
     def __init__(self, w, options=()):
-        self.w, self.options, self.programs = w, options, []
+        self.w, self.programs = w, []
+        self.options = [*options, *server_options()]
         self.folder, self.control = w.folder, f"{w.folder}/control.sock"
-        self.server = w.server("a", "--control", self.control, *options)
+        self.server = w.server("a", "--control", self.control, *self.options)
 
     def restart(self):
         """A new server in the place of one that has ended."""
@@ -183,7 +195,7 @@ def address_of(side):
 @contextlib.contextmanager
 def site(*options, limit_s=40):
     """A site; in the end its server is alive and holds no more than an idle one does."""
-    with wire.Wire() as w:
+    with network() as w:
         s = Site(w, options)
         before = libe2e.baseline(s.server, w.b)
         try:

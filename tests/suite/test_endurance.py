@@ -170,7 +170,7 @@ serve(7202, blast)
 
 
 def dies(how):
-    with wire.Wire() as w:
+    with libsuite.network() as w:
         s = libsuite.Site(w)
         try:
             peer = s.start("linux", [sys.executable, "-c", PEER, LINUX])
@@ -233,7 +233,7 @@ c.sendall(b"again")
 
 @test("a program that outlives the server makes its new sockets on the next one")
 def outlives():
-    with wire.Wire() as w:
+    with libsuite.network() as w:
         s = libsuite.Site(w)
         try:
             p = s.start("stack", [sys.executable, "-c", OUTLIVES, STACK, "7300"])
