@@ -21,6 +21,7 @@ help:
 	@echo 'make sim        10,000 simulated worlds of many hosts; N=worlds, M=of them with failing allocations'
 	@echo 'make interop    goodput to a Linux peer over losses and delays, against that of Linux; A="1 10" for 1 %, 10 ms'
 	@echo 'make fuzz       fuzz each target for S=60 seconds; T=frames for one of them (clang)'
+	@echo 'make coverage   line and branch coverage of sys/ by unit tests, scripts and fuzz seeds'
 	@echo 'make format     clang-format every .c and .h'
 	@echo 'make tidy       clang-tidy and cppcheck: advice, not a gate'
 	@echo 'make deps       see to the packages that are needed'
@@ -41,6 +42,9 @@ build-asan/build.ninja:
 
 build-tsan/build.ninja:
 	@meson setup build-tsan -Db_sanitize=thread -Db_lundef=false -Doptimization=1 -Dtests=disabled
+
+build-cov/build.ninja:
+	@CC=gcc meson setup build-cov -Db_coverage=true -Doptimization=1
 
 build-fuzz/build.ninja:
 	@CC=clang meson setup build-fuzz -Dfuzz=true -Dtests=disabled -Doptimization=1 \
@@ -87,6 +91,9 @@ fuzz: build-fuzz/build.ninja
 	@$(NINJA) -C build-fuzz --quiet fuzz-targets
 	@fuzz/run $(or $(S),60) $(T)
 
+coverage: deps build-cov/build.ninja
+	@tests/coverage
+
 format:
 	@git ls-files -z -co --exclude-standard '*.c' '*.h' | xargs -0r clang-format -i
 
@@ -97,6 +104,6 @@ tidy: build-clang/build.ninja
 	    --enable=warning,performance,portability --suppress=missingInclude
 
 clean:
-	@rm -rf build build-clang build-asan build-tsan build-fuzz
+	@rm -rf build build-clang build-asan build-tsan build-fuzz build-cov
 
-.PHONY: all help deps check unit e2e programs semantics static sim interop demo bench fuzz format tidy clean
+.PHONY: all help deps check unit e2e programs semantics static sim interop demo bench fuzz format tidy clean coverage

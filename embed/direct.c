@@ -26,6 +26,13 @@ rumpus_embed_use(struct rumpus_proc *p)
 	return was;
 }
 
+/* What is left of a select's time-out is told by the stack's clock too. */
+int64_t
+monotonic_ns(void)
+{
+	return embed_proc != NULL ? (int64_t)rumpus_clock(embed_proc) : 0;
+}
+
 int64_t
 client_syscall(uint32_t number, const uint64_t *args, int nargs, const struct iovec *user,
     int nuser)

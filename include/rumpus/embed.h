@@ -14,6 +14,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct rumpus_proc;
 
@@ -25,6 +26,7 @@ struct rumpus_proc;
  */
 struct rumpus_proc *rumpus_embed_use(struct rumpus_proc *p);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

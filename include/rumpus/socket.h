@@ -22,6 +22,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct netstack;
 struct rumpus_proc;
@@ -96,9 +97,13 @@ int rumpus_poll(struct rumpus_proc *p, struct bsd_pollfd *fds, unsigned n, int t
 int rumpus_upcall(struct rumpus_proc *p, int fd, void (*upcall)(struct socket *so, void *arg),
     void *arg);
 
+/* The present of p's stack, as rumpus_enter told it. */
+uint64_t rumpus_clock(const struct rumpus_proc *p);
+
 /* Any call of <rumpus/syscalls.def>: BSD_SYS_*, eight arguments, missing ones 0. */
 int64_t rumpus_syscall(struct rumpus_proc *p, int number, const uint64_t args[8]);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -17,6 +17,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct netstack;
 struct ifnet;
@@ -59,6 +60,11 @@ int rumpus_route_add(struct netstack *ns, const char *dst, const char *gateway);
 int rumpus_route_del(struct netstack *ns, const char *dst);
 /* => ENXIO; or the driver's errno */
 int rumpus_if_up(struct netstack *ns, const char *ifname, bool up);
+/*
+ * The MTU of a point-to-point interface, at most the one it was attached with.
+ * => ENXIO: no such interface, or of another kind; EINVAL: mtu not in 576..that
+ */
+int rumpus_ptp_mtu(struct netstack *ns, const char *ifname, uint32_t mtu);
 
 /* An interface, or one of its addresses. */
 struct rumpus_ifinfo {
@@ -78,6 +84,16 @@ int rumpus_ifinfo(struct netstack *ns, uint32_t n, struct rumpus_ifinfo *ri);
 /* => ENOENT unknown, EPERM read-only, EINVAL */
 int rumpus_sysctl_set(struct netstack *ns, const char *name, const char *value);
 int rumpus_sysctl_get(struct netstack *ns, const char *name, uint64_t *value);
+/* Any variable as text, which rumpus_sysctl_set takes. => ENOENT; ENAMETOOLONG: space is too small */
+int rumpus_sysctl_text(struct netstack *ns, const char *name, char *value, size_t space);
+/* The name of the nth of all variables. => ENOENT: there are fewer; ENAMETOOLONG */
+int rumpus_sysctl_nth(struct netstack *ns, uint32_t n, char *name, size_t space);
+
+/*
+ * Lets the nth allocation from now on fail, once; 0: none, as at the start.
+ * => what was still missing to the failure that was asked for before; 0: it has happened
+ */
+uint64_t rumpus_fail_alloc(struct netstack *ns, uint64_t nth);
 
 /*
  * A point-to-point interface of IP packets without link header. Received packets go in by
@@ -115,6 +131,7 @@ void rumpus_stray_copy(const struct mbuf *m, void *bytes);
 int rumpus_stray_input(struct netstack *ns, const struct rumpus_stray *rs, const void *bytes,
     bool last);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -19,8 +19,9 @@ struct ptp {
 	struct ifnet ptp_if;
 	rumpus_ptp_output_fn *ptp_output;
 	void *ptp_arg;
-	size_t ptp_size;   /* of this and ptp_buf */
-	uint8_t ptp_buf[]; /* if_mtu bytes: a packet made contiguous */
+	size_t ptp_size; /* of this and ptp_buf */
+	uint32_t ptp_maxmtu;
+	uint8_t ptp_buf[]; /* ptp_maxmtu bytes: a packet made contiguous */
 };
 
 static int
@@ -82,6 +83,7 @@ rumpus_ptp_attach(struct netstack *ns, const char *ifname, uint32_t mtu,
 	ptp->ptp_output = output;
 	ptp->ptp_arg = arg;
 	ptp->ptp_size = size;
+	ptp->ptp_maxmtu = mtu;
 	ptp->ptp_if.if_type = IFT_PPP;
 	ptp->ptp_if.if_flags = IFF_UP | IFF_RUNNING | IFF_POINTOPOINT | IFF_NOARP;
 	ptp->ptp_if.if_mtu = mtu;
@@ -96,6 +98,21 @@ rumpus_ptp_attach(struct netstack *ns, const char *ifname, uint32_t mtu,
 	if (error != 0)
 		kmem_free(ptp, size);
 	return error;
+}
+
+int
+rumpus_ptp_mtu(struct netstack *ns, const char *ifname, uint32_t mtu)
+{
+	struct ifnet *ifp = if_byname(ns, ifname);
+	const struct ptp *ptp;
+
+	if (ifp == NULL || ifp->if_start != ptp_start)
+		return ENXIO;
+	ptp = ifp->if_softc;
+	if (mtu < PTP_MTU_MIN || mtu > ptp->ptp_maxmtu)
+		return EINVAL;
+	ifp->if_mtu = mtu;
+	return 0;
 }
 
 int

@@ -47,6 +47,12 @@ rumpus_proc_exit(struct rumpus_proc *p)
 	proc_exit(p->rp_proc);
 }
 
+uint64_t
+rumpus_clock(const struct rumpus_proc *p)
+{
+	return p->rp_proc->p_ns->ns_now;
+}
+
 /* -- tasks ----------------------------------------------------------------------------------- */
 
 static void

@@ -170,15 +170,3 @@ rumpus_if_up(struct netstack *ns, const char *ifname, bool up)
 
 	return ifp == NULL ? ENXIO : if_setup(ifp, up);
 }
-
-int
-rumpus_sysctl_set(struct netstack *ns, const char *name, const char *value)
-{
-	return sysctl_set_text(ns, name, value);
-}
-
-int
-rumpus_sysctl_get(struct netstack *ns, const char *name, uint64_t *value)
-{
-	return sysctl_get_u64(ns, name, value);
-}

@@ -113,6 +113,64 @@ test_sysctls(void **state)
 	rumpus_destroy(ns);
 }
 
+/* Every variable has a name and a text, and what can be written takes its own text back. */
+static void
+test_sysctl_list(void **state)
+{
+	struct netstack *ns = instance(1);
+	char name[256], text[256];
+	bool seen = false;
+	uint32_t n;
+	int error;
+
+	(void)state;
+	for (n = 0; rumpus_sysctl_nth(ns, n, name, sizeof(name)) == 0; n++) {
+		seen |= strcmp(name, "net.inet.tcp.cc.algorithm") == 0;
+		assert_int_equal(rumpus_sysctl_text(ns, name, text, sizeof(text)), 0);
+		error = rumpus_sysctl_set(ns, name, text);
+		if (error != 0 && error != BSD_EPERM)
+			fail_msg("%s refuses its own value %s: %d", name, text, error);
+	}
+	assert_true(n > 100 && seen);
+	assert_int_equal(rumpus_sysctl_nth(ns, n, name, sizeof(name)), BSD_ENOENT);
+	assert_int_equal(rumpus_sysctl_nth(ns, 0, name, 3), BSD_ENAMETOOLONG);
+	assert_int_equal(rumpus_sysctl_text(ns, "net.no", text, sizeof(text)), BSD_ENOENT);
+	assert_int_equal(rumpus_sysctl_set(ns, "net.inet.ip.ttl", "200"), 0);
+	assert_int_equal(rumpus_sysctl_text(ns, "net.inet.ip.ttl", text, 3), BSD_ENAMETOOLONG);
+	assert_int_equal(rumpus_sysctl_text(ns, "net.inet.ip.ttl", text, 4), 0);
+	assert_string_equal(text, "200");
+	rumpus_destroy(ns);
+}
+
+static void
+test_mtu_and_failures(void **state)
+{
+	struct netstack *ns = instance(1);
+	struct sent sent = {0};
+	struct rumpus_ifinfo ri;
+	uint32_t n = 0;
+
+	(void)state;
+	assert_int_equal(rumpus_ptp_attach(ns, "ppp0", 1500, keep, &sent), 0);
+	assert_int_equal(rumpus_ptp_mtu(ns, "ppp0", 1501), BSD_EINVAL);
+	assert_int_equal(rumpus_ptp_mtu(ns, "ppp0", 575), BSD_EINVAL);
+	assert_int_equal(rumpus_ptp_mtu(ns, "ppp1", 1000), BSD_ENXIO);
+	assert_int_equal(rumpus_ptp_mtu(ns, "lo0", 1000), BSD_ENXIO);
+	assert_int_equal(rumpus_ptp_mtu(ns, "ppp0", 576), 0);
+	do
+		assert_int_equal(rumpus_ifinfo(ns, n++, &ri), 0);
+	while (strcmp(ri.ri_name, "ppp0") != 0);
+	assert_int_equal(ri.ri_mtu, 576);
+	assert_int_equal(rumpus_ptp_mtu(ns, "ppp0", 1500), 0);
+
+	assert_int_equal(rumpus_fail_alloc(ns, 1), 0);
+	assert_int_equal(rumpus_ptp_attach(ns, "ppp1", 1500, keep, &sent), BSD_ENOMEM);
+	assert_int_equal(rumpus_fail_alloc(ns, 1000), 0); /* it happened */
+	assert_int_equal(rumpus_ptp_attach(ns, "ppp1", 1500, keep, &sent), 0);
+	assert_true(rumpus_fail_alloc(ns, 0) > 900); /* it did not */
+	rumpus_destroy(ns);
+}
+
 static size_t
 echo_request(uint8_t *p, size_t len, uint32_t src_be, uint32_t dst_be)
 {
@@ -212,6 +270,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_addresses_and_routes),
 	    cmocka_unit_test(test_sysctls),
+	    cmocka_unit_test(test_sysctl_list),
+	    cmocka_unit_test(test_mtu_and_failures),
 	    cmocka_unit_test(test_ping_by_packets),
 	    cmocka_unit_test(test_init_nomem),
 	};
