@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <rumpus/abi.h>
+#include <rumpus/socket.h>
 #include <rumpus/stack.h>
 
 #include "kern/cdefs.h"
@@ -18,6 +19,7 @@
 #include "wire/cksum.h"
 #include "wire/icmp4.h"
 #include "wire/ipv4.h"
+#include "wire/tcp.h"
 
 /* The last packet that an instance sent. */
 struct sent {
@@ -171,6 +173,61 @@ test_mtu_and_failures(void **state)
 	rumpus_destroy(ns);
 }
 
+/* The SYN of a connection to port 80 of 10.0.0.2, at a time, from a port. => its number */
+static uint32_t
+initial_number(int seed, uint64_t now_ns, uint16_t port)
+{
+	struct netstack *ns = instance(seed);
+	struct rumpus_proc *p = rumpus_proc_create(ns, "test");
+	struct bsd_sockaddr_in sin = {.sin_len = sizeof(sin),
+	    .sin_family = BSD_AF_INET,
+	    .sin_port = htobe16(port),
+	    .sin_addr.s_addr = htobe32(0x0a000001)};
+	struct sent sent = {0};
+	struct tcp_hdr th;
+	int fd;
+
+	assert_int_equal(rumpus_ptp_attach(ns, "ppp0", 1500, keep, &sent), 0);
+	assert_int_equal(rumpus_addr_add(ns, "ppp0", "10.0.0.1/24"), 0);
+	rumpus_enter(ns, now_ns);
+	fd = rumpus_socket(p, BSD_AF_INET, BSD_SOCK_STREAM, 0);
+	assert_int_equal(rumpus_bind(p, fd, (struct bsd_sockaddr *)&sin, sizeof(sin)), 0);
+	sin.sin_addr.s_addr = htobe32(0x0a000002);
+	sin.sin_port = htobe16(80);
+	assert_int_equal(rumpus_connect(p, fd, (struct bsd_sockaddr *)&sin, sizeof(sin)),
+	    -BSD_EINPROGRESS);
+	assert_int_equal(tcp_parse(sent.bytes + IPV4_HDR_LEN, sent.len - IPV4_HDR_LEN, &th),
+	    TCP_PARSE_OK);
+	rumpus_proc_exit(p);
+	rumpus_run(ns);
+	rumpus_destroy(ns);
+	return th.th_seq;
+}
+
+/*
+ * RFC 6528 §3 (HOSTILE 58): the numbers of a four-tuple go up with the clock, a step every 4 us or
+ * so; another port's, or another key's, tell nothing of them.
+ */
+static void
+test_initial_numbers(void **state)
+{
+	const uint64_t start = 10 * 1000000000ull;
+	const uint32_t first = initial_number(1, start, 5000);
+	const uint32_t later = initial_number(1, start + 1000000, 5000);
+	uint32_t nearest = UINT32_MAX;
+
+	(void)state;
+	assert_in_range(later - first, 100, 100000);
+	for (uint16_t port = 5001; port < 5041; port++) {
+		uint32_t away = initial_number(1, start, port) - first;
+
+		away = away > UINT32_MAX / 2 ? 0 - away : away;
+		nearest = away < nearest ? away : nearest;
+	}
+	assert_true(nearest > 100000);
+	assert_true(initial_number(2, start, 5000) != first);
+}
+
 static size_t
 echo_request(uint8_t *p, size_t len, uint32_t src_be, uint32_t dst_be)
 {
@@ -272,6 +329,7 @@ main(void)
 	    cmocka_unit_test(test_sysctls),
 	    cmocka_unit_test(test_sysctl_list),
 	    cmocka_unit_test(test_mtu_and_failures),
+	    cmocka_unit_test(test_initial_numbers),
 	    cmocka_unit_test(test_ping_by_packets),
 	    cmocka_unit_test(test_init_nomem),
 	};

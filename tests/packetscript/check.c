@@ -17,36 +17,116 @@
 
 /* -- commands --------------------------------------------------------------------------------- */
 
-static const char *
+static char *
 blanks(const char *p)
 {
 	while (*p == ' ' || *p == '\t' || *p == '\r')
 		p++;
-	return p;
+	return (char *)(uintptr_t)p;
+}
+
+/* Linux's names of settings that mean the same here, and by what a value is multiplied. */
+static const struct {
+	const char *lx_name;
+	const char *lx_ours;
+	unsigned lx_factor; /* 0: not a number */
+} linux_settings[] = {
+    {"net.ipv4.ip_default_ttl", "net.inet.ip.ttl", 1},
+    {"net.ipv4.tcp_congestion_control", "net.inet.tcp.cc.algorithm", 0},
+    {"net.ipv4.tcp_fin_timeout", "net.inet.tcp.finwait2_timeout", 1000},
+    {"net.ipv4.tcp_keepalive_intvl", "net.inet.tcp.keepintvl", 1000},
+    {"net.ipv4.tcp_keepalive_probes", "net.inet.tcp.keepcnt", 1},
+    {"net.ipv4.tcp_keepalive_time", "net.inet.tcp.keepidle", 1000},
+    {"net.ipv4.tcp_max_tw_buckets", "net.inet.tcp.maxtcptw", 1},
+    {"net.ipv4.tcp_min_snd_mss", "net.inet.tcp.minmss", 1},
+    {"net.ipv4.tcp_sack", "net.inet.tcp.sack.enable", 1},
+};
+
+/* `net.x=1`, `/proc/sys/net/ipv4/x=1`; what has no counterpart is an error, never passed over. */
+static bool
+setting_set(struct run *r, const char *name, const char *value)
+{
+	static const char proc[] = "/proc/sys/";
+	char dotted[100], scaled[24];
+	size_t n = 0;
+	int error;
+
+	if (strncmp(name, proc, sizeof(proc) - 1) == 0)
+		name += sizeof(proc) - 1;
+	for (; name[n] != '\0' && n + 1 < sizeof(dotted); n++)
+		dotted[n] = name[n] == '/' ? '.' : name[n];
+	dotted[n] = '\0';
+	name = dotted;
+	for (size_t i = 0; i < sizeof(linux_settings) / sizeof(linux_settings[0]); i++) {
+		if (strcmp(name, linux_settings[i].lx_name) != 0)
+			continue;
+		name = linux_settings[i].lx_ours;
+		if (linux_settings[i].lx_factor > 1) {
+			snprintf(scaled, sizeof(scaled), "%lu",
+			    strtoul(value, NULL, 10) * linux_settings[i].lx_factor);
+			value = scaled;
+		}
+		if (linux_settings[i].lx_factor == 0 && strcmp(value, "reno") == 0)
+			value = "newreno";
+	}
+	error = rumpus_sysctl_set(r->r_ns, name, value);
+	return error == 0 ? true : run_fail(r, "sysctl %s=%s: %s", name, value, errno_name(error));
+}
+
+/* Passes over the command's word and its options. => false: not a command for settings */
+static bool
+command_skip(char **pp, char *line)
+{
+	char *p = line;
+	size_t len = strcspn(p, " ");
+
+	if (strncmp(p, "sysctl ", 7) != 0 &&
+	    (len < 14 || strncmp(p + len - 14, "set_sysctls.py", 14) != 0))
+		return false;
+	for (p += len; *p == ' ' || *p == '\t';) {
+		p += strspn(p, " \t");
+		if (*p == '-')
+			p += strcspn(p, " ");
+	}
+	*pp = p;
+	return true;
 }
 
 static bool
-command_line(struct run *r, const char *p, size_t len)
+command_line(struct run *r, const char *text, size_t len)
 {
-	char line[200], *value, *end;
-	int error;
+	char *p = NULL;
+	static const char defaults[] = "/defaults.sh";
+	char line[200], *value, *end, *next;
+	bool more;
 
 	if (len >= sizeof(line))
 		return run_fail(r, "the command is too long");
-	memcpy(line, p, len);
+	memcpy(line, text, len);
 	line[len] = '\0';
 	for (end = line + len; end > line && isspace((unsigned char)end[-1]);)
 		*--end = '\0';
-	if (line[0] == '\0')
+	len = (size_t)(end - line);
+	if (len == 0)
 		return true;
-	if (strncmp(line, "sysctl ", 7) != 0 || (value = strchr(line, '=')) == NULL)
+	if (len >= sizeof(defaults) && strcmp(end - (sizeof(defaults) - 1), defaults) == 0)
+		return true; /* each script begins with the defaults here */
+	if (!command_skip(&p, line) || (value = strchr(p, '=')) == NULL)
 		return run_fail(r, "not a command: %s", line);
 	*value++ = '\0';
-	p = blanks(line + 7);
-	if (strncmp(p, "-q ", 3) == 0 || strncmp(p, "-w ", 3) == 0)
-		p = blanks(p + 3);
-	error = rumpus_sysctl_set(r->r_ns, p, value);
-	return error == 0 ? true : run_fail(r, "sysctl %s=%s: %s", p, value, errno_name(error));
+	for (; *p != '\0'; p = blanks(next)) {
+		next = value + strcspn(value, " ");
+		more = *next != '\0';
+		*next = '\0';
+		next += more;
+		if (!setting_set(r, p, value))
+			return false;
+		if ((value = strchr(next, '=')) == NULL)
+			return *blanks(next) == '\0' ? true
+						     : run_fail(r, "not a setting: %s", next);
+		*value++ = '\0';
+	}
+	return true;
 }
 
 bool

@@ -486,7 +486,8 @@ ip_wrong(const struct packet *pk, const struct captured *cp, struct ipv4_hdr *ip
 		return "no IPv4 packet that makes sense";
 	if (ip->ip_p != protos[pk->pk_kind])
 		return "another protocol";
-	if (pk->pk_tos >= 0 && ip->ip_tos != pk->pk_tos)
+	if (pk->pk_tos == TOS_ECT01 ? (ip->ip_tos & 3) % 3 == 0
+				    : pk->pk_tos >= 0 && ip->ip_tos != pk->pk_tos)
 		return "another type of service";
 	if (pk->pk_ttl >= 0 && ip->ip_ttl != pk->pk_ttl)
 		return "another time to live";

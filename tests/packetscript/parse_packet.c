@@ -11,6 +11,8 @@
 #include "wire/ipv4.h"
 #include "wire/tcp.h"
 
+#define TCPOPT_FASTOPEN 34 /* the stack does not know it */
+
 static bool
 parse_flags(struct lex *lx, uint8_t *flags)
 {
@@ -115,6 +117,19 @@ parse_opt_raw(struct lex *lx, struct packet *pk)
 		lex_fail(lx, "an even number of hexadecimal digits expected");
 }
 
+/* Fast open's cookie, 0 to 16 bytes: FO, FO 0123456789abcdef */
+static void
+parse_opt_cookie(struct lex *lx, struct packet *pk)
+{
+	const uint8_t at = pk->pk_optlen;
+
+	opt_put(lx, pk, (const uint8_t[]){TCPOPT_FASTOPEN, 2}, 2);
+	if (!lex_peek(lx, ",") && !lex_peek(lx, ">")) {
+		parse_opt_raw(lx, pk);
+		pk->pk_opts[at + 1] = (uint8_t)(pk->pk_optlen - at);
+	}
+}
+
 static void
 parse_opt(struct lex *lx, struct packet *pk)
 {
@@ -143,6 +158,8 @@ parse_opt(struct lex *lx, struct packet *pk)
 		parse_opt_ts(lx, pk);
 	} else if (lex_take_word(lx, "sack")) {
 		parse_opt_sack(lx, pk);
+	} else if (lex_take_word(lx, "FO")) {
+		parse_opt_cookie(lx, pk);
 	} else {
 		lex_fail(lx, "unknown option");
 	}
@@ -266,7 +283,9 @@ parse_ip(struct lex *lx, struct packet *pk)
 			return;
 		}
 	}
-	if (lex_take_word(lx, "tos")) {
+	if (lex_take_word(lx, "ect01")) {
+		pk->pk_tos = TOS_ECT01;
+	} else if (lex_take_word(lx, "tos")) {
 		lex_u32(lx, &value);
 		pk->pk_tos = (int)(value & 0xff);
 	} else if (lex_take_word(lx, "ttl")) {
@@ -318,6 +337,8 @@ parse_packet(struct lex *lx, bool incoming)
 		parse_tcp(lx, pk);
 	if (!lx->lx_failed && incoming && pk->pk_kind == PK_ICMP && !pk->pk_about)
 		lex_fail(lx, "an ICMP error that arrives must say what it is about");
+	if (!lx->lx_failed && incoming && pk->pk_tos == TOS_ECT01)
+		lex_fail(lx, "what arrives has ect0 or ect1");
 	if (!lx->lx_failed && incoming && pk->pk_kind == PK_TCP && pk->pk_optlen == OPTS_ANY)
 		lex_fail(lx, "options that arrive must be given");
 	return pk;

@@ -69,6 +69,8 @@ test_cannot_be_read(void **state)
 	    {"0 < X 0:0(0)\n", "flags expected"},
 	    {"0 < icmp unreachable nobody [0:0(0)]\n", "unknown kind of ICMP error"},
 	    {"0 < icmp unreachable port_unreachable\n", "must say what it is about"},
+	    {"0 < [ect01] S 0:0(0) win 5\n", "what arrives has ect0 or ect1"},
+	    {"0 < S 0:0(0) win 5 <FO 012>\n", "an even number of hexadecimal digits"},
 	    {"0...1 < S 0:0(0) win 5\n", "only calls can block"},
 	    {"2~1 > S 0:0(0)\n", "ends before it starts"},
 	    {"0 `sysctl a=b\n", "text without end"},
@@ -118,6 +120,9 @@ test_differs(void **state)
 	    {ESTABLISHED "+0 %{ assert 1 / 0 == 1 }%\n", "division by zero"},
 	    {ESTABLISHED "+0 `sysctl net.no=1`\n", "sysctl net.no=1: ENOENT"},
 	    {ESTABLISHED "+0 `rm -rf`\n", "not a command"},
+	    {ESTABLISHED "+0 `sysctl net.ipv4.tcp_timestamps=0`\n", "tcp_timestamps=0: ENOENT"},
+	    {ESTABLISHED "+0 `sysctl net.inet.ip.ttl=9 nonsense`\n", "not a setting: nonsense"},
+	    {WRITE "+0 > [ect01] P. 1:101(100) ack 1\n", "another type of service"},
 	};
 
 	(void)state;
@@ -158,6 +163,16 @@ test_forms(void **state)
 	     "+.5 fcntl(3, F_GETFL) = O_RDWR|O_NONBLOCK (flags)\n"
 	     "+0 close(3) = 0 %{ assert 2 * (3 + 4) - 1 == 13 and 6 & 3 == 2, remark }%\n"
 	     "+0 socket(..., SOCK_DGRAM, 0) = ...\n",
+		NULL},
+	    /* As scripts for Linux begin. */
+	    {"`../common/defaults.sh\n ../common/set_sysctls.py /proc/sys/net/ipv4/tcp_sack=0 "
+	     "/proc/sys/net/ipv4/tcp_fin_timeout=30`\n"
+	     "0 `sysctl -q -w net.ipv4.tcp_congestion_control=reno`\n" LISTEN
+	     "+0 < S 0:0(0) win 9000 <mss 1000,sackOK,FO,nop,nop>\n"
+	     "+0 > S. 0:0(0) ack 1 <mss 1460>\n",
+		NULL},
+	    {LISTEN "+0 < S 0:0(0) win 9000 <mss 1000,FO 0123456789abcdef,nop,nop>\n"
+		    "+0 > S. 0:0(0) ack 1 <mss 1460>\n",
 		NULL},
 	    {WRITE "+0~+.01 > P. 1:101(100) ack 1\n+.1~+.5 > P. 1:101(100) ack 1\n", NULL},
 	};

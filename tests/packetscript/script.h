@@ -61,6 +61,7 @@ struct call {
 
 enum packet_kind { PK_TCP, PK_UDP, PK_ICMP, PK_KIND_COUNT };
 
+#define TOS_ECT01 0x100    /* pk_tos: either of ECT(0), ECT(1) */
 #define OPTS_ANY UINT8_MAX /* pk_optlen: any options will do */
 
 struct packet {
