@@ -270,7 +270,8 @@ header_name(uint64_t tag, const struct msghdr *msg, struct fdsock_dgram *dg)
 	if (msg->msg_namelen < sizeof(sin))
 		return EINVAL;
 	memcpy(&sin, sa, sizeof(sin));
-	if (sin.sin_port == 0) /* at the same place in both families */
+	if (sin.sin_port == 0 &&
+	    FDSOCK_TAG_PROTOCOL(tag) == IPPROTO_UDP) /* alike in both families */
 		return EINVAL;
 	dg->dg_flags |= FDSOCK_DG_ADDR;
 	if (sa->sa_family == AF_INET || (sa->sa_family == AF_UNSPEC && family_of(tag) == AF_INET)) {

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include <rumpus/abi_ip.h>
 #include <rumpus/tcp_info.h>
 
 enum bsd_errno {
@@ -88,23 +89,6 @@ enum {
 	BSD_TCP_QUICKACK = 0x22,    /* no ACK is delayed */
 	BSD_TCP_USER_TIMEOUT = 0x21 /* ms without an acknowledgment (RFC 9293 §3.9.1); 0: none */
 };
-enum {
-	BSD_IP_OPTIONS = 1,
-	BSD_IP_HDRINCL = 2,
-	BSD_IP_TOS = 3,
-	BSD_IP_TTL = 4,
-	BSD_IP_RECVDSTADDR = 7,
-	BSD_IP_MULTICAST_IF = 9,
-	BSD_IP_MULTICAST_TTL = 10,
-	BSD_IP_MULTICAST_LOOP = 11,
-	BSD_IP_ADD_MEMBERSHIP = 12,
-	BSD_IP_DROP_MEMBERSHIP = 13,
-	BSD_IP_RECVIF = 20,
-	BSD_IP_RECVTTL = 23,
-	BSD_IP_PKTINFO = 25,
-	BSD_IP_RECVPKTINFO = 26
-};
-
 enum { BSD_SHUT_RD = 0, BSD_SHUT_WR = 1, BSD_SHUT_RDWR = 2 };
 enum { BSD_SOMAXCONN = 128 };
 

@@ -18,6 +18,7 @@ struct fd_ctl {
 	struct fd_server *ct_server;
 	struct fd_client *ct_client;
 	struct loop_source ct_src;
+	uid_t ct_uid; /* who connected */
 };
 
 static void
@@ -56,6 +57,7 @@ fd_record_control(struct fd_record *re, struct msghdr *msg)
 		if (c->cmsg_type == SCM_CREDENTIALS && len >= sizeof(cred)) {
 			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
 			re->re_pid = cred.pid;
+			re->re_uid = cred.uid;
 		} else if (c->cmsg_type == SCM_RIGHTS) {
 			unsigned n = (unsigned)KERN_MIN(len / sizeof(int),
 			    (size_t)(FD_ATTACHED_MAX - re->re_nfds));
@@ -84,6 +86,7 @@ fd_record_read(struct fd_ctl *ct, struct fd_record *re)
 
 	re->re_nfds = 0;
 	re->re_pid = 0;
+	re->re_uid = ct->ct_uid;
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
 	fd_record_control(re, &msg);
@@ -146,6 +149,7 @@ fd_record_answer(struct fd_server *fd, struct fd_record *re, unsigned origin, un
 	    .ca_client = client,
 	    .ca_req = &re->re.hdr,
 	    .ca_data = re->re.bytes + sizeof(re->re.hdr),
+	    .ca_uid = re->re_uid,
 	    .ca_fd = re->re_nfds > 1 ? re->re_fds[1] : -1,
 	    .ca_reply = &reply,
 	    .ca_out = out,
@@ -239,6 +243,7 @@ fd_ctl_accept(struct fd_server *fd, int sock)
 	(void)setsockopt(sock, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
 	ct->ct_server = fd;
 	ct->ct_client = client;
+	ct->ct_uid = cred.uid;
 	ct->ct_src = (struct loop_source){.ls_fd = sock, .ls_ready = fd_ctl_ready, .ls_arg = ct};
 	client->fc_nctls++;
 	fd->fd_nctls++;

@@ -12,39 +12,49 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #define FD_IOV 64u
 #define FD_DGRAM_SMALL 2048u /* room made before the length is known */
+
+/* What one datagram is sent with. */
+struct fd_dgsend {
+	union fd_addr ds_addr;
+	const struct bsd_sockaddr *ds_nam; /* NULL: to the connected peer */
+	struct kvec ds_control;
+	_Alignas(struct bsd_cmsghdr) uint8_t ds_bytes[SODIRECT_CONTROL_MAX];
+};
 
 /*
  * BSD refuses to name an addressee when there is a peer; Linux sends there all the same. So the
  * socket is taken off its peer for the one datagram: nothing else runs meanwhile.
  */
 static int
-fd_dgram_sendroom(struct fdsock *fs, struct mbuf *m, size_t len, const struct bsd_sockaddr *nam)
+fd_dgram_sendroom(struct fdsock *fs, struct mbuf *m, size_t len, const struct fd_dgsend *ds)
 {
 	const struct bsd_sockaddr none = {.sa_len = sizeof(none), .sa_family = BSD_AF_UNSPEC};
+	const struct bsd_sockaddr *nam = ds->ds_nam;
 	union bsd_sockaddr_any peer;
 	int error, back;
 
 	if (nam == NULL || (fs->fs_so->so_state & SS_ISCONNECTED) == 0 ||
 	    sogetname(fs->fs_so, true, &peer) != 0)
-		return sodirect_send(fs->fs_so, m, len, nam, 0);
+		return sodirect_send(fs->fs_so, m, len, nam, &ds->ds_control, 0);
 	if (memcmp(&peer, nam, nam->sa_len) == 0)
-		return sodirect_send(fs->fs_so, m, len, NULL, 0);
+		return sodirect_send(fs->fs_so, m, len, NULL, &ds->ds_control, 0);
 	error = soconnect(fs->fs_so, &none);
 	if (error != 0) {
 		sodirect_free(m);
 		return error;
 	}
-	error = sodirect_send(fs->fs_so, m, len, nam, 0);
+	error = sodirect_send(fs->fs_so, m, len, nam, &ds->ds_control, 0);
 	back = soconnect(fs->fs_so, &peer.sa);
 	return error != 0 ? error : back;
 }
 
 /* len bytes: what lies in kv first, then in more. => BSD errno */
 static int
-fd_dgram_sendbig(struct fdsock *fs, const struct bsd_sockaddr *nam, const uint8_t *more,
+fd_dgram_sendbig(struct fdsock *fs, const struct fd_dgsend *ds, const uint8_t *more,
     const struct kvec *first, size_t len)
 {
 	struct kvec kv[FD_IOV];
@@ -69,21 +79,46 @@ fd_dgram_sendbig(struct fdsock *fs, const struct bsd_sockaddr *nam, const uint8_
 		sodirect_free(m);
 		return BSD_ENOBUFS;
 	}
-	return fd_dgram_sendroom(fs, m, len, nam);
+	return fd_dgram_sendroom(fs, m, len, ds);
 }
 
-/* The addressee: NULL means the connected peer. => BSD errno */
-static int
-fd_dgram_nam(const struct fdsock_dgram *dg, union fd_addr *addr, const struct bsd_sockaddr **nam)
+static void
+fd_cmsg_put(struct fd_dgsend *ds, int type, const void *data, size_t len)
 {
-	*nam = NULL;
-	if ((dg->dg_flags & ~(uint32_t)FDSOCK_DG_ADDR) != 0)
-		return BSD_EINVAL; /* ancillary data is not sent yet */
+	const struct bsd_cmsghdr cm = {(uint32_t)BSD_CMSG_LEN(len), BSD_IPPROTO_IP, type};
+	uint8_t *at = ds->ds_bytes + ds->ds_control.kv_len;
+
+	memcpy(at, &cm, sizeof(cm));
+	memcpy(at + BSD_CMSG_LEN(0), data, len);
+	ds->ds_control.kv_len += BSD_CMSG_SPACE(len);
+}
+
+/* Addressee and control messages of a record. => BSD errno */
+static int
+fd_dgram_parse(const struct fdsock_dgram *dg, struct fd_dgsend *ds)
+{
+	const uint32_t known = FDSOCK_DG_ADDR | FDSOCK_DG_PKTINFO | FDSOCK_DG_TTL | FDSOCK_DG_TOS;
+	struct bsd_in_pktinfo pi = {.ipi_ifindex = dg->dg_ifindex};
+
+	ds->ds_nam = NULL;
+	ds->ds_control = (struct kvec){ds->ds_bytes, 0};
+	if ((dg->dg_flags & ~known) != 0)
+		return BSD_EINVAL;
+	if ((dg->dg_flags & (known & ~(uint32_t)FDSOCK_DG_ADDR)) != 0)
+		memset(ds->ds_bytes, 0, sizeof(ds->ds_bytes));
+	if ((dg->dg_flags & FDSOCK_DG_PKTINFO) != 0) {
+		memcpy(&pi.ipi_addr_be, dg->dg_local, sizeof(pi.ipi_addr_be));
+		fd_cmsg_put(ds, BSD_IP_PKTINFO, &pi, sizeof(pi));
+	}
+	if ((dg->dg_flags & FDSOCK_DG_TTL) != 0)
+		fd_cmsg_put(ds, BSD_IP_TTL, &dg->dg_ttl, sizeof(dg->dg_ttl));
+	if ((dg->dg_flags & FDSOCK_DG_TOS) != 0)
+		fd_cmsg_put(ds, BSD_IP_TOS, &dg->dg_tos, sizeof(dg->dg_tos));
 	if ((dg->dg_flags & FDSOCK_DG_ADDR) == 0)
 		return 0;
-	if (fd_dgram_addr(dg, addr) != 0)
+	if (fd_dgram_addr(dg, &ds->ds_addr) != 0)
 		return BSD_EAFNOSUPPORT;
-	*nam = &addr->sa;
+	ds->ds_nam = &ds->ds_addr.sa;
 	return 0;
 }
 
@@ -92,9 +127,8 @@ static bool
 fd_dgram_in1(struct fdsock *fs)
 {
 	struct fd_server *fd = fs->fs_server;
-	const struct bsd_sockaddr *nam;
 	struct fdsock_dgram dg;
-	union fd_addr addr;
+	struct fd_dgsend ds;
 	unsigned nkv = 1;
 	struct kvec room;
 	struct mbuf *m = sodirect_room(fs->fs_so, FD_DGRAM_SMALL, &room, &nkv);
@@ -119,12 +153,12 @@ fd_dgram_in1(struct fdsock *fs)
 	}
 	fd->fd_stat.fds_dgrams_in++;
 	len = (size_t)n - sizeof(dg);
-	error = fd_dgram_nam(&dg, &addr, &nam);
+	error = fd_dgram_parse(&dg, &ds);
 	if (error == 0 && len <= room.kv_len) {
-		error = fd_dgram_sendroom(fs, m, len, nam);
+		error = fd_dgram_sendroom(fs, m, len, &ds);
 	} else {
 		if (error == 0)
-			error = fd_dgram_sendbig(fs, nam, fd->fd_scratch, &room, len);
+			error = fd_dgram_sendbig(fs, &ds, fd->fd_scratch, &room, len);
 		sodirect_free(m);
 	}
 	if (error != 0 && fs->fs_so->so_error == 0)
@@ -136,9 +170,8 @@ int
 fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payload, size_t len)
 {
 	const struct kvec none = {0};
-	const struct bsd_sockaddr *nam;
-	union fd_addr addr;
-	int error = fd_dgram_nam(dg, &addr, &nam);
+	struct fd_dgsend ds;
+	int error = fd_dgram_parse(dg, &ds);
 	unsigned n = 0;
 
 	/* Records that were written before go first. */
@@ -147,7 +180,7 @@ fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payl
 		continue;
 	fd_sock_schedule(fs);
 	if (error == 0)
-		error = fd_dgram_sendbig(fs, nam, payload, &none, len);
+		error = fd_dgram_sendbig(fs, &ds, payload, &none, len);
 	return error;
 }
 
@@ -175,6 +208,56 @@ fd_dgram_write(struct fdsock *fs, const struct fdsock_dgram *dg, const struct kv
 	return false;
 }
 
+/* The time of day at which the stack's clock had ts. */
+static uint64_t
+fd_dgram_time(const struct fdsock *fs, const struct bsd_timespec *ts)
+{
+	uint64_t then = (uint64_t)ts->tv_sec * NSEC_PER_SEC + (uint64_t)ts->tv_nsec;
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec -
+	    (fs->fs_so->so_ns->ns_now - then);
+}
+
+static void
+fd_dgram_cmsg(const struct fdsock *fs, const struct bsd_cmsghdr *cm, const uint8_t *data,
+    struct fdsock_dgram *dg)
+{
+	struct bsd_in_pktinfo pi;
+	struct bsd_timespec ts;
+
+	if (cm->cmsg_level == BSD_SOL_SOCKET && cm->cmsg_type == BSD_SCM_MONOTONIC) {
+		memcpy(&ts, data, sizeof(ts));
+		dg->dg_time_ns = fd_dgram_time(fs, &ts);
+		dg->dg_flags |= FDSOCK_DG_TIME;
+	} else if (cm->cmsg_type == BSD_IP_PKTINFO) {
+		memcpy(&pi, data, sizeof(pi));
+		memcpy(dg->dg_local, &pi.ipi_addr_be, sizeof(pi.ipi_addr_be));
+		dg->dg_ifindex = pi.ipi_ifindex;
+		dg->dg_flags |= FDSOCK_DG_PKTINFO;
+	} else if (cm->cmsg_type == BSD_IP_RECVTTL) {
+		dg->dg_ttl = *data;
+		dg->dg_flags |= FDSOCK_DG_TTL;
+	} else if (cm->cmsg_type == BSD_IP_RECVTOS) {
+		dg->dg_tos = *data;
+		dg->dg_flags |= FDSOCK_DG_TOS;
+	}
+}
+
+/* The stack's control messages, which are well formed, into the record. */
+static void
+fd_dgram_control(const struct fdsock *fs, const struct kvec *control, struct fdsock_dgram *dg)
+{
+	const uint8_t *bytes = control->kv_base;
+	struct bsd_cmsghdr cm;
+
+	for (size_t at = 0; at + sizeof(cm) <= control->kv_len; at += BSD_CMSG_ALIGN(cm.cmsg_len)) {
+		memcpy(&cm, bytes + at, sizeof(cm));
+		fd_dgram_cmsg(fs, &cm, bytes + at + BSD_CMSG_LEN(0), dg);
+	}
+}
+
 /* => false: not now */
 static bool
 fd_dgram_out1(struct fdsock *fs)
@@ -192,6 +275,7 @@ fd_dgram_out1(struct fdsock *fs)
 		dg.dg_flags |= FDSOCK_DG_ADDR;
 		fd_addr_split(&nam.sa, &dg.dg_family, &dg.dg_port, dg.dg_addr, &dg.dg_scope_id);
 	}
+	fd_dgram_control(fs, &control, &dg);
 	if (!fs->fs_discard && !fd_dgram_write(fs, &dg, kv, nkv) && !fs->fs_discard)
 		return false;
 	fs->fs_server->fd_stat.fds_dgrams_out += !fs->fs_discard;

@@ -112,6 +112,7 @@ struct fdsock {
 	struct fd_optlog_list fs_optlog; /* empty without sisters */
 	int fs_dgerror; /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
 	bool fs_dgtold;
+	bool fs_stampns; /* time stamps are wanted in nanoseconds */
 };
 TAILQ_HEAD(fdsock_list, fdsock);
 LIST_HEAD(fdsock_hash, fdsock);
@@ -140,6 +141,7 @@ struct fd_server {
 	struct accept_spare fd_spare;
 	char *fd_path;
 	pid_t fd_pid;
+	uid_t fd_uid; /* who started the server */
 	struct loop_task fd_task;
 	struct callout fd_retry; /* work that waits for memory */
 	struct fdsock_list fd_socks;
@@ -176,6 +178,7 @@ struct fd_record {
 	int re_fds[FD_ATTACHED_MAX];
 	unsigned re_nfds;
 	pid_t re_pid; /* 0: not told */
+	uid_t re_uid;
 };
 
 /* fd_control.c: control connections */
@@ -276,6 +279,7 @@ struct fd_call {
 	struct fd_client *ca_client;
 	const struct fdsock_request *ca_req;
 	const uint8_t *ca_data;
+	uid_t ca_uid;         /* who asks */
 	int ca_fd;            /* the descriptor it is about; -1 */
 	struct fdsock *ca_fs; /* of ca_fd; NULL: it has ended, see ca_tomb */
 	struct fd_tomb *ca_tomb;

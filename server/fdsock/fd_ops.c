@@ -45,11 +45,26 @@ fd_call_socket(struct fd_call *ca, int domain, int type, int protocol, struct fd
 	if (error != 0)
 		return error == EPROTOTYPE ? EPROTONOSUPPORT : error;
 	error = fd_sock_make(ca->ca_client, so, domain, type, fsp, &ca->ca_outfd);
-	if (error != 0)
+	if (error != 0) {
 		(void)soclose(so);
-	else
-		ca->ca_reply->fp_flags |= FDSOCK_R_FD;
-	return error;
+		return error;
+	}
+	ca->ca_reply->fp_flags |= FDSOCK_R_FD;
+	if (protocol != 0) { /* a raw socket's is not that of its protosw */
+		(*fsp)->fs_protocol = protocol;
+		fd_sock_tag(*fsp, ca->ca_outfd);
+	}
+	return 0;
+}
+
+/*
+ * Raw sockets are for whom the stack belongs to: root, and the user who started the server, as with
+ * a network namespace.
+ */
+static bool
+fd_call_privileged(const struct fd_call *ca)
+{
+	return ca->ca_uid == 0 || ca->ca_uid == ca->ca_server->fd_uid;
 }
 
 static int
@@ -63,6 +78,8 @@ fd_op_socket(struct fd_call *ca)
 		return EINVAL;
 	if ((arg[1] & 0xf) == SOCK_RAW && arg[2] == 0)
 		return EPROTONOSUPPORT;
+	if ((arg[1] & 0xf) == SOCK_RAW && !fd_call_privileged(ca))
+		return EPERM;
 	return fd_call_socket(ca, arg[0], arg[1], arg[2], &fs);
 }
 

@@ -149,6 +149,7 @@ fd_server_init(struct fd_server *fd, struct loop *lp)
 	fd->fd_loop = lp;
 	fd->fd_ns = lp->lp_ns;
 	fd->fd_pid = getpid();
+	fd->fd_uid = geteuid();
 	fd->fd_src = (struct loop_source){.ls_fd = -1, .ls_ready = fd_server_ready, .ls_arg = fd};
 	fd->fd_spare.as_fd = -1;
 	fd->fd_task.lt_run = fd_server_task;

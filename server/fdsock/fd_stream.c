@@ -109,7 +109,7 @@ fd_stream_urgent(struct fdsock *fs)
 	}
 	fs->fs_pri = false;
 	if (recv(fs->fs_src.ls_fd, kv.kv_base, 1, MSG_DONTWAIT) == 1)
-		(void)sodirect_send(fs->fs_so, m, 1, NULL, BSD_MSG_OOB);
+		(void)sodirect_send(fs->fs_so, m, 1, NULL, NULL, BSD_MSG_OOB);
 	else
 		sodirect_free(m);
 	return false;
@@ -137,7 +137,7 @@ fd_stream_in1(struct fdsock *fs)
 	}
 	fs->fs_bulk = n >= FD_READ_MAX / 8;
 	fs->fs_server->fd_stat.fds_bytes_in += n;
-	return sodirect_send(so, m, n, NULL, 0) == 0 ? n : 0;
+	return sodirect_send(so, m, n, NULL, NULL, 0) == 0 ? n : 0;
 }
 
 void

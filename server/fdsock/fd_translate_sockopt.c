@@ -9,6 +9,7 @@
 #include "server/fdsock/fd_impl.h"
 
 #include <errno.h>
+#include <linux/icmp.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
@@ -16,6 +17,7 @@
 
 enum fd_optkind {
 	FD_OPT_FLAG,   /* int, zero or not */
+	FD_OPT_STAMP,  /* one or the other of two resolutions, or none */
 	FD_OPT_INT,    /* the same number */
 	FD_OPT_BYTE,   /* int or char */
 	FD_OPT_BUF,    /* bytes: Linux doubles what is set, and tells that */
@@ -62,6 +64,8 @@ static const struct fd_option fd_options[] = {
     FD_SOCKET(SO_DONTROUTE, FD_OPT_FLAG),
     FD_SOCKET(SO_BROADCAST, FD_OPT_FLAG),
     FD_SOCKET(SO_LINGER, FD_OPT_LINGER),
+    FD_SOCKET(SO_TIMESTAMP, FD_OPT_STAMP),
+    {SOL_SOCKET, SO_TIMESTAMPNS, BSD_SOL_SOCKET, BSD_SO_TIMESTAMP, FD_OPT_STAMP},
     FD_SOCKET(SO_SNDBUF, FD_OPT_BUF),
     FD_SOCKET(SO_RCVBUF, FD_OPT_BUF),
     FD_HERE(SO_OOBINLINE, FD_OPT_PAIR),
@@ -88,6 +92,13 @@ static const struct fd_option fd_options[] = {
     FD_IP(IP_HDRINCL, FD_OPT_FLAG),
     FD_IP(IP_TOS, FD_OPT_BYTE),
     FD_IP(IP_TTL, FD_OPT_BYTE),
+    {IPPROTO_IP, IP_PKTINFO, BSD_IPPROTO_IP, BSD_IP_RECVPKTINFO, FD_OPT_FLAG},
+    FD_IP(IP_RECVTTL, FD_OPT_FLAG),
+    FD_IP(IP_RECVTOS, FD_OPT_FLAG),
+    FD_IP(IP_MTU_DISCOVER, FD_OPT_INT),
+    FD_IP(IP_MTU, FD_OPT_INT),
+    {IPPROTO_IP, IP_FREEBIND, BSD_IPPROTO_IP, BSD_IP_BINDANY, FD_OPT_FLAG},
+    {SOL_RAW, ICMP_FILTER, BSD_IPPROTO_RAW, BSD_ICMP_FILTER, FD_OPT_BYTES},
     FD_IP(IP_MULTICAST_IF, FD_OPT_MCASTIF),
     FD_IP(IP_MULTICAST_TTL, FD_OPT_BYTE),
     FD_IP(IP_MULTICAST_LOOP, FD_OPT_BYTE),
@@ -139,6 +150,8 @@ fd_set_int(struct sockopt *sopt, const struct fd_option *op, const void *val, si
 	}
 	if (op->op_level == IPPROTO_IP && op->op_name == IP_TTL && value == -1)
 		value = IPDEFTTL; /* as Linux: the default */
+	if (op->op_kind == FD_OPT_FLAG || op->op_kind == FD_OPT_STAMP)
+		value = value != 0;
 	if (op->op_kind == FD_OPT_BUF)
 		value = value < 0 || value > INT32_MAX / 2 ? INT32_MAX : KERN_MAX(2 * value, 4608);
 	fd_sopt_bytes(sopt, &value, sizeof(value));
@@ -172,6 +185,7 @@ fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, 
 {
 	switch (op->op_kind) {
 	case FD_OPT_FLAG:
+	case FD_OPT_STAMP:
 	case FD_OPT_INT:
 	case FD_OPT_BYTE:
 	case FD_OPT_BUF:
@@ -247,7 +261,10 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 		return error;
 	sopt.sopt_level = op->op_bsdlevel;
 	sopt.sopt_name = op->op_bsdname;
-	return fd_errno(sosetopt(fs->fs_so, &sopt));
+	error = fd_errno(sosetopt(fs->fs_so, &sopt));
+	if (error == 0 && op->op_kind == FD_OPT_STAMP)
+		fs->fs_stampns = name == SO_TIMESTAMPNS;
+	return error;
 }
 
 /* SO_ERROR takes the error. */
@@ -287,7 +304,7 @@ fd_get_int(const struct fd_option *op, const struct sockopt *sopt, void *val, si
 	int value = 0;
 
 	memcpy(&value, sopt->sopt_data, KERN_MIN(sopt->sopt_size, sizeof(value)));
-	if (op->op_kind == FD_OPT_FLAG)
+	if (op->op_kind == FD_OPT_FLAG || op->op_kind == FD_OPT_STAMP)
 		value = value != 0;
 	if (op->op_kind == FD_OPT_BYTE && room > 0 && room < sizeof(value))
 		room = 1; /* as Linux: a short buffer takes a char */
@@ -335,6 +352,8 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 	if (op->op_kind == FD_OPT_STRING &&
 	    strncmp((const char *)sopt.sopt_data, bsd_reno, sizeof(bsd_reno)) == 0)
 		memcpy(sopt.sopt_data, host_reno, sizeof(host_reno));
+	if (op->op_kind == FD_OPT_STAMP && fs->fs_stampns != (name == SO_TIMESTAMPNS))
+		sockopt_putint(&sopt, 0);
 	if (op->op_kind <= FD_OPT_BUF) {
 		*len = fd_get_int(op, &sopt, val, *len);
 	} else {

@@ -139,9 +139,13 @@ bool sowritable(const struct socket *so);
  */
 struct mbuf *sodirect_room(struct socket *so, size_t len, struct kvec *kv, unsigned *nkvp);
 void sodirect_free(struct mbuf *m);
-/* Sends the first len bytes of the room; consumes m. nam, flags and errors as sosend. */
+/*
+ * Sends the first len bytes of the room; consumes m. nam, flags and errors as sosend. control (NULL:
+ * none) is the bytes of the control messages, at most SODIRECT_CONTROL_MAX.
+ */
+#define SODIRECT_CONTROL_MAX 256u
 int sodirect_send(struct socket *so, struct mbuf *m, size_t len, const struct bsd_sockaddr *nam,
-    int flags);
+    const struct kvec *control, int flags);
 /* The front of a received stream, up to the urgent mark, left in place. => pieces, *lenp bytes */
 unsigned sodirect_peek(const struct socket *so, struct kvec *kv, unsigned max, size_t *lenp);
 /* Its first len bytes have been delivered: drops them and tells the protocol. */

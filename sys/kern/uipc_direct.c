@@ -82,12 +82,23 @@ sodirect_compact(struct socket *so, struct mbuf *m, size_t len)
 
 int
 sodirect_send(struct socket *so, struct mbuf *m, size_t len, const struct bsd_sockaddr *nam,
-    int flags)
+    const struct kvec *control, int flags)
 {
+	struct mbuf *cm = NULL;
+
 	sodirect_cut(m, len);
+	if (control != NULL && control->kv_len > 0) {
+		KASSERT(control->kv_len <= SODIRECT_CONTROL_MAX);
+		if ((cm = m_get(so->so_ns, MT_CONTROL)) == NULL) {
+			m_freem(m);
+			return ENOBUFS;
+		}
+		memcpy(cm->m_data, control->kv_base, control->kv_len);
+		cm->m_len = (uint32_t)control->kv_len;
+	}
 	if (m->m_next == NULL)
 		m = sodirect_compact(so, m, len);
-	return sosend(so, nam, NULL, m, NULL, flags | MSG_DONTWAIT);
+	return sosend(so, nam, NULL, m, cm, flags | MSG_DONTWAIT);
 }
 
 static unsigned

@@ -2,7 +2,7 @@
 /*
  * Socket options. SOL_SOCKET is dealt with here; protocols read so_options and the buffers' limits
  * when they act on them. All other levels go to pr_ctloutput. An option that nothing carries out
- * (SO_DEBUG, SO_USELOOPBACK, SO_TIMESTAMP) is refused with ENOPROTOOPT.
+ * (SO_DEBUG, SO_USELOOPBACK; SO_TIMESTAMP of streams) is refused with ENOPROTOOPT.
  */
 #include <string.h>
 
@@ -14,7 +14,7 @@
 
 #define SO_BITS                                                                                    \
 	(SO_REUSEADDR | SO_REUSEPORT | SO_KEEPALIVE | SO_DONTROUTE | SO_BROADCAST | SO_OOBINLINE | \
-	    SO_NOSIGPIPE)
+	    SO_NOSIGPIPE | SO_TIMESTAMP)
 #define SO_LINGER_MAX_S 65535
 #define SO_TIMEO_MAX_S INT32_MAX
 
@@ -153,6 +153,10 @@ sosetopt_socket(struct socket *so, const struct sockopt *sopt)
 	case SO_OOBINLINE:
 	case SO_NOSIGPIPE:
 		return sosetopt_bit(so, sopt);
+	case SO_TIMESTAMP:
+		if ((so->so_proto->pr_flags & PR_ADDR) == 0)
+			return ENOPROTOOPT;
+		return sosetopt_bit(so, sopt);
 	default:
 		return ENOPROTOOPT;
 	}
@@ -231,6 +235,8 @@ sogetopt_int(struct socket *so, int name, int *value)
 	default:
 		break;
 	}
+	if (name == SO_TIMESTAMP && (so->so_proto->pr_flags & PR_ADDR) == 0)
+		return ENOPROTOOPT;
 	if (name <= 0 || (name & ~SO_BITS) != 0 || (name & (name - 1)) != 0)
 		return ENOPROTOOPT;
 	*value = (so->so_options & (uint32_t)name) != 0;

@@ -17,6 +17,7 @@
 #include "net/llatbl.h"
 #include "net/net_state.h"
 #include "netinet/ip_var.h"
+#include "netinet/raw_ip.h"
 #include "wire/ether.h"
 
 #define IN_MAXADDRS 4096u
@@ -97,6 +98,29 @@ in_defaults(struct inet_state *is)
 	is->is_arp_maxtries = 5;
 }
 
+/* What has memory of its own. => ENOMEM: nothing is left */
+static int
+in_init_parts(struct netstack *ns)
+{
+	struct inet_state *is = ns->ns_inet;
+	int error;
+
+	if ((error = pool_init(&is->is_ifapool, "in_ifaddr", sizeof(struct in_ifaddr), IN_MAXADDRS,
+		 0, &ns->ns_fault)) != 0)
+		return error;
+	if ((error = ip_reass_init(ns)) != 0)
+		goto out;
+	if ((error = ip_hostcache_init(ns)) == 0) {
+		if ((error = rip_init(ns)) == 0)
+			return 0;
+		ip_hostcache_fini(ns);
+	}
+	ip_reass_fini(ns);
+out:
+	pool_destroy(&is->is_ifapool);
+	return error;
+}
+
 int
 in_init(struct netstack *ns)
 {
@@ -110,17 +134,10 @@ in_init(struct netstack *ns)
 	rng_bytes(&ns->ns_rng, is->is_key, sizeof(is->is_key));
 	rng_bytes(&ns->ns_rng, is->is_ids, sizeof(is->is_ids));
 	ns->ns_inet = is;
-	if ((error = pool_init(&is->is_ifapool, "in_ifaddr", sizeof(struct in_ifaddr), IN_MAXADDRS,
-		 0, &ns->ns_fault)) != 0)
-		goto out;
-	if ((error = ip_reass_init(ns)) != 0) {
-		pool_destroy(&is->is_ifapool);
-		goto out;
-	}
-	if ((error = ip_hostcache_init(ns)) != 0) {
-		ip_reass_fini(ns);
-		pool_destroy(&is->is_ifapool);
-		goto out;
+	if ((error = in_init_parts(ns)) != 0) {
+		ns->ns_inet = NULL;
+		kmem_free(is, sizeof(*is));
+		return error;
 	}
 	stat_register(ns, &is->is_ipstat_sysctls, ip_stat_nodes, IPSTAT_COUNT, is->is_ipstat);
 	stat_register(ns, &is->is_icmpstat_sysctls, icmp_stat_nodes, ICMPSTAT_COUNT,
@@ -132,10 +149,6 @@ in_init(struct netstack *ns)
 		error = in_control_addr(ns, if_loop(ns), ipv4_addr_be(127, 0, 0, 1), 8);
 	if (error != 0)
 		in_fini(ns);
-	return error;
-out:
-	ns->ns_inet = NULL;
-	kmem_free(is, sizeof(*is));
 	return error;
 }
 
@@ -151,6 +164,7 @@ in_fini(struct netstack *ns)
 		in_ifdetach(ifp);
 	net_proto_unregister(ns, &arp_netproto);
 	net_proto_unregister(ns, &ip_netproto);
+	rip_fini(ns);
 	ip_hostcache_fini(ns);
 	ip_reass_fini(ns);
 	pool_destroy(&is->is_ifapool);

@@ -69,10 +69,11 @@ struct in_txinfo {
 	uint8_t tx_proto;
 	uint8_t tx_ttl; /* 0: the stack's default */
 	uint8_t tx_tos;
-	bool tx_df;        /* do not fragment */
-	bool tx_bcast;     /* SO_BROADCAST: a broadcast destination is allowed */
-	bool tx_dontroute; /* SO_DONTROUTE: directly attached destinations only */
-	bool tx_mcastloop; /* loop multicast back to ourselves */
+	bool tx_df;          /* do not fragment */
+	uint8_t tx_pmtudisc; /* BSD_IP_PMTUDISC_*: DF of datagrams */
+	bool tx_bcast;       /* SO_BROADCAST: a broadcast destination is allowed */
+	bool tx_dontroute;   /* SO_DONTROUTE: directly attached destinations only */
+	bool tx_mcastloop;   /* loop multicast back to ourselves */
 };
 
 struct in_afops {
@@ -126,6 +127,11 @@ struct in_afops {
 	int (*af_output)(struct mbuf *m, const struct in_txinfo *tx);
 	/* ICMP "port unreachable" for the received packet m (borrowed), rate-limited. */
 	void (*af_unreach_port)(struct mbuf *m, const struct in_rxinfo *rx);
+	/* Control messages of datagrams; see in_pcb.h. */
+	int (*af_savecontrol)(const struct inpcb *inp, const struct in_rxinfo *rx,
+	    struct mbuf **controlp);
+	int (*af_txcontrol)(const struct inpcb *inp, const struct mbuf *control,
+	    struct in_txinfo *tx);
 	/* Protocol-level socket options that belong to the network layer (IP_TTL, IP_TOS, ...). */
 	int (*af_ctloutput)(struct inpcb *inp, void *sopt);
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* IPv4 as the transports see it (in_afops.h), and the socket options at its level. */
+/* IPv4 as the transports see it (in_afops.h). */
 #include <string.h>
 
 #include "kern/cdefs.h"
@@ -107,70 +107,6 @@ in4_unreach_port(struct mbuf *m, const struct in_rxinfo *rx)
 		icmp_error(rx->rx_ifp->if_ns, m, ICMP4_UNREACH, ICMP4_UNREACH_PORT, 0);
 }
 
-static int
-in4_setopt(struct inpcb *inp, const struct sockopt *sopt, int value)
-{
-	switch (sopt->sopt_name) {
-	case IP_TOS:
-		if (value < 0 || value > 255)
-			return EINVAL;
-		inp->inp_tos = (uint8_t)value;
-		return 0;
-	case IP_TTL:
-		if (value < 1 || value > 255)
-			return EINVAL;
-		inp->inp_ttl = (uint8_t)value;
-		return 0;
-	case IP_MULTICAST_TTL:
-		if (value < 1 || value > 255)
-			return EINVAL;
-		inp->inp_mttl = (uint8_t)value;
-		return 0;
-	default:
-		return ENOPROTOOPT;
-	}
-}
-
-static int
-in4_getopt(const struct inpcb *inp, struct sockopt *sopt)
-{
-	switch (sopt->sopt_name) {
-	case IP_TOS:
-		sockopt_putint(sopt, inp->inp_tos);
-		return 0;
-	case IP_TTL:
-		sockopt_putint(sopt,
-		    inp->inp_ttl != 0 ? inp->inp_ttl : (int)inp->inp_ns->ns_inet->is_ttl);
-		return 0;
-	case IP_MULTICAST_TTL:
-		sockopt_putint(sopt, inp->inp_mttl);
-		return 0;
-	default:
-		return ENOPROTOOPT;
-	}
-}
-
-int
-in4_ctloutput(struct inpcb *inp, void *arg)
-{
-	struct sockopt *sopt = arg;
-	int value, error;
-
-	if (sopt->sopt_level != IPPROTO_IP)
-		return ENOPROTOOPT;
-	if (!sopt->sopt_set)
-		return in4_getopt(inp, sopt);
-	if (sopt->sopt_name != IP_TOS && sopt->sopt_name != IP_TTL &&
-	    sopt->sopt_name != IP_MULTICAST_TTL)
-		return ENOPROTOOPT;
-	/* BSD takes a multicast TTL as one byte, too. */
-	if (sopt->sopt_size == 1)
-		value = sopt->sopt_data[0];
-	else if ((error = sockopt_getint(sopt, &value)) != 0)
-		return error;
-	return in4_setopt(inp, sopt, value);
-}
-
 const struct in_afops in4_afops = {
     .af_family = AF_INET,
     .af_hdrlen = IPV4_HDR_LEN,
@@ -187,5 +123,7 @@ const struct in_afops in4_afops = {
     .af_pseudo = in4_pseudo,
     .af_output = ip_output,
     .af_unreach_port = in4_unreach_port,
+    .af_savecontrol = ip_savecontrol,
+    .af_txcontrol = ip_txcontrol,
     .af_ctloutput = in4_ctloutput,
 };

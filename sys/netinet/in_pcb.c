@@ -163,6 +163,7 @@ in_pcballoc(struct inpcbtable *table, struct socket *so, const struct in_afops *
 	inp->inp_af = af;
 	inp->inp_socket = so;
 	inp->inp_mttl = 1;
+	inp->inp_flags = INP_MCASTLOOP;
 	TAILQ_INSERT_TAIL(&table->it_queue, inp, inp_queue);
 	if (++table->it_count > 2 * table->it_connhash_size)
 		in_pcbtable_grow(table);
@@ -371,8 +372,33 @@ in_pcb_txinfo(struct inpcb *inp, uint8_t proto, struct in_txinfo *tx)
 	    .tx_ttl = inp->inp_ttl,
 	    .tx_tos = inp->inp_tos,
 	    .tx_bcast = (options & SO_BROADCAST) != 0,
+	    .tx_pmtudisc = inp->inp_pmtudisc,
 	    .tx_dontroute = (options & SO_DONTROUTE) != 0,
 	    .tx_mcastloop = (inp->inp_flags & INP_MCASTLOOP) != 0};
+}
+
+void
+in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct in_txinfo *tx)
+{
+	tx->tx_dst = *dst;
+	if (!inp->inp_af->af_ismulticast(dst))
+		return;
+	if (tx->tx_ttl == inp->inp_ttl)
+		tx->tx_ttl = inp->inp_mttl;
+	if (tx->tx_ifp == NULL && inp->inp_mcast_ifindex != 0)
+		tx->tx_ifp = if_byindex(inp->inp_ns, inp->inp_mcast_ifindex);
+}
+
+int
+in_pcb_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp)
+{
+	return inp->inp_af->af_savecontrol(inp, rx, controlp);
+}
+
+int
+in_pcb_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx)
+{
+	return inp->inp_af->af_txcontrol(inp, control, tx);
 }
 
 int

@@ -41,6 +41,9 @@ struct inpcb {
 	uint8_t inp_ttl;  /* 0: default */
 	uint8_t inp_mttl; /* multicast */
 	uint8_t inp_tos;
+	uint8_t inp_proto;          /* raw sockets: the protocol */
+	uint8_t inp_pmtudisc;       /* IP_PMTUDISC_* */
+	uint32_t inp_icmpfilter;    /* raw sockets: ICMP types that are not wanted */
 	uint32_t inp_mcast_ifindex; /* IP_MULTICAST_IF; 0: by route */
 	struct in_mcast *inp_mcast; /* memberships */
 	/* Route cache, valid while ro_gen equals the table's generation (net/route.h). */
@@ -63,6 +66,8 @@ struct inpcb {
 #define INP_PKTINFO 0x0040
 #define INP_MCASTLOOP 0x0080
 #define INP_BOUNDADDR 0x0100 /* bind named an address */
+#define INP_RECVTOS 0x0200
+#define INP_BINDANY 0x0400 /* may bind to addresses that are not ours */
 
 TAILQ_HEAD(inpcb_queue, inpcb);
 
@@ -92,6 +97,8 @@ int in_pcballoc(struct inpcbtable *table, struct socket *so, const struct in_afo
  * algorithm 1, random start). => EINVAL bound already, EADDRNOTAVAIL, EADDRINUSE.
  */
 int in_pcbbind(struct inpcb *inp, const struct bsd_sockaddr *nam);
+/* Is the address one to be bound? Datagrams may also be received for groups. */
+bool in_pcbaddr_ok(const struct inpcb *inp, const struct in_addrany *a);
 /*
  * Sets the foreign endpoint; chooses the local address and port where none is.
  * => EINVAL, EAFNOSUPPORT, EADDRNOTAVAIL (port 0, no local address), EADDRINUSE (same pair exists),
@@ -132,6 +139,15 @@ void in_pcb_sockaddr(const struct inpcb *inp, union bsd_sockaddr_any *nam);
 void in_pcb_peeraddr(const struct inpcb *inp, union bsd_sockaddr_any *nam);
 /* Fills what every packet of the pcb has in common: addresses, ttl, tos, options of the socket. */
 void in_pcb_txinfo(struct inpcb *inp, uint8_t proto, struct in_txinfo *tx);
+
+/* The destination of one packet, and what depends on it: ttl and interface of a group's. */
+void in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct in_txinfo *tx);
+/*
+ * Control messages: what the socket wants to be told of a packet (*controlp NULL: nothing), and what
+ * a sender asked of one (control is borrowed). => ENOBUFS; EINVAL, ENXIO, EADDRNOTAVAIL
+ */
+int in_pcb_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
+int in_pcb_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
 
 /* The BSD errno for an ICMP error, 0 when it is not to be reported. */
 int in_ctl_errno(enum in_ctl ctl);

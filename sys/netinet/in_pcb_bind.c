@@ -83,15 +83,15 @@ bind_anyport(const struct inpcb *inp, struct in_endpoint *ep)
 	return EADDRNOTAVAIL;
 }
 
-/* Is the address one to be bound? Datagrams may also be received for groups. */
-static bool
-bind_addr_ok(const struct inpcb *inp, const struct in_addrany *a)
+bool
+in_pcbaddr_ok(const struct inpcb *inp, const struct in_addrany *a)
 {
 	const struct in_afops *af = inp->inp_af;
 
-	if (in_addrany_isany(a) || af->af_islocal(inp->inp_ns, a))
+	if (in_addrany_isany(a) || af->af_islocal(inp->inp_ns, a) ||
+	    (inp->inp_flags & INP_BINDANY) != 0)
 		return true;
-	return inp->inp_socket->so_proto->pr_type == SOCK_DGRAM &&
+	return inp->inp_socket->so_proto->pr_type != SOCK_STREAM &&
 	    (af->af_ismulticast(a) || af->af_isbroadcast(inp->inp_ns, a));
 }
 
@@ -105,7 +105,7 @@ in_pcbbind(struct inpcb *inp, const struct bsd_sockaddr *nam)
 		return EINVAL;
 	if (nam != NULL && (error = inp->inp_af->af_parse(nam, &ep)) != 0)
 		return error;
-	if (!bind_addr_ok(inp, &ep.ie_addr))
+	if (!in_pcbaddr_ok(inp, &ep.ie_addr))
 		return EADDRNOTAVAIL;
 	if (ep.ie_port == 0) {
 		if ((error = bind_anyport(inp, &ep)) != 0)

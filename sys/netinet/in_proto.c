@@ -7,6 +7,7 @@
 #include "net/net_state.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
+#include "netinet/raw_ip.h"
 #include "netinet/tcp_var.h"
 #include "netinet/udp_var.h"
 
@@ -26,6 +27,21 @@ static const struct protosw inetsw[] = {
 	.pr_domain = &inetdomain,
 	.pr_usrreqs = &udp_usrreqs,
 	.pr_ctloutput = udp_ctloutput,
+    },
+    {
+	.pr_type = SOCK_DGRAM,
+	.pr_protocol = IPPROTO_ICMP,
+	.pr_flags = PR_ATOMIC | PR_ADDR,
+	.pr_domain = &inetdomain,
+	.pr_usrreqs = &icmp_usrreqs,
+	.pr_ctloutput = rip_ctloutput,
+    },
+    {
+	.pr_type = SOCK_RAW, /* any protocol */
+	.pr_flags = PR_ATOMIC | PR_ADDR,
+	.pr_domain = &inetdomain,
+	.pr_usrreqs = &rip_usrreqs,
+	.pr_ctloutput = rip_ctloutput,
     },
 };
 

@@ -15,6 +15,7 @@
 #include "net/net_state.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
+#include "netinet/raw_ip.h"
 #include "netinet/udp_var.h"
 #include "wire/cksum.h"
 #include "wire/ether.h"
@@ -28,6 +29,21 @@ static const struct protosw test_inetsw[] = {
 	.pr_domain = &test_inetdomain,
 	.pr_usrreqs = &udp_usrreqs,
 	.pr_ctloutput = udp_ctloutput,
+    },
+    {
+	.pr_type = BSD_SOCK_DGRAM,
+	.pr_protocol = BSD_IPPROTO_ICMP,
+	.pr_flags = PR_ATOMIC | PR_ADDR,
+	.pr_domain = &test_inetdomain,
+	.pr_usrreqs = &icmp_usrreqs,
+	.pr_ctloutput = rip_ctloutput,
+    },
+    {
+	.pr_type = BSD_SOCK_RAW,
+	.pr_flags = PR_ATOMIC | PR_ADDR,
+	.pr_domain = &test_inetdomain,
+	.pr_usrreqs = &rip_usrreqs,
+	.pr_ctloutput = rip_ctloutput,
     },
 };
 

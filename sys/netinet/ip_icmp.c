@@ -17,6 +17,7 @@
 #include "netinet/in_pcb.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
+#include "netinet/raw_ip.h"
 #include "wire/cksum.h"
 #include "wire/icmp4.h"
 
@@ -73,13 +74,24 @@ icmp_nextmtu(const struct icmp4_hdr *icmp, const struct ipv4_hdr *quoted, uint32
 	return true;
 }
 
+/* To the transport, and to raw sockets. => false: nobody sends packets of that protocol */
+static bool
+icmp_tell(struct netstack *ns, const struct in_ctlinfo *ci, uint8_t proto)
+{
+	const struct in_transport *it = in_transport_find(ns, proto);
+	bool known = it != NULL && it->it_ctlinput != NULL;
+
+	if (known)
+		it->it_ctlinput(ns, ci);
+	return rip_ctlinput(ns, ci, proto) || known;
+}
+
 /* An error about a packet that we sent: to the transport. Consumes m. */
 static void
 icmp_input_error(struct netstack *ns, struct mbuf *m, const struct in_rxinfo *rx,
     const struct icmp4_hdr *icmp)
 {
 	uint8_t quote[IPV4_HDR_LEN_MAX + 64];
-	const struct in_transport *it;
 	struct icmp4_embedded ie;
 	struct in_ctlinfo ci = {.ci_af = &in4_afops, .ci_ctl = icmp_ctl(icmp)};
 	size_t len = KERN_MIN(rx->rx_len - (size_t)ICMP4_HDR_LEN, sizeof(quote));
@@ -91,8 +103,7 @@ icmp_input_error(struct netstack *ns, struct mbuf *m, const struct in_rxinfo *rx
 		m_drop(m, DROP_ICMP_EMBEDDED);
 		return;
 	}
-	it = in_transport_find(ns, ie.ie_ip.ip_p);
-	if (ci.ci_ctl == IN_CTL_COUNT || it == NULL || it->it_ctlinput == NULL ||
+	if (ci.ci_ctl == IN_CTL_COUNT ||
 	    (ci.ci_ctl == IN_CTL_MSGSIZE && !icmp_nextmtu(icmp, &ie.ie_ip, &ci.ci_arg))) {
 		ICMPSTAT_INC(ns, ignored);
 		m_drop(m, DROP_ICMP_TYPE);
@@ -105,7 +116,11 @@ icmp_input_error(struct netstack *ns, struct mbuf *m, const struct in_rxinfo *rx
 	ci.ci_dst = in4_any(ie.ie_ip.ip_dst_be);
 	ci.ci_head = quote + ie.ie_ip.ip_hl;
 	ci.ci_headlen = len - ie.ie_ip.ip_hl;
-	it->it_ctlinput(ns, &ci);
+	if (!icmp_tell(ns, &ci, ie.ie_ip.ip_p)) {
+		ICMPSTAT_INC(ns, ignored);
+		m_drop(m, DROP_ICMP_TYPE);
+		return;
+	}
 	m_freem(m);
 }
 
@@ -175,7 +190,7 @@ icmp_input(struct mbuf *m, const struct in_rxinfo *rx)
 		icmp_input_error(ns, m, rx, &icmp);
 		break;
 	case ICMP4_ECHOREPLY:
-		m_drop(m, DROP_ICMP_NOSOCK);
+		icmp_sock_input(m, rx, icmp.icmp_id);
 		break;
 	default:
 		ICMPSTAT_INC(ns, ignored);

@@ -11,6 +11,7 @@
 #include "net/net_state.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
+#include "netinet/raw_ip.h"
 #include "wire/icmp4.h"
 #include "wire/ipv4.h"
 
@@ -154,10 +155,12 @@ ip_deliver(struct ifnet *ifp, struct mbuf *m, const struct ipv4_hdr *ip, bool bc
 	    .rx_tos = ip->ip_tos,
 	    .rx_bcast = bcast,
 	};
+	bool taken;
 
 	it = in_transport_find(ns, ip->ip_p);
 	if (ip_stray(m, &rx, it))
 		return;
+	taken = ns->ns_inet->is_rip.rs_raw.it_count > 0 && rip_input(m, &rx);
 	if (ip->ip_p == IPV4_PROTO_ICMP) {
 		IPSTAT_INC(ns, delivered);
 		icmp_input(m, &rx);
@@ -166,6 +169,11 @@ ip_deliver(struct ifnet *ifp, struct mbuf *m, const struct ipv4_hdr *ip, bool bc
 	if (it != NULL) {
 		IPSTAT_INC(ns, delivered);
 		it->it_input(m, &rx);
+		return;
+	}
+	if (taken) {
+		IPSTAT_INC(ns, delivered);
+		m_freem(m);
 		return;
 	}
 	IPSTAT_INC(ns, noproto);

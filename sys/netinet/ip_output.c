@@ -259,16 +259,44 @@ ip_loop_broadcast(const struct mbuf *m, const struct ip_route *ir)
 		m->m_ns->ns_drops[DROP_MBUF_NOBUFS]++;
 }
 
+/* What a group's or everybody's packet is marked with; ours, too, get it. */
+static void
+ip_output_group(struct mbuf *m, const struct in_txinfo *tx, const struct ip_route *ir)
+{
+	if (ipv4_is_multicast(tx->tx_dst.ia_w[0]))
+		m->m_flags |= M_MCAST;
+	if (ir->ir_bcast) {
+		m->m_flags |= M_BCAST;
+		ip_loop_broadcast(m, ir);
+	}
+}
+
+/* Whether a packet of len bytes is to have DF; PROBE looks past what the path was found to take. */
+static bool
+ip_output_df(const struct in_txinfo *tx, struct ip_route *ir, uint32_t len)
+{
+	switch (tx->tx_pmtudisc) {
+	case IP_PMTUDISC_WANT:
+		return len <= ir->ir_mtu;
+	case IP_PMTUDISC_DO:
+		return true;
+	case IP_PMTUDISC_PROBE:
+		ir->ir_mtu = ir->ir_ifp->if_mtu;
+		return true;
+	default:
+		return tx->tx_df;
+	}
+}
+
 /* Puts the header on and sends it, whole or in pieces. Consumes m. */
 static int
-ip_output_packet(struct mbuf *m, const struct in_txinfo *tx, const struct ip_route *ir,
-    uint32_t src_be)
+ip_output_packet(struct mbuf *m, const struct in_txinfo *tx, struct ip_route *ir, uint32_t src_be)
 {
 	struct netstack *ns = tx->tx_ns;
 	bool mcast = ipv4_is_multicast(tx->tx_dst.ia_w[0]);
 	struct ipv4_hdr ip = {.ip_tos = tx->tx_tos,
 	    .ip_len = (uint16_t)(m->m_pkthdr.len + IPV4_HDR_LEN),
-	    .ip_df = tx->tx_df,
+	    .ip_df = ip_output_df(tx, ir, m->m_pkthdr.len + IPV4_HDR_LEN),
 	    .ip_ttl = tx->tx_ttl,
 	    .ip_p = tx->tx_proto,
 	    .ip_src_be = src_be,
@@ -285,12 +313,7 @@ ip_output_packet(struct mbuf *m, const struct in_txinfo *tx, const struct ip_rou
 		ip.ip_id = ip_newid(ns, &ip);
 	ipv4_emit(m->m_data, &ip);
 	m->m_pkthdr.csum_start = IPV4_HDR_LEN;
-	if (mcast)
-		m->m_flags |= M_MCAST;
-	if (ir->ir_bcast) {
-		m->m_flags |= M_BCAST;
-		ip_loop_broadcast(m, ir);
-	}
+	ip_output_group(m, tx, ir);
 	IPSTAT_INC(ns, localout);
 	if (m->m_pkthdr.len <= ir->ir_mtu || (m->m_pkthdr.csum_flags & M_CSUM_TSO) != 0)
 		return ip_send(m, ir);
@@ -319,4 +342,67 @@ ip_output(struct mbuf *m, const struct in_txinfo *tx)
 	if ((error = ip_output_check(tx, &ir, src_be, &why)) != 0)
 		return ip_oerror(ns, m, why, error);
 	return ip_output_packet(m, tx, &ir, src_be);
+}
+
+/*
+ * A program's header, judged as one from the wire, with what is left to us filled in.
+ * => m, or NULL: refused (*error) and dropped
+ */
+static struct mbuf *
+ip_hdrincl(struct mbuf *m, const struct in_txinfo *tx, const struct ip_route *ir, int *error)
+{
+	struct netstack *ns = tx->tx_ns;
+	uint8_t opts[IPV4_OPTS_LEN_MAX];
+	struct ipv4_hdr ip;
+	unsigned found;
+	size_t hl;
+
+	*error = EINVAL;
+	if (m->m_pkthdr.len < IPV4_HDR_LEN || m->m_pkthdr.len > IPV4_LEN_MAX)
+		goto drop;
+	m_copydata(m, 0, 1, opts);
+	hl = (opts[0] & 0xfu) * 4u;
+	if (hl < IPV4_HDR_LEN || hl > m->m_pkthdr.len)
+		goto drop;
+	if ((m->m_len < hl || !m_writable(m)) && (m = m_pullup(m, hl)) == NULL) {
+		ns->ns_drops[DROP_MBUF_NOBUFS]++;
+		*error = ENOBUFS;
+		return NULL;
+	}
+	ipv4_set_len(m->m_data, (uint16_t)m->m_pkthdr.len);
+	if (ipv4_parse_partial(m->m_data, m->m_len, m->m_pkthdr.len, &ip) != IPV4_PARSE_OK ||
+	    ipv4_opts_scan(m->m_data + IPV4_HDR_LEN, hl - IPV4_HDR_LEN, &found) != 0)
+		goto drop;
+	if (ip.ip_src_be == 0 &&
+	    (*error = ip_selectsrc(ir, tx->tx_dst.ia_w[0], &ip.ip_src_be)) != 0)
+		goto drop;
+	if (ip.ip_id == 0 && !ip.ip_df)
+		ip.ip_id = ip_newid(ns, &ip);
+	memcpy(opts, m->m_data + IPV4_HDR_LEN, hl - IPV4_HDR_LEN);
+	(void)ipv4_emit_opts(m->m_data, &ip, opts, hl - IPV4_HDR_LEN);
+	return m;
+drop:
+	(void)ip_oerror(ns, m, DROP_IP_HDRINCL, *error);
+	return NULL;
+}
+
+int
+ip_output_hdrincl(struct mbuf *m, const struct in_txinfo *tx)
+{
+	struct netstack *ns = tx->tx_ns;
+	enum drop_reason why;
+	struct ip_route ir;
+	int error;
+
+	if ((error = ip_route(ns, tx->tx_dst.ia_w[0], tx->tx_ifp, &ir)) != 0)
+		return ip_oerror(ns, m, DROP_IP_NOROUTE, error);
+	if ((error = ip_output_check(tx, &ir, 0, &why)) != 0)
+		return ip_oerror(ns, m, why, error);
+	if ((m = ip_hdrincl(m, tx, &ir, &error)) == NULL)
+		return error;
+	if (m->m_pkthdr.len > ir.ir_ifp->if_mtu)
+		return ip_oerror(ns, m, DROP_IP_MSGSIZE, EMSGSIZE);
+	ip_output_group(m, tx, &ir);
+	IPSTAT_INC(ns, rawout);
+	return ip_send(m, &ir);
 }

@@ -11,6 +11,7 @@
 #include "kern/queue.h"
 #include "kern/sysctl.h"
 #include "netinet/in_afops.h"
+#include "netinet/in_pcb.h"
 #include "wire/ipv4.h"
 
 struct ifnet;
@@ -66,6 +67,15 @@ struct ip_reass {
 	uint32_t ipr_timeout_ms;
 };
 
+/* Raw and ICMP sockets (raw_ip.c) */
+struct rip_state {
+	struct inpcbtable rs_raw;
+	struct inpcbtable rs_icmp;
+	struct sysctl_table rs_sysctls;
+	uint32_t rs_sendspace; /* net.inet.raw.maxdgram */
+	uint32_t rs_recvspace;
+};
+
 /* What is known of paths (ip_hostcache.c) */
 #define HC_HASHSIZE 512u
 LIST_HEAD(ip_host_list, ip_host);
@@ -103,6 +113,7 @@ struct inet_state {
 	struct pool is_ifapool;
 	struct ip_reass is_reass;
 	struct ip_hostcache is_hostcache;
+	struct rip_state is_rip;
 	uint8_t is_key[16]; /* of all hashes here */
 	uint16_t is_ids[IP_NIDS];
 	struct icmp_bucket is_icmpbuckets[ICMP_NBUCKETS];
@@ -151,6 +162,11 @@ void ip_hostcache_setmtu(struct netstack *ns, uint32_t dst_be, uint32_t mtu, uin
 
 /* ip_output.c */
 int ip_output(struct mbuf *m, const struct in_txinfo *tx);
+/*
+ * Sends a packet that begins with an IP header by a program's hand; source, identification, length
+ * and checksum are filled in. Consumes m. => EINVAL: not a header; EMSGSIZE: it is never cut
+ */
+int ip_output_hdrincl(struct mbuf *m, const struct in_txinfo *tx);
 /* The next hop of a destination. */
 struct ip_route {
 	struct ifnet *ir_ifp;    /* to send by; lo0 for ourselves */
@@ -184,7 +200,11 @@ int arp_resolve(struct ifnet *ifp, struct mbuf *m, const struct bsd_sockaddr *ds
 /* Begins to announce an address that was just set (RFC 5227 §2.3). */
 void arp_announce(struct in_ifaddr *ia);
 
-/* in_afops4.c */
+/* ip_control.c: in_pcb.h's control messages */
+int ip_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
+int ip_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
+
+/* ip_sockopt.c */
 int in4_ctloutput(struct inpcb *inp, void *sopt);
 
 static inline struct in_addrany

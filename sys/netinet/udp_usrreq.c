@@ -137,12 +137,14 @@ udp_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx, const 
 {
 	struct in_endpoint from = {rx->rx_src, uh->uh_sport};
 	struct socket *so = inp->inp_socket;
+	struct mbuf *control = NULL;
 	union bsd_sockaddr_any sa;
 
 	rx->rx_af->af_emit(&from, &sa);
 	m_adj(m, rx->rx_hlen + UDP_HDR_LEN);
-	if ((so->so_state & SS_CANTRCVMORE) != 0 ||
-	    !sbappendaddr(&so->so_rcv, &sa, sa.sa.sa_len, m, NULL)) {
+	if ((so->so_state & SS_CANTRCVMORE) != 0 || in_pcb_savecontrol(inp, rx, &control) != 0 ||
+	    !sbappendaddr(&so->so_rcv, &sa, sa.sa.sa_len, m, control)) {
+		m_freem(control);
 		UDPSTAT_INC(inp->inp_ns, fullsock);
 		m_drop(m, DROP_UDP_FULLSOCK);
 		return;
@@ -314,10 +316,8 @@ udp_send_dest(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_txinf
 	}
 	if (in_addrany_isany(&ep.ie_addr))
 		ep.ie_addr = af->af_loopback();
-	tx->tx_dst = ep.ie_addr;
+	in_pcb_txdest(inp, &ep.ie_addr, tx);
 	*fport = ep.ie_port;
-	if (af->af_ismulticast(&ep.ie_addr))
-		tx->tx_ttl = inp->inp_mttl;
 	/* A socket bound to a group sends from an address of the host. */
 	if (in_addrany_isany(&tx->tx_src) || af->af_ismulticast(&tx->tx_src) ||
 	    af->af_isbroadcast(inp->inp_ns, &tx->tx_src)) {
@@ -335,19 +335,18 @@ udp_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
 	struct inpcb *inp = so->so_pcb;
 	struct in_txinfo tx;
 	uint16_t fport;
-	int error = 0;
+	int error;
 
+	in_pcb_txinfo(inp, IPPROTO_UDP, &tx);
 	if ((flags & MSG_OOB) != 0)
 		error = EOPNOTSUPP;
-	else if (control != NULL && control->m_len > 0)
-		error = EINVAL;
 	else if (m->m_pkthdr.len > UDP_MAXDATA)
 		error = EMSGSIZE;
+	else
+		error = in_pcb_txcontrol(inp, control, &tx);
 	m_freem(control);
-	if (error == 0) {
-		in_pcb_txinfo(inp, IPPROTO_UDP, &tx);
+	if (error == 0)
 		error = udp_send_dest(inp, nam, &tx, &fport);
-	}
 	if (error != 0) {
 		m_freem(m);
 		return error;

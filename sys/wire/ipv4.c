@@ -113,6 +113,12 @@ ipv4_emit(uint8_t *p, const struct ipv4_hdr *ip)
 	ipv4_write(p, ip, IPV4_HDR_LEN);
 }
 
+void
+ipv4_set_len(uint8_t *p, uint16_t len)
+{
+	be16_put(p + OFF_LEN, len);
+}
+
 size_t
 ipv4_emit_opts(uint8_t *p, const struct ipv4_hdr *ip, const uint8_t *opts, size_t opts_len)
 {

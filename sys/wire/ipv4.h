@@ -90,8 +90,11 @@ bool ipv4_cksum_ok(const uint8_t *p, size_t ip_hl);
  */
 void ipv4_emit(uint8_t *p, const struct ipv4_hdr *ip);
 
+/* Writes the total length into a header of IPV4_HDR_LEN bytes or more; its checksum stays. */
+void ipv4_set_len(uint8_t *p, uint16_t len);
+
 /*
- * The same with options behind it, padded with IPV4_OPT_EOL to a multiple of 4.
+ * ipv4_emit with options behind it, padded with IPV4_OPT_EOL to a multiple of 4.
  * => the header's length in bytes, or 0 with nothing written when opts_len > IPV4_OPTS_LEN_MAX
  * => ip_len must count the padded options already; opts may not overlap p
  */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Part of <rumpus/abi.h>: options of the level IPPROTO_IP, and control messages. */
+#ifndef RUMPUS_ABI_IP_H
+#define RUMPUS_ABI_IP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	BSD_IP_OPTIONS = 1,
+	BSD_IP_HDRINCL = 2,
+	BSD_IP_TOS = 3,
+	BSD_IP_TTL = 4,
+	BSD_IP_RECVDSTADDR = 7,
+	BSD_IP_MULTICAST_IF = 9,
+	BSD_IP_MULTICAST_TTL = 10,
+	BSD_IP_MULTICAST_LOOP = 11,
+	BSD_IP_ADD_MEMBERSHIP = 12,
+	BSD_IP_DROP_MEMBERSHIP = 13,
+	BSD_IP_RECVIF = 20,
+	BSD_IP_RECVTTL = 23,
+	BSD_IP_PKTINFO = 25,
+	BSD_IP_RECVPKTINFO = 26,
+	/* FreeBSD's, where NetBSD has none */
+	BSD_IP_BINDANY = 24,
+	BSD_IP_RECVTOS = 68,
+	/* the host's alone, by numbers that no BSD uses */
+	BSD_IP_MTU_DISCOVER = 1010, /* BSD_IP_PMTUDISC_* */
+	BSD_IP_MTU = 1014
+};
+enum {
+	BSD_IP_PMTUDISC_DONT = 0, /* never DF */
+	BSD_IP_PMTUDISC_WANT = 1, /* DF as long as the packet fits the path */
+	BSD_IP_PMTUDISC_DO = 2,   /* always DF; EMSGSIZE beyond the path's MTU */
+	BSD_IP_PMTUDISC_PROBE = 3 /* always DF, up to the interface's MTU */
+};
+enum { BSD_ICMP_FILTER = 1 }; /* level BSD_IPPROTO_RAW: uint32_t, a bit for each type not wanted */
+
+/* A control message: the header, then data at BSD_CMSG_LEN(0); the next at BSD_CMSG_ALIGN. */
+struct bsd_cmsghdr {
+	uint32_t cmsg_len; /* of header and data */
+	int32_t cmsg_level;
+	int32_t cmsg_type;
+};
+#define BSD_CMSG_ALIGN(n) (((size_t)(n) + 7) & ~(size_t)7)
+#define BSD_CMSG_LEN(n) (BSD_CMSG_ALIGN(sizeof(struct bsd_cmsghdr)) + (n))
+#define BSD_CMSG_SPACE(n) BSD_CMSG_ALIGN(BSD_CMSG_LEN(n))
+enum { BSD_SCM_MONOTONIC = 0x06 }; /* bsd_timespec on the stack's clock */
+
+struct bsd_in_pktinfo {
+	uint32_t ipi_addr_be; /* received: the destination; sent: the source */
+	uint32_t ipi_ifindex;
+};
+
+#endif /* RUMPUS_ABI_IP_H */
