@@ -14,8 +14,8 @@ from libsuite import (LINUX, MIB, STACK, address_of, digest, need, noise, other,
 
 def wrk(s, side, where, *options, seconds=3, path="1k", port=8080):
     """=> requests a second; no request may fail"""
-    done = s.must(side, ["wrk", "-t", "2", "-c", "64", "-d", f"{seconds}s", *options,
-                         f"http://{where}:{port}/{path}"])
+    done = s.must(side, ["wrk", "-t", "2", "-c", "64", "-d", f"{seconds}s", "--timeout", "30s",
+                         *options, f"http://{where}:{port}/{path}"])
     expect("Socket errors" not in done.out and "Non-2xx" not in done.out, f"wrk: {done.out}")
     return float(re.search(r"Requests/sec:\s+([\d.]+)", done.out).group(1))
 
@@ -43,7 +43,7 @@ def nginx_files():
 def reload_under(s, *headers):
     """nginx, reloaded ten times while wrk asks. => wrk's words"""
     process = nginx(s, "stack")
-    load = s.start("linux", ["wrk", "-t", "2", "-c", "64", "-d", "8s", *headers,
+    load = s.start("linux", ["wrk", "-t", "2", "-c", "64", "-d", "8s", "--timeout", "30s", *headers,
                              f"http://{STACK}:8080/1k"])
     with open(s.path("nginx.pid"), encoding="ascii") as f:
         master = int(f.read())
