@@ -82,7 +82,7 @@ conn_mayreset(const struct side *s)
 	for (unsigned i = 0; i < 2; i++)
 		if (w->w_hosts[co->co_plan->cp_hosts[i]].h_wronged)
 			return true;
-	if (!s->s_connected && w->w_now_ns - co->co_plan->cp_start_ns > HANDSHAKE_NS)
+	if (co->co_sides[1] == NULL && w->w_now_ns - co->co_plan->cp_start_ns > HANDSHAKE_NS)
 		return true;
 	return co->co_ended[!s->s_which] > SIDE_DONE;
 }

@@ -64,7 +64,8 @@ ip_reass_init(struct netstack *ns)
 	ipr->ipr_maxdatagrams = 200;
 	ipr->ipr_maxpersource = 32;
 	ipr->ipr_maxfrags = 128;
-	ipr->ipr_maxbytes = 4u << 20;
+	/* No more than half of the clusters: what is complete soon must find some. */
+	ipr->ipr_maxbytes = KERN_MIN(4u << 20, ns->ns_mcl2pool.pl_limit * (MCLBYTES_MIN / 2));
 	ipr->ipr_timeout_ms = 30000;
 	TAILQ_INIT(&ipr->ipr_queue);
 	return pool_init(&ipr->ipr_pool, "ipq", sizeof(struct ipq), IPQ_LIMIT, 0, &ns->ns_fault);

@@ -325,6 +325,29 @@ test_17_limits(void **state)
 }
 
 /* 30 s; time exceeded goes out only when the first fragment is there. */
+/* Beginnings of datagrams, more than there are clusters for: one that is whole comes through. */
+static void
+test_17_beginnings_leave_memory(void **state)
+{
+	struct netstack *ns = reass_stack();
+	uint32_t n = ns->ns_mcl2pool.pl_limit + 100, off;
+	uint16_t id = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < n; i++) { /* eight to a datagram, from sixteen sources */
+		id = (uint16_t)(i / 8);
+		off = i % 8 * 1480;
+		frag_proto(TEST_PROTO, ipv4_addr_be(10, 0, 0, (uint8_t)(20 + id % 16)), id, off,
+		    1480, true);
+	}
+	for (off = 0; off < 5 * 1480; off += 1480)
+		frag(id, off, 1480, off < 4 * 1480);
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.len, 5 * 1480);
+	assert_int_equal(ns->ns_drops[DROP_MBUF_NOBUFS], 0);
+	reass_end(ns);
+}
+
 static void
 test_timeout(void **state)
 {
@@ -427,6 +450,7 @@ main(void)
 	    cmocka_unit_test(test_13_ping_of_death),
 	    cmocka_unit_test(test_16_18_tiny_and_uneven),
 	    cmocka_unit_test(test_17_limits),
+	    cmocka_unit_test(test_17_beginnings_leave_memory),
 	    cmocka_unit_test(test_timeout),
 	    cmocka_unit_test(test_19_options),
 	    cmocka_unit_test(test_detach),
