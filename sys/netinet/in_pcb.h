@@ -149,6 +149,18 @@ void in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct
 int in_pcb_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
 int in_pcb_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
 
+/* in_dgram.c: requests that protocols without connections answer alike (kern/protosw.h) */
+void in_dgram_detach(struct socket *so);
+void in_dgram_abort(struct socket *so);
+int in_dgram_bind(struct socket *so, const struct bsd_sockaddr *nam);
+int in_dgram_listen(struct socket *so, int backlog);
+int in_dgram_accept(struct socket *so, union bsd_sockaddr_any *nam);
+int in_dgram_shutdown(struct socket *so);
+void in_dgram_rcvd(struct socket *so, int flags);
+int in_dgram_rcvoob(struct socket *so, uint8_t *byte, int flags);
+int in_dgram_sockaddr(struct socket *so, union bsd_sockaddr_any *nam);
+int in_dgram_peeraddr(struct socket *so, union bsd_sockaddr_any *nam);
+
 /* The BSD errno for an ICMP error, 0 when it is not to be reported. */
 int in_ctl_errno(enum in_ctl ctl);
 

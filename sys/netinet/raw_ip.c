@@ -244,19 +244,27 @@ rip_send_dest(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_txinf
 	return 0;
 }
 
+/* How and where a packet is to leave. Consumes control. */
+static int
+rip_send_txinfo(struct inpcb *inp, int flags, const struct bsd_sockaddr *nam, struct mbuf *control,
+    struct in_txinfo *tx)
+{
+	int error;
+
+	in_pcb_txinfo(inp, inp->inp_proto, tx);
+	error = (flags & MSG_OOB) != 0 ? EOPNOTSUPP : in_pcb_txcontrol(inp, control, tx);
+	m_freem(control);
+	return error != 0 ? error : rip_send_dest(inp, nam, tx);
+}
+
 static int
 rip_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr *nam,
     struct mbuf *control)
 {
 	struct inpcb *inp = so->so_pcb;
 	struct in_txinfo tx;
-	int error;
+	int error = rip_send_txinfo(inp, flags, nam, control, &tx);
 
-	in_pcb_txinfo(inp, inp->inp_proto, &tx);
-	error = (flags & MSG_OOB) != 0 ? EOPNOTSUPP : in_pcb_txcontrol(inp, control, &tx);
-	m_freem(control);
-	if (error == 0)
-		error = rip_send_dest(inp, nam, &tx);
 	if (error != 0) {
 		m_freem(m);
 		return error;
@@ -304,13 +312,8 @@ icmp_sock_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_so
 {
 	struct inpcb *inp = so->so_pcb;
 	struct in_txinfo tx;
-	int error;
+	int error = rip_send_txinfo(inp, flags, nam, control, &tx);
 
-	in_pcb_txinfo(inp, IPPROTO_ICMP, &tx);
-	error = (flags & MSG_OOB) != 0 ? EOPNOTSUPP : in_pcb_txcontrol(inp, control, &tx);
-	m_freem(control);
-	if (error == 0)
-		error = rip_send_dest(inp, nam, &tx);
 	if (error == 0 && inp->inp_lport == 0)
 		error = in_pcbbind(inp, NULL);
 	if (error != 0) {
@@ -325,16 +328,14 @@ icmp_sock_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_so
 /* --- life ----------------------------------------------------------------------------------- */
 
 static int
-rip_attach(struct socket *so, int protocol)
+rip_attach_pcb(struct socket *so, struct inpcbtable *table, int protocol)
 {
 	struct rip_state *rs = &so->so_ns->ns_inet->is_rip;
 	struct inpcb *inp;
 	int error;
 
-	if (protocol <= 0 || protocol > IPPROTO_RAW)
-		return EPROTONOSUPPORT;
 	if ((error = soreserve(so, rs->rs_sendspace, rs->rs_recvspace)) != 0 ||
-	    (error = in_pcballoc(&rs->rs_raw, so, &in4_afops, &inp)) != 0)
+	    (error = in_pcballoc(table, so, &in4_afops, &inp)) != 0)
 		return error;
 	inp->inp_proto = (uint8_t)protocol;
 	if (protocol == IPPROTO_RAW)
@@ -343,31 +344,18 @@ rip_attach(struct socket *so, int protocol)
 }
 
 static int
+rip_attach(struct socket *so, int protocol)
+{
+	if (protocol <= 0 || protocol > IPPROTO_RAW)
+		return EPROTONOSUPPORT;
+	return rip_attach_pcb(so, &so->so_ns->ns_inet->is_rip.rs_raw, protocol);
+}
+
+static int
 icmp_sock_attach(struct socket *so, int protocol)
 {
-	struct rip_state *rs = &so->so_ns->ns_inet->is_rip;
-	struct inpcb *inp;
-	int error;
-
 	(void)protocol;
-	if ((error = soreserve(so, rs->rs_sendspace, rs->rs_recvspace)) != 0 ||
-	    (error = in_pcballoc(&rs->rs_icmp, so, &in4_afops, &inp)) != 0)
-		return error;
-	inp->inp_proto = IPPROTO_ICMP;
-	return 0;
-}
-
-static void
-rip_detach(struct socket *so)
-{
-	in_pcbfree(so->so_pcb);
-}
-
-static void
-rip_abort(struct socket *so)
-{
-	in_pcbfree(so->so_pcb);
-	soisdisconnected(so);
+	return rip_attach_pcb(so, &so->so_ns->ns_inet->is_rip.rs_icmp, IPPROTO_ICMP);
 }
 
 static int
@@ -387,20 +375,6 @@ rip_bind(struct socket *so, const struct bsd_sockaddr *nam)
 	if (!in_addrany_isany(&ep.ie_addr))
 		inp->inp_flags |= INP_BOUNDADDR;
 	return 0;
-}
-
-static int
-icmp_sock_bind(struct socket *so, const struct bsd_sockaddr *nam)
-{
-	return in_pcbbind(so->so_pcb, nam);
-}
-
-static int
-rip_listen(struct socket *so, int backlog)
-{
-	(void)so;
-	(void)backlog;
-	return EOPNOTSUPP;
 }
 
 /* The peer's address; ports mean nothing. */
@@ -433,14 +407,6 @@ rip_connect(struct socket *so, const struct bsd_sockaddr *nam)
 }
 
 static int
-rip_accept(struct socket *so, union bsd_sockaddr_any *nam)
-{
-	(void)so;
-	(void)nam;
-	return EOPNOTSUPP;
-}
-
-static int
 rip_disconnect(struct socket *so)
 {
 	static const struct in_addrany any;
@@ -455,75 +421,38 @@ rip_disconnect(struct socket *so)
 	return 0;
 }
 
-static int
-rip_shutdown(struct socket *so)
-{
-	socantsendmore(so);
-	return 0;
-}
-
-static void
-rip_rcvd(struct socket *so, int flags)
-{
-	(void)so;
-	(void)flags;
-}
-
-static int
-rip_rcvoob(struct socket *so, uint8_t *byte, int flags)
-{
-	(void)so;
-	(void)byte;
-	(void)flags;
-	return EOPNOTSUPP;
-}
-
-static int
-rip_sockaddr(struct socket *so, union bsd_sockaddr_any *nam)
-{
-	in_pcb_sockaddr(so->so_pcb, nam);
-	return 0;
-}
-
-static int
-rip_peeraddr(struct socket *so, union bsd_sockaddr_any *nam)
-{
-	in_pcb_peeraddr(so->so_pcb, nam);
-	return 0;
-}
-
 const struct pr_usrreqs rip_usrreqs = {
     .pr_attach = rip_attach,
-    .pr_detach = rip_detach,
+    .pr_detach = in_dgram_detach,
     .pr_bind = rip_bind,
-    .pr_listen = rip_listen,
+    .pr_listen = in_dgram_listen,
     .pr_connect = rip_connect,
-    .pr_accept = rip_accept,
+    .pr_accept = in_dgram_accept,
     .pr_disconnect = rip_disconnect,
-    .pr_abort = rip_abort,
-    .pr_shutdown = rip_shutdown,
-    .pr_rcvd = rip_rcvd,
-    .pr_rcvoob = rip_rcvoob,
+    .pr_abort = in_dgram_abort,
+    .pr_shutdown = in_dgram_shutdown,
+    .pr_rcvd = in_dgram_rcvd,
+    .pr_rcvoob = in_dgram_rcvoob,
     .pr_send = rip_send,
-    .pr_sockaddr = rip_sockaddr,
-    .pr_peeraddr = rip_peeraddr,
+    .pr_sockaddr = in_dgram_sockaddr,
+    .pr_peeraddr = in_dgram_peeraddr,
 };
 
 const struct pr_usrreqs icmp_usrreqs = {
     .pr_attach = icmp_sock_attach,
-    .pr_detach = rip_detach,
-    .pr_bind = icmp_sock_bind,
-    .pr_listen = rip_listen,
+    .pr_detach = in_dgram_detach,
+    .pr_bind = in_dgram_bind,
+    .pr_listen = in_dgram_listen,
     .pr_connect = rip_connect,
-    .pr_accept = rip_accept,
+    .pr_accept = in_dgram_accept,
     .pr_disconnect = rip_disconnect,
-    .pr_abort = rip_abort,
-    .pr_shutdown = rip_shutdown,
-    .pr_rcvd = rip_rcvd,
-    .pr_rcvoob = rip_rcvoob,
+    .pr_abort = in_dgram_abort,
+    .pr_shutdown = in_dgram_shutdown,
+    .pr_rcvd = in_dgram_rcvd,
+    .pr_rcvoob = in_dgram_rcvoob,
     .pr_send = icmp_sock_send,
-    .pr_sockaddr = rip_sockaddr,
-    .pr_peeraddr = rip_peeraddr,
+    .pr_sockaddr = in_dgram_sockaddr,
+    .pr_peeraddr = in_dgram_peeraddr,
 };
 
 static int

@@ -367,33 +367,6 @@ udp_attach(struct socket *so, int protocol)
 	return in_pcballoc(&us->us_table, so, &in4_afops, &inp);
 }
 
-static void
-udp_detach(struct socket *so)
-{
-	in_pcbfree(so->so_pcb);
-}
-
-static void
-udp_abort(struct socket *so)
-{
-	in_pcbfree(so->so_pcb);
-	soisdisconnected(so);
-}
-
-static int
-udp_bind(struct socket *so, const struct bsd_sockaddr *nam)
-{
-	return in_pcbbind(so->so_pcb, nam);
-}
-
-static int
-udp_listen(struct socket *so, int backlog)
-{
-	(void)so;
-	(void)backlog;
-	return EOPNOTSUPP;
-}
-
 static int
 udp_connect(struct socket *so, const struct bsd_sockaddr *nam)
 {
@@ -408,14 +381,6 @@ udp_connect(struct socket *so, const struct bsd_sockaddr *nam)
 }
 
 static int
-udp_accept(struct socket *so, union bsd_sockaddr_any *nam)
-{
-	(void)so;
-	(void)nam;
-	return EOPNOTSUPP;
-}
-
-static int
 udp_disconnect(struct socket *so)
 {
 	struct inpcb *inp = so->so_pcb;
@@ -427,58 +392,21 @@ udp_disconnect(struct socket *so)
 	return 0;
 }
 
-static int
-udp_shutdown(struct socket *so)
-{
-	socantsendmore(so);
-	return 0;
-}
-
-static void
-udp_rcvd(struct socket *so, int flags)
-{
-	(void)so;
-	(void)flags;
-}
-
-static int
-udp_rcvoob(struct socket *so, uint8_t *byte, int flags)
-{
-	(void)so;
-	(void)byte;
-	(void)flags;
-	return EOPNOTSUPP;
-}
-
-static int
-udp_sockaddr(struct socket *so, union bsd_sockaddr_any *nam)
-{
-	in_pcb_sockaddr(so->so_pcb, nam);
-	return 0;
-}
-
-static int
-udp_peeraddr(struct socket *so, union bsd_sockaddr_any *nam)
-{
-	in_pcb_peeraddr(so->so_pcb, nam);
-	return 0;
-}
-
 const struct pr_usrreqs udp_usrreqs = {
     .pr_attach = udp_attach,
-    .pr_detach = udp_detach,
-    .pr_bind = udp_bind,
-    .pr_listen = udp_listen,
+    .pr_detach = in_dgram_detach,
+    .pr_bind = in_dgram_bind,
+    .pr_listen = in_dgram_listen,
     .pr_connect = udp_connect,
-    .pr_accept = udp_accept,
+    .pr_accept = in_dgram_accept,
     .pr_disconnect = udp_disconnect,
-    .pr_abort = udp_abort,
-    .pr_shutdown = udp_shutdown,
-    .pr_rcvd = udp_rcvd,
-    .pr_rcvoob = udp_rcvoob,
+    .pr_abort = in_dgram_abort,
+    .pr_shutdown = in_dgram_shutdown,
+    .pr_rcvd = in_dgram_rcvd,
+    .pr_rcvoob = in_dgram_rcvoob,
     .pr_send = udp_send,
-    .pr_sockaddr = udp_sockaddr,
-    .pr_peeraddr = udp_peeraddr,
+    .pr_sockaddr = in_dgram_sockaddr,
+    .pr_peeraddr = in_dgram_peeraddr,
 };
 
 int

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the protocols without connections, UDP and raw IP, answer alike to a socket's requests. */
+#include "kern/names.h"
+#include "kern/socketvar.h"
+#include "netinet/in_pcb.h"
+
+void
+in_dgram_detach(struct socket *so)
+{
+	in_pcbfree(so->so_pcb);
+}
+
+void
+in_dgram_abort(struct socket *so)
+{
+	in_pcbfree(so->so_pcb);
+	soisdisconnected(so);
+}
+
+int
+in_dgram_listen(struct socket *so, int backlog)
+{
+	(void)so;
+	(void)backlog;
+	return EOPNOTSUPP;
+}
+
+int
+in_dgram_accept(struct socket *so, union bsd_sockaddr_any *nam)
+{
+	(void)so;
+	(void)nam;
+	return EOPNOTSUPP;
+}
+
+int
+in_dgram_bind(struct socket *so, const struct bsd_sockaddr *nam)
+{
+	return in_pcbbind(so->so_pcb, nam);
+}
+
+int
+in_dgram_shutdown(struct socket *so)
+{
+	socantsendmore(so);
+	return 0;
+}
+
+void
+in_dgram_rcvd(struct socket *so, int flags)
+{
+	(void)so;
+	(void)flags;
+}
+
+int
+in_dgram_rcvoob(struct socket *so, uint8_t *byte, int flags)
+{
+	(void)so;
+	(void)byte;
+	(void)flags;
+	return EOPNOTSUPP;
+}
+
+int
+in_dgram_sockaddr(struct socket *so, union bsd_sockaddr_any *nam)
+{
+	in_pcb_sockaddr(so->so_pcb, nam);
+	return 0;
+}
+
+int
+in_dgram_peeraddr(struct socket *so, union bsd_sockaddr_any *nam)
+{
+	in_pcb_peeraddr(so->so_pcb, nam);
+	return 0;
+}
