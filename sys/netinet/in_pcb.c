@@ -401,6 +401,19 @@ in_pcb_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_
 	return inp->inp_af->af_txcontrol(inp, control, tx);
 }
 
+uint32_t
+in_pmtu_next(uint32_t told, uint32_t was)
+{
+	/* RFC 1191 §7.1: the common MTUs */
+	static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
+
+	for (size_t i = 0; told == 0 && i < nitems(plateaus); i++) {
+		if (plateaus[i] < was)
+			told = plateaus[i];
+	}
+	return KERN_MAX(told, IN_PMTU_FLOOR);
+}
+
 int
 in_ctl_errno(enum in_ctl ctl)
 {

@@ -161,6 +161,12 @@ int in_dgram_rcvoob(struct socket *so, uint8_t *byte, int flags);
 int in_dgram_sockaddr(struct socket *so, union bsd_sockaddr_any *nam);
 int in_dgram_peeraddr(struct socket *so, union bsd_sockaddr_any *nam);
 
+/*
+ * The MTU of a path that a packet of `was` bytes did not pass: what a router told (0: nothing, the
+ * next smaller common one is tried), but no less than is believed (RFC 1191 §3, §7.1).
+ */
+#define IN_PMTU_FLOOR 552u
+uint32_t in_pmtu_next(uint32_t told, uint32_t was);
 /* The BSD errno for an ICMP error, 0 when it is not to be reported. */
 int in_ctl_errno(enum in_ctl ctl);
 

@@ -12,12 +12,12 @@
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "net/route.h"
+#include "netinet/in_pcb.h"
 #include "netinet/ip_var.h"
 #include "wire/ipv4.h"
 
-#define IP_PMTU_FLOOR 552u /* less is not believed */
-#define HC_LIMIT 15360u    /* net.inet.tcp.hostcache.cachelimit, as FreeBSD */
-#define HC_EXPIRE_S 600u   /* RFC 1191 §6.3 */
+#define HC_LIMIT 15360u  /* net.inet.tcp.hostcache.cachelimit, as FreeBSD */
+#define HC_EXPIRE_S 600u /* RFC 1191 §6.3 */
 
 struct ip_host {
 	LIST_ENTRY(ip_host) ih_hash;
@@ -156,19 +156,6 @@ ip_hostcache_mtu(struct netstack *ns, uint32_t dst_be)
 	return ih != NULL ? ih->ih_mtu : 0;
 }
 
-/* RFC 1191 §7.1: the largest common MTU that is smaller than the packet which did not pass. */
-static uint32_t
-hc_plateau(uint32_t was)
-{
-	static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
-	size_t i;
-
-	for (i = 0; i < nitems(plateaus); i++)
-		if (plateaus[i] < was)
-			return plateaus[i];
-	return IP_PMTU_FLOOR;
-}
-
 static struct ip_host *
 hc_new(struct netstack *ns, uint32_t dst_be)
 {
@@ -192,7 +179,7 @@ ip_hostcache_setmtu(struct netstack *ns, uint32_t dst_be, uint32_t mtu, uint32_t
 	struct ip_hostcache *hc = &ns->ns_inet->is_hostcache;
 	struct ip_host *ih = hc_find(ns, dst_be);
 
-	mtu = KERN_MAX(mtu != 0 ? mtu : hc_plateau(was), IP_PMTU_FLOOR);
+	mtu = in_pmtu_next(mtu, was);
 	if (mtu >= was || (ih != NULL && mtu >= ih->ih_mtu))
 		return;
 	if (ih == NULL && (ih = hc_new(ns, dst_be)) == NULL)

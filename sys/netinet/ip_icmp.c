@@ -22,7 +22,6 @@
 #include "wire/icmp4.h"
 
 #define ICMP_QUOTE_MAX (576 - IPV4_HDR_LEN - ICMP4_HDR_LEN) /* RFC 1812 §4.3.2.3 */
-#define ICMP_MTU_FLOOR 552u /* less is not believed (RFC 1191 §3) */
 
 /* What an error says to a transport. => IN_CTL_COUNT: nothing */
 static enum in_ctl
@@ -70,7 +69,7 @@ icmp_nextmtu(const struct icmp4_hdr *icmp, const struct ipv4_hdr *quoted, uint32
 	if (*mtu >= quoted->ip_len || (*mtu != 0 && *mtu < IPV4_MTU_MIN))
 		return false;
 	if (*mtu != 0)
-		*mtu = KERN_MAX(*mtu, ICMP_MTU_FLOOR);
+		*mtu = KERN_MAX(*mtu, IN_PMTU_FLOOR);
 	return true;
 }
 

@@ -18,8 +18,7 @@
 
 #include <string.h>
 
-#define TCP_MTU_FLOOR 552u /* no ICMP message makes the path's MTU smaller than this */
-#define TCP_MSS_LEAST 16u  /* whatever interface and options say */
+#define TCP_MSS_LEAST 16u /* whatever interface and options say */
 
 /* -- beginning and end ----------------------------------------------------------------------- */
 
@@ -335,19 +334,6 @@ tcp_respond(struct netstack *ns, struct tcpcb *tp, const struct tcp_segment *seg
 
 /* -- ICMP errors ----------------------------------------------------------------------------- */
 
-/* RFC 1191 §7.1: what the next smaller MTU may be when the router did not say. */
-static uint32_t
-tcp_mtu_plateau(uint32_t below)
-{
-	static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
-
-	for (size_t i = 0; i < nitems(plateaus); i++) {
-		if (plateaus[i] < below)
-			return plateaus[i];
-	}
-	return TCP_MTU_FLOOR;
-}
-
 /* RFC 1191: sends again in smaller segments. Only ever lowers. */
 static void
 tcp_ctl_msgsize(struct tcpcb *tp, uint32_t mtu)
@@ -357,9 +343,7 @@ tcp_ctl_msgsize(struct tcpcb *tp, uint32_t mtu)
 
 	if ((tp->t_flags & TF_RCVD_TSTMP) != 0)
 		now += TCPOLEN_TS_ALIGNED;
-	if (mtu == 0)
-		mtu = tcp_mtu_plateau(now);
-	mtu = KERN_MAX(mtu, TCP_MTU_FLOOR);
+	mtu = in_pmtu_next(mtu, now);
 	if (mtu >= now || (tp->t_pmtu != 0 && mtu >= tp->t_pmtu))
 		return;
 	tp->t_pmtu = mtu;
