@@ -14,16 +14,13 @@
 #include "netinet/tcp_var.h"
 #include "wire/ecn.h"
 
-#define TCP_ECN_ASK 1u
-#define TCP_ECN_GRANT 2u
+#define TCP_ECN_ASK 1u /* other settings but 0 only grant */
 
 uint8_t
 tcp_ecn_syn_flags(struct tcpcb *tp, uint8_t flags)
 {
 	const struct tcp_state *ts = tp->t_ns->ns_tcp;
 
-	if ((flags & TH_SYN) == 0)
-		return 0;
 	if ((flags & TH_ACK) != 0)
 		return (tp->t_ecn & TE_PERMIT) != 0 ? TH_ECE : 0;
 	/* §6.1.1.1: a SYN that is not answered may have offended somebody. */

@@ -236,7 +236,7 @@ bool tcp_timer_isarmed(const struct tcpcb *tp, enum tcp_timer which);
 void tcp_keepalive_restart(struct tcpcb *tp);
 
 /* tcp_ecn.c: RFC 3168 */
-/* What is added to the flags of a SYN. => 0 for all other segments */
+/* What is added to the flags of a SYN, or SYN,ACK. */
 uint8_t tcp_ecn_syn_flags(struct tcpcb *tp, uint8_t flags);
 /* A SYN, or SYN,ACK, of the peer: is it agreed upon? */
 void tcp_ecn_syn_received(struct tcpcb *tp, const struct tcp_segment *seg);
