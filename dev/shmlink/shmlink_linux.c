@@ -88,7 +88,7 @@ shmlink_drop_peer(struct shmlink_host *sh)
 	sh->sh_memory = NULL;
 }
 
-/* => false: why says what cannot be; error is for people, too */
+/* => false; why holds "what: why; try: ..." for people */
 static bool
 shmlink_fail(const struct shmlink_host *sh, const char *what, const char *advice, char *why,
     size_t whylen)

@@ -23,7 +23,7 @@ struct fd_forward {
 	struct inbox_msg fw_msg; /* first */
 	unsigned fw_origin;
 	unsigned fw_hops;
-	struct fd_record fw_record; /* cut off behind re_len bytes: last but for what is here */
+	struct fd_record fw_record;
 };
 
 static void

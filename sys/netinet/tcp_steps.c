@@ -323,6 +323,8 @@ tcp_deliver(struct tcpcb *tp, struct mbuf *m, uint32_t len)
 /*
  * The ACK leaves at the end of the turn, one for all that came in it, and carries what the reader's
  * taking it has done to the window; unless something that leaves before says it.
+ * Deviation: RFC 5681 §4.2 wants one for every second segment; a turn, which is one instant, may
+ * bring more, and an ACK each would cost the peer more than it tells (test_ack_of_a_turn).
  */
 static void
 tcp_ack_soon(struct tcpcb *tp)
