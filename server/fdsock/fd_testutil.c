@@ -27,6 +27,8 @@
 #include "server/fdsock/fdsock.h"
 #include "server/loop.h"
 
+static uint64_t fdt_wait(const char *name, uint64_t value);
+
 static struct fdt {
 	struct netstack *ns;
 	struct loop loop;
@@ -115,10 +117,12 @@ fdt_start_scarce(unsigned nclusters, unsigned njumbos)
 	fdt.ctl = fdt_control();
 }
 
+/* A test that failed has left sockets; the thread ends all the same, before anything fails here. */
 void
 fdt_end(void)
 {
-	fdt_await("fdsock.sockets", 0);
+	uint64_t left = fdt_wait("fdsock.sockets", 0);
+
 	fdt_call(NULL, NULL);
 	assert_int_equal(pthread_join(fdt.thread, NULL), 0);
 	(void)close(fdt.ctl);
@@ -135,6 +139,7 @@ fdt_end(void)
 	(void)close(fdt.done);
 	assert_int_equal(access(fdt.path, F_OK), -1);
 	assert_int_equal(rmdir(fdt.dir), 0);
+	assert_int_equal(left, 0);
 }
 
 struct fdt_var {
@@ -180,18 +185,27 @@ fdt_sysctl_set(const char *name, uint64_t value)
 	assert_int_equal(var.error, 0);
 }
 
+/* => its value in the end */
+static uint64_t
+fdt_wait(const char *name, uint64_t value)
+{
+	uint64_t now = fdt_sysctl(name);
+
+	for (int ms = 0; ms < FDT_PATIENCE_MS && now != value; ms++) {
+		(void)poll(NULL, 0, 1);
+		now = fdt_sysctl(name);
+	}
+	return now;
+}
+
 void
 fdt_await(const char *name, uint64_t value)
 {
-	uint64_t now = 0;
+	uint64_t now = fdt_wait(name, value);
 
-	for (int ms = 0; ms < FDT_PATIENCE_MS; ms++) {
-		now = fdt_sysctl(name);
-		if (now == value)
-			return;
-		(void)poll(NULL, 0, 1);
-	}
-	fail_msg("%s is %llu, not %llu", name, (unsigned long long)now, (unsigned long long)value);
+	if (now != value)
+		fail_msg("%s is %llu, not %llu", name, (unsigned long long)now,
+		    (unsigned long long)value);
 }
 
 int
