@@ -61,6 +61,7 @@ void iface_spec_free(struct iface_spec *is);
 struct iface {
 	struct loop *if_loop;
 	struct loop_source if_src;
+	struct loop_task if_txtask; /* frames wait for the end of the turn */
 	const struct iface_driver *if_driver;
 	const char *if_name; /* the spec's */
 	struct ifnet *if_ifp;

@@ -6,6 +6,7 @@
 
 #include "dev/tap/if_tap.h"
 #include "dev/tap/tap_host.h"
+#include "kern/cdefs.h"
 #include "server/errtext.h"
 #include "server/iface.h"
 
@@ -17,6 +18,24 @@ iface_tap_lost(struct iface *ifc)
 {
 	host_log(HOST_LOG_ERR, "the host's tap interface is gone; try: restarting rumpusd");
 	loop_del(ifc->if_loop, &ifc->if_src);
+}
+
+/* What the turn has brought for the wire. */
+static void
+iface_tap_tx(struct loop_task *lt)
+{
+	struct iface *ifc = container_of(lt, struct iface, if_txtask);
+	bool sent = tap_tx_resume(ifc->if_ifp);
+
+	loop_events(ifc->if_loop, &ifc->if_src, EPOLLIN | (sent ? 0u : EPOLLOUT));
+}
+
+static void
+iface_tap_txwait(void *arg)
+{
+	struct iface *ifc = arg;
+
+	loop_defer(ifc->if_loop, &ifc->if_txtask);
 }
 
 static void
@@ -40,9 +59,12 @@ iface_tap_open(struct iface *ifc, const struct iface_spec *is, char *why, size_t
 	    .tc_name = is->is_name,
 	    .tc_lladdr = is->is_hasmac ? is->is_mac : NULL,
 	    .tc_offload = !is->is_nooffload,
+	    .tc_txwait = iface_tap_txwait,
+	    .tc_arg = ifc,
 	};
 	int error;
 
+	ifc->if_txtask.lt_run = iface_tap_tx;
 	ifc->if_soft =
 	    tap_host_open(is->is_name, is->is_shared, &tc.tc_offload, &tc.tc_mtu, why, whylen);
 	if (ifc->if_soft == NULL)
@@ -63,8 +85,11 @@ iface_tap_open(struct iface *ifc, const struct iface_spec *is, char *why, size_t
 static void
 iface_tap_close(struct iface *ifc)
 {
-	if (ifc->if_ifp != NULL)
+	loop_undefer(ifc->if_loop, &ifc->if_txtask);
+	if (ifc->if_ifp != NULL) {
+		(void)tap_tx_resume(ifc->if_ifp); /* the last words of connections */
 		tap_detach(ifc->if_ifp);
+	}
 	if (ifc->if_soft != NULL)
 		tap_host_close(ifc->if_soft);
 }

@@ -24,6 +24,7 @@
 #include "wire/tcp.h"
 
 #define TAP_TXQ 512u    /* frames */
+#define TAP_TXBATCH 32u /* as many are written before the turn ends */
 #define TAP_MTU_MIN 68u /* RFC 791 §3.2 */
 #define TAP_MTU_MAX 65535u
 #define TAP_VLAN_LEN 4u    /* a tag may come with a frame */
@@ -39,6 +40,8 @@ struct tap_softc {
 	struct mbuf *sc_spare; /* what is left of the last one */
 	uint32_t sc_rxleft;    /* bytes that may still be read in this turn */
 	struct mbufq sc_tx;
+	void (*sc_txwait)(void *arg); /* tc_txwait */
+	void *sc_arg;
 };
 
 static unsigned
@@ -106,23 +109,6 @@ tap_defrag(struct mbuf *m)
 	return copy;
 }
 
-static int
-tap_start(struct ifnet *ifp, struct mbuf *m)
-{
-	struct tap_softc *sc = ifp->if_softc;
-	enum tap_sent sent = TAP_FULL;
-
-	m = tap_defrag(m);
-	if (m == NULL)
-		return ENOBUFS;
-	if (sc->sc_tx.mq_len == 0)
-		sent = tap_tx_write(sc, m);
-	if (sent == TAP_FULL && mbufq_enqueue(&sc->sc_tx, m))
-		return 0;
-	m_freem(m);
-	return sent == TAP_SENT ? 0 : sent == TAP_FULL ? ENOBUFS : EIO;
-}
-
 bool
 tap_tx_resume(struct ifnet *ifp)
 {
@@ -143,6 +129,38 @@ tap_tx_resume(struct ifnet *ifp)
 		m_drop(m, DROP_IF_OERROR);
 	}
 	return true;
+}
+
+/* Queues a frame for the end of the turn. => false: no room */
+static bool
+tap_tx_later(struct tap_softc *sc, struct mbuf *m)
+{
+	if (sc->sc_tx.mq_len >= TAP_TXBATCH)
+		(void)tap_tx_resume(&sc->sc_if);
+	if (!mbufq_enqueue(&sc->sc_tx, m))
+		return false;
+	if (sc->sc_tx.mq_len == 1)
+		sc->sc_txwait(sc->sc_arg);
+	return true;
+}
+
+static int
+tap_start(struct ifnet *ifp, struct mbuf *m)
+{
+	struct tap_softc *sc = ifp->if_softc;
+	enum tap_sent sent = TAP_FULL;
+
+	m = tap_defrag(m);
+	if (m == NULL)
+		return ENOBUFS;
+	if (sc->sc_txwait != NULL && tap_tx_later(sc, m))
+		return 0;
+	if (sc->sc_tx.mq_len == 0)
+		sent = tap_tx_write(sc, m);
+	if (sent == TAP_FULL && mbufq_enqueue(&sc->sc_tx, m))
+		return 0;
+	m_freem(m);
+	return sent == TAP_SENT ? 0 : sent == TAP_FULL ? ENOBUFS : EIO;
 }
 
 bool
@@ -389,6 +407,8 @@ tap_attach(struct netstack *ns, const struct tap_config *tc, struct tap_host *th
 	if (sc == NULL)
 		return ENOMEM;
 	sc->sc_host = th;
+	sc->sc_txwait = tc->tc_txwait;
+	sc->sc_arg = tc->tc_arg;
 	mbufq_init(&sc->sc_tx, TAP_TXQ);
 	error = tap_setup(ns, sc, tc);
 	if (error != 0) {

@@ -15,6 +15,13 @@ struct tap_config {
 	const uint8_t *tc_lladdr; /* station address; NULL: a random, locally administered one */
 	bool tc_offload;          /* the host does checksums and segmentation */
 	uint32_t tc_mtu;          /* bytes of network packet, 68 ... 65535 */
+	/*
+	 * Told when frames begin to wait for tap_tx_resume, which the owner of the loop calls when the
+	 * turn's other work is done: what clients wait for goes out before what the wire does. NULL:
+	 * each frame is written at once.
+	 */
+	void (*tc_txwait)(void *arg);
+	void *tc_arg;
 };
 
 /*
@@ -31,7 +38,7 @@ void tap_detach(struct ifnet *ifp);
  */
 int tap_rx(struct ifnet *ifp, unsigned budget);
 
-/* The tap takes frames again: sends what is queued. => true: all of it. */
+/* Sends what is queued. => true: all of it; false: the tap takes no more for now. */
 bool tap_tx_resume(struct ifnet *ifp);
 /* Are frames waiting for the tap to take them? */
 bool tap_tx_pending(const struct ifnet *ifp);

@@ -99,10 +99,17 @@ struct bed {
 	struct netstack *ns;
 	struct tap_host th;
 	struct ifnet *ifp;
+	unsigned nwaits;
 };
 
 static void
-bed_make(struct bed *b, uint32_t mtu, bool offload)
+txwait(void *arg)
+{
+	((struct bed *)arg)->nwaits++;
+}
+
+static void
+bed_make(struct bed *b, uint32_t mtu, bool offload, bool later)
 {
 	static const struct domain net_only = {.dom_name = "net",
 	    .dom_init = net_init,
@@ -112,7 +119,9 @@ bed_make(struct bed *b, uint32_t mtu, bool offload)
 	struct tap_config tc = {.tc_name = "tap0",
 	    .tc_lladdr = mac,
 	    .tc_mtu = mtu,
-	    .tc_offload = offload};
+	    .tc_offload = offload,
+	    .tc_txwait = later ? txwait : NULL,
+	    .tc_arg = b};
 
 	*b = (struct bed){.th = {.th_answer = TAP_SENT}};
 	nup = 0;
@@ -127,7 +136,7 @@ bed_make(struct bed *b, uint32_t mtu, bool offload)
 static void
 bed_open(struct bed *b, uint32_t mtu)
 {
-	bed_make(b, mtu, false);
+	bed_make(b, mtu, false, false);
 }
 
 static void
@@ -183,7 +192,7 @@ test_receive_offloaded(void **state)
 	struct bed b;
 
 	(void)state;
-	bed_make(&b, 1500, true);
+	bed_make(&b, 1500, true, false);
 	b.th.th_rxlen[0] = 65535 + 14;
 	b.th.th_rxlen[1] = 300;
 	b.th.th_rxlen[2] = 65535 + 14;
@@ -206,7 +215,7 @@ test_receive_storage(void **state)
 	struct bed b;
 
 	(void)state;
-	bed_make(&b, 1500, true);
+	bed_make(&b, 1500, true, false);
 	jumbos = &b.ns->ns_mjpool;
 	b.th.th_nrx = nitems(lens);
 	memcpy(b.th.th_rxlen, lens, sizeof(lens));
@@ -227,7 +236,7 @@ test_receive_bytes_a_turn(void **state)
 	struct bed b;
 
 	(void)state;
-	bed_make(&b, 1500, true);
+	bed_make(&b, 1500, true, false);
 	for (unsigned i = 0; i < 8; i++)
 		b.th.th_rxlen[i] = 60000;
 	b.th.th_nrx = 8;
@@ -284,7 +293,7 @@ test_send_offloaded(void **state)
 	struct bed b;
 
 	(void)state;
-	bed_make(&b, 1500, true);
+	bed_make(&b, 1500, true, false);
 	assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, 1)), 0);
 	assert_false(b.th.th_txmeta.tm_csum);
 	m = frame(&b, 2);
@@ -322,6 +331,32 @@ test_send_full_and_resume(void **state)
 	for (uint8_t i = 0; i < 3; i++)
 		assert_int_equal(b.th.th_txmark[i], i + 1);
 	bed_close(&b);
+}
+
+/* Frames wait for the end of the turn, told once, in order; a great many do not wait so long. */
+static void
+test_send_later(void **state)
+{
+	struct bed b;
+	unsigned n = 0;
+
+	(void)state;
+	bed_make(&b, 1500, false, true);
+	for (uint8_t i = 1; i <= 3; i++)
+		assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, i)), 0);
+	assert_int_equal(b.nwaits, 1);
+	assert_int_equal(b.th.th_ntx, 0);
+	assert_true(tap_tx_resume(b.ifp));
+	assert_int_equal(b.th.th_ntx, 3);
+	for (uint8_t i = 0; i < 3; i++)
+		assert_int_equal(b.th.th_txmark[i], i + 1);
+	b.th.th_answer = TAP_REFUSED; /* nobody is told any more, but it is counted */
+	while (b.ns->ns_drops[DROP_IF_OERROR] == 0 && n++ < 200)
+		assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, 1)), 0);
+	assert_true(n > 8 && n < 200);
+	assert_int_equal(b.ifp->if_data.ifi_oerrors, n - 1);
+	assert_int_equal(b.nwaits, 3);
+	bed_close(&b); /* with a frame queued */
 }
 
 static void
@@ -406,6 +441,7 @@ main(void)
 	    cmocka_unit_test(test_gone),
 	    cmocka_unit_test(test_send_offloaded),
 	    cmocka_unit_test(test_send_full_and_resume),
+	    cmocka_unit_test(test_send_later),
 	    cmocka_unit_test(test_send_limits),
 	    cmocka_unit_test(test_send_many_pieces),
 	    cmocka_unit_test(test_refused),
