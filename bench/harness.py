@@ -23,6 +23,9 @@ SCHEMA = 1
 QUIET_S = 5  # between lines of progress where no terminal is
 
 
+MOST_FAILURES = 5  # of a stage
+
+
 class Cell:
     """One measurement: run(lab) gives a list of records; seconds is what it takes, roughly."""
 
@@ -79,6 +82,12 @@ class Clock:
         self.out.flush()
 
 
+    def failed(self, cell, why):
+        self.done += cell.seconds
+        self.out.write(f"[{mmss(self.elapsed())} {mmss(self.left())}] {cell.text}: FAILED: {why}\n")
+        self.out.flush()
+
+
 def mmss(seconds):
     return f"{int(seconds) // 60:3d}:{int(seconds) % 60:02d}"
 
@@ -93,19 +102,30 @@ def busy_s():
     return (sum(n) - n[3] - n[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def run_stage(stage, options, clock, results):
+def run_cell(cell, lab, clock, number):
+    before = time.monotonic() - clock.start
+    load = os.getloadavg()[0]
+    records = cell.run(lab)
+    for r in records:
+        r.update(round=number, at_s=round(before, 3), load1=load)
+    clock.step(cell, records)
+    return records
+
+
+def run_stage(stage, options, clock, results, failures):
+    """A cell that fails costs its own number; a stage of which many do is given up."""
     todo, rounds = stage.cells(options), stage.rounds_for(options)
     clock.heading(f"{stage.name}: {len(todo)} cells, {rounds} round{'s' * (rounds > 1)}")
     with stage.lab(options) as lab:
         for number in range(rounds):
             for cell in todo:
-                before = time.monotonic() - clock.start
-                load = os.getloadavg()[0]
-                records = cell.run(lab)
-                for r in records:
-                    r.update(round=number, at_s=round(before, 3), load1=load)
-                results.extend(records)
-                clock.step(cell, records)
+                try:
+                    results.extend(run_cell(cell, lab, clock, number))
+                except (wire.Failed, subprocess.SubprocessError) as e:
+                    clock.failed(cell, e)
+                    failures.append(f"{stage.name}: {cell.text}: {e}")
+                    if len([f for f in failures if f.startswith(stage.name)]) >= MOST_FAILURES:
+                        return
 
 
 def expected(stages, options):

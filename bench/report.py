@@ -329,6 +329,7 @@ def about_table(data):
             ["processor quota", f"{a['options']['cpu']} %" if a["options"].get("cpu") else "none"],
             ["congestion control of Linux", f"{a['congestion_linux']}; the machine's own: "
              f"{a['congestion_machine']}"]]
+    rows += [["failed", text] for text in a.get("failures", ())]
     if spread is not None:
         rows.append(["noise: half the range of native's cells", f"{100 * spread:.0f} % of the "
                      "median, in the middle case"])

@@ -415,19 +415,24 @@ def listening(process):
     """The port that a program of ours says it listens on."""
     line = process.stdout.readline().split()
     if len(line) != 3 or line[0] != "listening":
-        process.kill()
-        _, errors = process.communicate()
-        raise Failed(f"{process.args[-1]}: does not listen: {errors.strip()}")
+        raise Failed(f"{process.args[-1]}: does not listen: {_last_words(process)}")
     return line[2]
+
+
+def _last_words(process):
+    """Kills it. Children that it leaves behind may hold its pipes: those are not waited for."""
+    process.kill()
+    try:
+        return process.communicate(timeout=1)[1].strip()
+    except subprocess.TimeoutExpired:
+        return ""
 
 
 def _finish(process, limit_s, name):
     try:
         out, errors = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
-        process.kill()
-        out, errors = process.communicate()
-        raise Failed(f"{name}: did not end within {limit_s:g} s: {errors.strip()}") from None
+        raise Failed(f"{name}: did not end within {limit_s:g} s: {_last_words(process)}") from None
     if process.returncode != 0:
         raise Failed(f"{name}: exit status {process.returncode}: {errors.strip()}")
     return [json.loads(line) for line in out.splitlines()]
@@ -448,8 +453,7 @@ def transfer(sender, reader, *options, count=1, limit_s=60):
         result = _finish(into, limit_s, "readclient" + reader.suffix)
         return result[0], _finish(out, limit_s, "writeserver" + sender.suffix)
     except Failed as e:
-        out.kill()
-        raise Failed(f"{e} (writeserver: {out.communicate()[1].strip()})") from None
+        raise Failed(f"{e} (writeserver: {_last_words(out)})") from None
     finally:
         for process in (out, into):
             if process is not None:
