@@ -428,7 +428,8 @@ def _last_words(process):
         return ""
 
 
-def _finish(process, limit_s, name):
+def finish(process, limit_s, name):
+    """The lines of JSON that a program of ours says until it ends well, within the time."""
     try:
         out, errors = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
@@ -450,8 +451,8 @@ def transfer(sender, reader, *options, count=1, limit_s=60):
         port = listening(out)
         into = reader.popen("readclient", "-a", sender.address, "-p", port, "-c", str(count),
                             *options, **pipes)
-        result = _finish(into, limit_s, "readclient" + reader.suffix)
-        return result[0], _finish(out, limit_s, "writeserver" + sender.suffix)
+        result = finish(into, limit_s, "readclient" + reader.suffix)
+        return result[0], finish(out, limit_s, "writeserver" + sender.suffix)
     except Failed as e:
         raise Failed(f"{e} (writeserver: {_last_words(out)})") from None
     finally:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 import libe2e
 import wire
@@ -39,8 +40,9 @@ def tiny(_options):
 
 def measured():
     stage = harness.Stage("tiny", ("2",), lambda o: cells.Lab(both=False), tiny)
-    results = []
-    harness.run_stage(stage, Options, harness.Clock(io.StringIO(), 1), results)
+    results, failures = [], []
+    harness.run_stage(stage, Options, harness.Clock(io.StringIO(), 1), results, failures)
+    equal(failures, [], "failures")
     return results
 
 
@@ -66,18 +68,58 @@ def run():
     expect("4 in both: 0 better, 0 worse, 4 the same" in out.getvalue(), out.getvalue())
 
 
-def values(rate, time):
+def hangs(lab):
+    """Killed in time, although a child of it goes on and holds its pipes."""
+    del lab
+    one = subprocess.Popen(["sh", "-c", "sleep 30 & echo here >&2; wait"], text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        return wire.finish(one, 0.3, "one")
+    finally:
+        one.stdout.close()
+        one.stderr.close()
+
+
+def fails(lab):
+    raise wire.Failed(f"lab {lab}")
+
+
+def stage_of(bad, rounds):
+    """(records, failures, lines) of a stage of a good cell and a bad one"""
+    todo = [harness.Cell("bad", 1, bad),
+            harness.Cell("good", 1, lambda lab: [harness.record("x", {}, lab, "s")])]
+    stage = harness.Stage("odd", ("x",), lambda o: contextlib.nullcontext(7), lambda o: todo)
+    results, failures, said = [], [], io.StringIO()
+    options = type("Rounds", (Options,), {"rounds": rounds})
+    harness.run_stage(stage, options, harness.Clock(said, 1), results, failures)
+    return [r["value"] for r in results], failures, said.getvalue()
+
+
+@test("a measurement that hangs or fails costs itself, not the run; many, their stage")
+def failing():
+    start = time.monotonic()
+    values_seen, failures, said = stage_of(hangs, 1)
+    expect(time.monotonic() - start < 25, "waited for the child")
+    equal(values_seen, [7], "records")
+    equal(failures, ["odd: bad: one: did not end within 0.3 s: "], "failures")
+    expect("bad: FAILED: one: " in said, said)
+    values_seen, failures, _ = stage_of(fails, 9)
+    equal(values_seen, [7] * (harness.MOST_FAILURES - 1), "records")
+    equal(failures, ["odd: bad: lab 7"] * harness.MOST_FAILURES, "failures")
+
+
+def values(rate, delay):
     return [harness.record("throughput", {"row": "x", "size": 1024}, rate + i, "MiB/s")
-            for i in range(3)] + [harness.record("latency", {"row": "x"}, time + i, "us", "lower")
+            for i in range(3)] + [harness.record("latency", {"row": "x"}, delay + i, "us", "lower")
                                   for i in range(3)]
 
 
 @test("compare: better and worse by what is measured, the same where ranges overlap")
 def judged():
-    for (rate, time), want in (((20, 20), ["better", "worse"]), ((1, 1), ["worse", "better"]),
+    for (rate, delay), want in (((20, 20), ["better", "worse"]), ((1, 1), ["worse", "better"]),
                                ((11, 12), ["same", "same"])):
-        got = [word for *_, word in compare.rows(values(10, 10), values(rate, time))]
-        equal(got, want, f"{rate} and {time} against 10")
+        got = [word for *_, word in compare.rows(values(10, 10), values(rate, delay))]
+        equal(got, want, f"{rate} and {delay} against 10")
 
 
 @test("results that are none are refused with the reason")
