@@ -34,6 +34,7 @@ host_sysctls(struct host *h)
 	host_sysctl(h, bits & HP_NORFC1323, "net.inet.tcp.rfc1323", "0");
 	host_sysctl(h, bits & HP_NEWRENO, "net.inet.tcp.cc.algorithm", "newreno");
 	host_sysctl(h, bits & HP_NODELACK, "net.inet.tcp.delayed_ack", "0");
+	host_sysctl(h, true, "net.inet.tcp.pmtud_blackhole_detection", "1");
 	host_sysctl(h, bits & HP_SMALLBUFFERS, "net.inet.tcp.sendspace", "8192");
 	host_sysctl(h, bits & HP_SMALLBUFFERS, "net.inet.tcp.recvspace", "8192");
 	host_sysctl(h, bits & HP_BIGCLUSTERS, "kern.mbuf.mclbytes", "4096");

@@ -12,7 +12,7 @@ static const char *const conn_names[] = {"bulk", "answers", "short", "half", "re
     "task"};
 _Static_assert(nitems(conn_names) == CONN_KINDS, "a name for each kind");
 static const char *const trouble_names[] = {"cut", "link", "crash", "path-mtu", "mtu", "no-memory",
-    "partition"};
+    "partition", "black-hole"};
 _Static_assert(nitems(trouble_names) == TROUBLE_KINDS, "a name for each kind");
 
 const char *
@@ -203,6 +203,7 @@ draw_trouble(struct rng *rng, const struct plan *pl, struct trouble *tr)
 		break;
 	case TROUBLE_PATHMTU:
 	case TROUBLE_MTU:
+	case TROUBLE_BLACKHOLE:
 		tr->tr_value = 576 + rng_below(rng, PLAN_MTU - 576 + 1);
 		break;
 	case TROUBLE_NOMEM:

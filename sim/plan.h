@@ -64,6 +64,7 @@ enum trouble_kind {
 	TROUBLE_MTU,       /* its interface's MTU changes, and its link's */
 	TROUBLE_NOMEM,     /* an allocation fails */
 	TROUBLE_PARTITION, /* half of the hosts cannot reach the others */
+	TROUBLE_BLACKHOLE, /* its link carries less, and nobody is told */
 	TROUBLE_KINDS
 };
 

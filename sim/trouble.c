@@ -18,6 +18,7 @@ static void
 trouble_setmtu(struct host *h, uint32_t mtu)
 {
 	h->h_pathmtu = mtu;
+	h->h_blackhole = false;
 	if (h->h_ns != NULL)
 		(void)port_setmtu(h->h_port, mtu != 0 ? mtu : PLAN_MTU);
 }
@@ -39,7 +40,9 @@ trouble_comes(struct world *w, const struct trouble *tr)
 			host_crash(h);
 		break;
 	case TROUBLE_PATHMTU:
+	case TROUBLE_BLACKHOLE:
 		h->h_pathmtu = tr->tr_value;
+		h->h_blackhole = tr->tr_kind == TROUBLE_BLACKHOLE;
 		break;
 	case TROUBLE_MTU:
 		trouble_setmtu(h, tr->tr_value);
@@ -76,6 +79,7 @@ trouble_goes(struct world *w, const struct trouble *tr)
 		break;
 	case TROUBLE_PATHMTU:
 	case TROUBLE_MTU:
+	case TROUBLE_BLACKHOLE:
 		trouble_setmtu(h, 0);
 		break;
 	case TROUBLE_PARTITION:

@@ -161,10 +161,10 @@ wire_at_switch(struct world *w, void *arg, uint64_t tag)
 			if (!ether_is_multicast(eh.ether_dhost) &&
 			    !ether_addr_equal(eh.ether_dhost, to->h_lladdr))
 				continue;
-			if (to->h_pathmtu != 0 && fl->fl_len > to->h_pathmtu + ETHER_HDR_LEN)
-				wire_too_long(from, fl->fl_bytes, fl->fl_len, to->h_pathmtu);
-			else
+			if (to->h_pathmtu == 0 || fl->fl_len <= to->h_pathmtu + ETHER_HDR_LEN)
 				wire_down(to, fl->fl_bytes, fl->fl_len);
+			else if (!to->h_blackhole)
+				wire_too_long(from, fl->fl_bytes, fl->fl_len, to->h_pathmtu);
 		}
 	}
 	free(fl);

@@ -44,6 +44,7 @@ struct host {
 	struct port *h_port;
 	struct fault h_up, h_down;
 	uint32_t h_pathmtu; /* of packets to it; 0: no less than theirs */
+	bool h_blackhole;   /* nobody is told of that */
 	unsigned h_cuts;    /* troubles that cut its link */
 	uint32_t h_life;    /* counts its starts */
 	bool h_dying;       /* what it still sends is lost */

@@ -22,6 +22,7 @@
 #include "netinet/in_var.h"
 #include "netinet/tcp_var.h"
 #include "wire/be.h"
+#include "wire/ether.h"
 #include "wire/ipv4.h"
 
 #define SEC_NS 1000000000ull
@@ -35,8 +36,28 @@ struct end {
 	struct netstack *e_ns;
 	struct mbufq e_q;
 	unsigned e_n;
-	unsigned e_lose; /* each n-th frame is lost; 0: none */
+	unsigned e_lose;    /* each n-th frame is lost; 0: none */
+	uint32_t e_pathmtu; /* longer packets are lost, and nobody is told; 0: none are */
+	unsigned e_toolong;
+	unsigned e_nodf; /* TCP's packets without DF */
 };
+
+static bool
+end_passes(struct end *e, const struct mbuf *m)
+{
+	uint8_t frame[ETHER_HDR_LEN + IPV4_HDR_LEN];
+	struct ipv4_hdr ip;
+
+	m_copydata(m, 0, KERN_MIN(m->m_pkthdr.len, sizeof(frame)), frame);
+	if (ipv4_parse_partial(frame + ETHER_HDR_LEN, IPV4_HDR_LEN, m->m_pkthdr.len - ETHER_HDR_LEN,
+		&ip) == IPV4_PARSE_OK &&
+	    ip.ip_p == IPV4_PROTO_TCP && !ip.ip_df)
+		e->e_nodf++;
+	if (e->e_pathmtu == 0 || m->m_pkthdr.len <= e->e_pathmtu + ETHER_HDR_LEN)
+		return true;
+	e->e_toolong++;
+	return false;
+}
 
 static int
 end_start(struct ifnet *ifp, struct mbuf *m)
@@ -45,7 +66,7 @@ end_start(struct ifnet *ifp, struct mbuf *m)
 
 	assert_true(m->m_pkthdr.len <= 1514);
 	assert_int_equal(m->m_pkthdr.csum_flags & (M_CSUM_NEEDED | M_CSUM_TSO), 0);
-	if (e->e_lose != 0 && ++e->e_n % e->e_lose == 0)
+	if (!end_passes(e, m) || (e->e_lose != 0 && ++e->e_n % e->e_lose == 0))
 		m_freem(m);
 	else if (!mbufq_enqueue(&e->e_q, m))
 		return BSD_ENOBUFS;
@@ -232,9 +253,8 @@ test_loopback(void **state)
 }
 
 static void
-ethernet(unsigned lose)
+ethernet(struct end e[2], unsigned lose, uint32_t pathmtu)
 {
-	struct end e[2];
 	uint32_t sent = 0, got = 0;
 	struct socket *head, *so, *peer = NULL;
 
@@ -248,6 +268,8 @@ ethernet(unsigned lose)
 	}
 	assert_non_null(peer);
 	e[0].e_lose = e[1].e_lose = lose;
+	e[0].e_pathmtu = pathmtu;
+	assert_int_equal(sysctl_set_u64(e[0].e_ns, "net.inet.tcp.pmtud_blackhole_detection", 1), 0);
 	for (unsigned i = 0; i < 600000 && got < TOTAL; i++) {
 		sent = pump_in(so, sent);
 		ends_step(e);
@@ -273,16 +295,39 @@ ethernet(unsigned lose)
 static void
 test_ethernet(void **state)
 {
+	struct end e[2];
+
 	(void)state;
-	ethernet(0);
+	ethernet(e, 0, 0);
+	assert_int_equal(e[0].e_nodf, 0);
 }
 
 static void
 test_ethernet_loss(void **state)
 {
+	struct end e[2];
+
 	(void)state;
-	ethernet(100);
-	ethernet(17);
+	ethernet(e, 100, 0);
+	ethernet(e, 17, 0);
+}
+
+/*
+ * RFC 8899 §4.3: a path that drops silently what is longer than it takes, after the handshake: what
+ * one packet handed down stands for is cut at the new size, too. DF goes with the least size only.
+ */
+static void
+test_blackhole(void **state)
+{
+	struct end e[2];
+
+	(void)state;
+	ethernet(e, 0, 1300);
+	assert_true(e[0].e_toolong > 0 && e[0].e_toolong < 64);
+	assert_int_equal(e[0].e_nodf, 0);
+	ethernet(e, 0, 576);
+	assert_true(e[0].e_toolong > 0 && e[0].e_toolong < 64);
+	assert_true(e[0].e_nodf > TOTAL / 536);
 }
 
 /* A stack may end while connections are in TIME-WAIT. */
@@ -311,6 +356,7 @@ main(void)
 	    cmocka_unit_test(test_loopback),
 	    cmocka_unit_test(test_ethernet),
 	    cmocka_unit_test(test_ethernet_loss),
+	    cmocka_unit_test(test_blackhole),
 	    cmocka_unit_test(test_end_in_timewait),
 	};
 

@@ -81,6 +81,10 @@ static const struct sysctl_node tcp_nodes[] = {
 	"explicit congestion notification: 1 ask for it and grant it, 2 grant it"),
     TCP_NODE("ecn.maxretries", ecn_maxretries, 0, 12, "SYNs sent again that still ask for it"),
     TCP_NODE("tlp", tlp, 0, 1, "send tail loss probes"),
+    TCP_NODE("pmtud_blackhole_detection", pmtud_blackhole_detection, 0, 1,
+	"smaller segments when time-outs look like a path that drops large ones silently"),
+    TCP_NODE("pmtud_blackhole_mss", pmtud_blackhole_mss, 64, 65495,
+	"segments at first then, bytes; later mssdflt"),
 };
 
 static const struct sysctl_node tcp_stat_nodes[] = {
@@ -125,6 +129,7 @@ tcp_defaults(struct tcp_state *ts)
 	ts->tcps_sysctl.sack_maxholes = 128;
 	ts->tcps_sysctl.sack_globalmaxholes = TCP_HOLES_MAX;
 	ts->tcps_sysctl.tlp = 1;
+	ts->tcps_sysctl.pmtud_blackhole_mss = 1200;
 	ts->tcps_sysctl.ecn_enable = 2;
 	ts->tcps_sysctl.ecn_maxretries = 1;
 	memcpy(ts->tcps_sysctl.cc_algorithm, "cubic", sizeof("cubic"));

@@ -597,7 +597,7 @@ tcp_output_segment(struct tcpcb *tp, struct tcp_plan *pl)
 	tcp_build_ecn(tp, pl, &th, &tx.tx_tos);
 	tcp_count_sent(tp, pl);
 	tcp_advance(tp, pl);
-	tx.tx_df = true; /* RFC 1191 */
+	tx.tx_df = !tp->t_bhleast; /* RFC 1191 */
 	error = tcp_transmit(m, tp->t_inpcb->inp_af, &tx, &th, &to, (uint16_t)pl->pl_segsz);
 	if (error == 0) {
 		tcp_acked(tp);

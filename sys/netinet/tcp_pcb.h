@@ -111,6 +111,8 @@ struct tcpcb {
 	uint32_t t_usermss; /* TCP_MAXSEG; 0: none */
 	uint32_t t_tsomax;  /* bytes of the largest packet for the interface to cut up */
 	uint32_t t_pmtu;    /* from ICMP; 0: the interface's */
+	uint16_t t_bhmss;   /* most while a black hole is suspected (tcp_pmtud.c); 0: none is */
+	bool t_bhleast;     /* and it is the least: routers may cut up */
 
 	/* timestamps (RFC 7323) */
 	uint32_t ts_recent;

@@ -231,6 +231,8 @@ tcp_mss_update(struct tcpcb *tp)
 	}
 	if (tp->t_pmtu != 0)
 		mss = KERN_MIN(mss, tcp_mtu_to_mss(tp, tp->t_pmtu));
+	if (tp->t_bhmss != 0)
+		mss = KERN_MIN(mss, tp->t_bhmss);
 	if (tp->t_usermss != 0)
 		mss = KERN_MIN(mss, tp->t_usermss);
 	if ((tp->t_flags & (TF_REQ_TSTMP | TF_RCVD_TSTMP)) == (TF_REQ_TSTMP | TF_RCVD_TSTMP))

@@ -206,6 +206,7 @@ tcp_timer_rexmt(void *arg)
 	tp->t_flags |= TF_ACKNOW;
 	if (TCPS_HAVEESTABLISHED(tp->t_state))
 		tcp_undo_save(tp);
+	tcp_pmtud_timeout(tp);
 	tp->t_congctl->cc_timeout(tp);
 	tcp_rexmt_what(tp);
 	tcp_timer_disarm(tp, TCPT_RACK);

@@ -123,6 +123,8 @@ struct tcp_state {
 		uint32_t sack_maxholes;       /* of a connection's scoreboard */
 		uint32_t sack_globalmaxholes; /* of all */
 		uint32_t tlp;
+		uint32_t pmtud_blackhole_detection;
+		uint32_t pmtud_blackhole_mss;
 		uint32_t ecn_enable;     /* 0: no; 1: asked for and granted; 2: granted */
 		uint32_t ecn_maxretries; /* SYNs that ask */
 		char cc_algorithm[16];   /* of new sockets; TCP_CC_NAMELEN */
@@ -248,6 +250,10 @@ void tcp_ecn_input(struct tcpcb *tp, const struct tcp_segment *seg);
 uint8_t tcp_ecn_ack_flags(const struct tcpcb *tp);
 /* The same for new data, whose *tos becomes capable. => a CWR is for one segment only */
 uint8_t tcp_ecn_data_flags(struct tcpcb *tp, uint8_t *tos);
+
+/* tcp_pmtud.c */
+/* The retransmission timer has run out: lowers the segment size, or undoes that. */
+void tcp_pmtud_timeout(struct tcpcb *tp);
 
 /* tcp_rtt.c: RFC 6298 */
 void tcp_rtt_init(struct tcpcb *tp);
