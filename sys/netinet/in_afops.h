@@ -76,6 +76,14 @@ struct in_txinfo {
 	bool tx_mcastloop;   /* loop multicast back to ourselves */
 };
 
+/* What earlier connections found out about a path (RFC 9040). 0: not known. */
+struct in_pathmetrics {
+	uint32_t pm_rtt_us;
+	uint32_t pm_rttvar_us;
+	uint32_t pm_ssthresh; /* bytes */
+	uint32_t pm_cwnd;
+};
+
 struct in_afops {
 	int af_family;
 	uint8_t af_hdrlen; /* bytes of a network header without options */
@@ -113,6 +121,11 @@ struct in_afops {
 	 */
 	void (*af_setmtu)(struct netstack *ns, const struct in_addrany *dst, uint32_t mtu,
 	    uint32_t was);
+	/* The metrics of the path to dst, all 0 where nothing is known; and new ones, to be mixed in. */
+	void (*af_getmetrics)(struct netstack *ns, const struct in_addrany *dst,
+	    struct in_pathmetrics *pm);
+	void (*af_putmetrics)(struct netstack *ns, const struct in_addrany *dst,
+	    const struct in_pathmetrics *pm);
 	/*
 	 * The pseudo-header's sum as it stands in the checksum field with M_CSUM_NEEDED: folded,
 	 * host order, not complemented. It is a number, not a partial sum of cksum.h.

@@ -94,6 +94,19 @@ in4_setmtu(struct netstack *ns, const struct in_addrany *dst, uint32_t mtu, uint
 	ip_hostcache_setmtu(ns, dst->ia_w[0], mtu, was);
 }
 
+static void
+in4_getmetrics(struct netstack *ns, const struct in_addrany *dst, struct in_pathmetrics *pm)
+{
+	ip_hostcache_getmetrics(ns, dst->ia_w[0], pm);
+}
+
+static void
+in4_putmetrics(struct netstack *ns, const struct in_addrany *dst, const struct in_pathmetrics *pm)
+{
+	if (!in_addr_islocal(ns, dst->ia_w[0]))
+		ip_hostcache_putmetrics(ns, dst->ia_w[0], pm);
+}
+
 static uint32_t
 in4_pseudo(const struct in_addrany *src, const struct in_addrany *dst, uint32_t len, uint8_t proto)
 {
@@ -120,6 +133,8 @@ const struct in_afops in4_afops = {
     .af_selectsrc = in4_selectsrc,
     .af_route = in4_route,
     .af_setmtu = in4_setmtu,
+    .af_getmetrics = in4_getmetrics,
+    .af_putmetrics = in4_putmetrics,
     .af_pseudo = in4_pseudo,
     .af_output = ip_output,
     .af_unreach_port = in4_unreach_port,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is known of paths: the MTU that a destination's path was found to have (RFC 1191, RFC 5927).
+ * What is known of paths: the MTU that a destination's path was found to have (RFC 1191, RFC 5927),
+ * and the round trips and slow start thresholds of TCP's connections there (RFC 9040).
  *
  * Theory of operation: who has made sure that a "fragmentation needed" is about a packet that it
  * sent calls ip_hostcache_setmtu; ip_route tells the result to all who send there. An entry only
  * ever lowers what the interface has, is forgotten net.inet.tcp.hostcache.expire after it was last
- * lowered (RFC 1191 §6.3), and the oldest gives way at the limit. A change raises the generation of
- * the route table, so that no cached route outlives it.
+ * lowered (RFC 1191 §6.3), and the oldest gives way at the limit. A change of an MTU raises the
+ * generation of the route table, so that no cached route outlives it. Metrics that come later do not
+ * lengthen the life of an entry with an MTU; of one without they do.
  */
 #include "kern/cdefs.h"
 #include "kern/names.h"
@@ -21,13 +23,24 @@
 
 struct ip_host {
 	LIST_ENTRY(ip_host) ih_hash;
-	TAILQ_ENTRY(ip_host) ih_queue; /* the one lowered longest ago first */
+	TAILQ_ENTRY(ip_host) ih_queue; /* by ih_since_ns */
 	uint32_t ih_dst_be;
-	uint32_t ih_mtu;
+	uint32_t ih_mtu; /* 0: not lowered */
+	struct in_pathmetrics ih_metrics;
 	uint64_t ih_since_ns;
 };
 
 static const struct sysctl_node hc_nodes[] = {
+    {
+	.sn_name = "net.inet.tcp.hostcache.enable",
+	.sn_text = "paths are remembered",
+	.sn_type = SYSCTL_U32,
+	.sn_writable = true,
+	.sn_offset = offsetof(struct ip_hostcache, hc_enable),
+	.sn_size = sizeof(uint32_t),
+	.sn_min = 0,
+	.sn_max = 1,
+    },
     {
 	.sn_name = "net.inet.tcp.hostcache.cachelimit",
 	.sn_text = "most destinations whose path is remembered",
@@ -40,7 +53,7 @@ static const struct sysctl_node hc_nodes[] = {
     },
     {
 	.sn_name = "net.inet.tcp.hostcache.expire",
-	.sn_text = "how long a path's MTU is remembered, s",
+	.sn_text = "how long a path is remembered, s",
 	.sn_type = SYSCTL_U32,
 	.sn_writable = true,
 	.sn_offset = offsetof(struct ip_hostcache, hc_expire_s),
@@ -64,8 +77,12 @@ hc_changed(struct netstack *ns)
 }
 
 static void
-hc_free(struct ip_hostcache *hc, struct ip_host *ih)
+hc_free(struct netstack *ns, struct ip_host *ih)
 {
+	struct ip_hostcache *hc = &ns->ns_inet->is_hostcache;
+
+	if (ih->ih_mtu != 0)
+		hc_changed(ns);
 	LIST_REMOVE(ih, ih_hash);
 	TAILQ_REMOVE(&hc->hc_queue, ih, ih_queue);
 	hc->hc_count--;
@@ -92,8 +109,7 @@ hc_expire(void *arg)
 
 	while ((ih = TAILQ_FIRST(&hc->hc_queue)) != NULL &&
 	    ns->ns_now - ih->ih_since_ns >= hc->hc_expire_s * NSEC_PER_SEC)
-		hc_free(hc, ih);
-	hc_changed(ns);
+		hc_free(ns, ih);
 	hc_arm(hc);
 }
 
@@ -105,6 +121,7 @@ ip_hostcache_init(struct netstack *ns)
 
 	hc->hc_limit = HC_LIMIT;
 	hc->hc_expire_s = HC_EXPIRE_S;
+	hc->hc_enable = 1;
 	TAILQ_INIT(&hc->hc_queue);
 	if ((error = pool_init(&hc->hc_pool, "hostcache", sizeof(struct ip_host), HC_LIMIT, 0,
 		 &ns->ns_fault)) != 0)
@@ -122,7 +139,7 @@ ip_hostcache_fini(struct netstack *ns)
 
 	(void)callout_stop(&hc->hc_expire);
 	while ((ih = TAILQ_FIRST(&hc->hc_queue)) != NULL)
-		hc_free(hc, ih);
+		hc_free(ns, ih);
 	sysctl_unregister(ns, &hc->hc_sysctls);
 	pool_destroy(&hc->hc_pool);
 }
@@ -139,7 +156,7 @@ hc_find(struct netstack *ns, uint32_t dst_be)
 {
 	struct ip_host *ih;
 
-	if (ns->ns_inet->is_hostcache.hc_count == 0)
+	if (ns->ns_inet->is_hostcache.hc_count == 0 || ns->ns_inet->is_hostcache.hc_enable == 0)
 		return NULL;
 	LIST_FOREACH(ih, hc_bucket(ns, dst_be), ih_hash) {
 		if (ih->ih_dst_be == dst_be)
@@ -163,8 +180,8 @@ hc_new(struct netstack *ns, uint32_t dst_be)
 	struct ip_host *ih;
 
 	while (hc->hc_count > 0 && hc->hc_count >= hc->hc_limit)
-		hc_free(hc, TAILQ_FIRST(&hc->hc_queue));
-	if (hc->hc_limit == 0 || (ih = pool_get_zeroed(&hc->hc_pool)) == NULL)
+		hc_free(ns, TAILQ_FIRST(&hc->hc_queue));
+	if (hc->hc_limit == 0 || hc->hc_enable == 0 || (ih = pool_get_zeroed(&hc->hc_pool)) == NULL)
 		return NULL;
 	ih->ih_dst_be = dst_be;
 	LIST_INSERT_HEAD(hc_bucket(ns, dst_be), ih, ih_hash);
@@ -173,21 +190,61 @@ hc_new(struct netstack *ns, uint32_t dst_be)
 	return ih;
 }
 
+static void
+hc_renew(struct netstack *ns, struct ip_host *ih)
+{
+	struct ip_hostcache *hc = &ns->ns_inet->is_hostcache;
+
+	ih->ih_since_ns = ns->ns_now;
+	TAILQ_REMOVE(&hc->hc_queue, ih, ih_queue);
+	TAILQ_INSERT_TAIL(&hc->hc_queue, ih, ih_queue);
+	hc_arm(hc);
+}
+
 void
 ip_hostcache_setmtu(struct netstack *ns, uint32_t dst_be, uint32_t mtu, uint32_t was)
 {
-	struct ip_hostcache *hc = &ns->ns_inet->is_hostcache;
 	struct ip_host *ih = hc_find(ns, dst_be);
 
 	mtu = in_pmtu_next(mtu, was);
-	if (mtu >= was || (ih != NULL && mtu >= ih->ih_mtu))
+	if (mtu >= was || (ih != NULL && ih->ih_mtu != 0 && mtu >= ih->ih_mtu))
 		return;
 	if (ih == NULL && (ih = hc_new(ns, dst_be)) == NULL)
 		return;
 	ih->ih_mtu = mtu;
-	ih->ih_since_ns = ns->ns_now;
-	TAILQ_REMOVE(&hc->hc_queue, ih, ih_queue);
-	TAILQ_INSERT_TAIL(&hc->hc_queue, ih, ih_queue);
+	hc_renew(ns, ih);
 	hc_changed(ns);
-	hc_arm(hc);
+}
+
+void
+ip_hostcache_getmetrics(struct netstack *ns, uint32_t dst_be, struct in_pathmetrics *pm)
+{
+	const struct ip_host *ih = hc_find(ns, dst_be);
+
+	*pm = ih != NULL ? ih->ih_metrics : (struct in_pathmetrics){0};
+}
+
+static uint32_t
+hc_mix(uint32_t old, uint32_t new)
+{
+	if (old == 0 || new == 0)
+		return old | new;
+	return (uint32_t)(((uint64_t)old + new) / 2);
+}
+
+void
+ip_hostcache_putmetrics(struct netstack *ns, uint32_t dst_be, const struct in_pathmetrics *pm)
+{
+	struct ip_host *ih = hc_find(ns, dst_be);
+	struct in_pathmetrics *mine;
+
+	if (ih == NULL && (ih = hc_new(ns, dst_be)) == NULL)
+		return;
+	mine = &ih->ih_metrics;
+	mine->pm_rtt_us = hc_mix(mine->pm_rtt_us, pm->pm_rtt_us);
+	mine->pm_rttvar_us = hc_mix(mine->pm_rttvar_us, pm->pm_rttvar_us);
+	mine->pm_ssthresh = hc_mix(mine->pm_ssthresh, pm->pm_ssthresh);
+	mine->pm_cwnd = hc_mix(mine->pm_cwnd, pm->pm_cwnd);
+	if (ih->ih_mtu == 0)
+		hc_renew(ns, ih);
 }

@@ -15,6 +15,7 @@
 #include "kern/cdefs.h"
 #include "kern/testutil.h"
 #include "net/net_state.h"
+#include "net/route.h"
 #include "netinet/in_testutil.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
@@ -144,16 +145,91 @@ test_27_limit(void **state)
 	test_netstack_end(ns);
 }
 
+/* Metrics are mixed half and half, live from the last one on, and leave routes and an MTU's end alone. */
+static void
+test_metrics(void **state)
+{
+	struct netstack *ns = stack();
+	const struct in_pathmetrics one = {1000, 500, 0, 20000}, two = {3000, 500, 8000, 10000};
+	struct in_pathmetrics pm;
+	uint64_t gen = rt_table(ns, BSD_AF_INET)->rtb_gen;
+
+	(void)state;
+	ip_hostcache_getmetrics(ns, PEER, &pm);
+	assert_int_equal(pm.pm_rtt_us, 0);
+	ip_hostcache_putmetrics(ns, PEER, &one);
+	test_run_for(ns, 400 * NSEC_PER_SEC);
+	ip_hostcache_putmetrics(ns, PEER, &two);
+	test_run_for(ns, 400 * NSEC_PER_SEC);
+	ip_hostcache_getmetrics(ns, PEER, &pm);
+	assert_int_equal(pm.pm_rtt_us, 2000);
+	assert_int_equal(pm.pm_rttvar_us, 500);
+	assert_int_equal(pm.pm_ssthresh, 8000);
+	assert_int_equal(pm.pm_cwnd, 15000);
+	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
+	assert_int_equal(rt_table(ns, BSD_AF_INET)->rtb_gen, gen);
+	ip_hostcache_setmtu(ns, PEER, 1400, 1500);
+	assert_true(rt_table(ns, BSD_AF_INET)->rtb_gen > gen);
+	test_run_for(ns, 400 * NSEC_PER_SEC);
+	ip_hostcache_putmetrics(ns, PEER, &two);
+	test_run_for(ns, 201 * NSEC_PER_SEC);
+	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
+	ip_hostcache_getmetrics(ns, PEER, &pm);
+	assert_int_equal(pm.pm_rtt_us, 0);
+	test_netstack_end(ns);
+}
+
+/* An MTU that gives way to others' metrics is no longer kept to by cached routes either. */
+static void
+test_metrics_evict(void **state)
+{
+	const struct in_pathmetrics pm = {.pm_rtt_us = 1};
+	struct netstack *ns = stack();
+	uint64_t gen;
+
+	(void)state;
+	assert_int_equal(sysctl_set_u64(ns, "net.inet.tcp.hostcache.cachelimit", 1), 0);
+	ip_hostcache_setmtu(ns, PEER, 1400, 1500);
+	gen = rt_table(ns, BSD_AF_INET)->rtb_gen;
+	ip_hostcache_putmetrics(ns, ipv4_addr_be(10, 0, 0, 8), &pm);
+	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
+	assert_true(rt_table(ns, BSD_AF_INET)->rtb_gen > gen);
+	test_netstack_end(ns);
+}
+
+/* net.inet.tcp.hostcache.enable: off, nothing is remembered and nothing that was is told. */
+static void
+test_disabled(void **state)
+{
+	const struct in_pathmetrics one = {1000, 500, 0, 20000};
+	struct netstack *ns = stack();
+	struct in_pathmetrics pm;
+
+	(void)state;
+	ip_hostcache_setmtu(ns, PEER, 1400, 1500);
+	assert_int_equal(sysctl_set_u64(ns, "net.inet.tcp.hostcache.enable", 0), 0);
+	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
+	ip_hostcache_putmetrics(ns, ipv4_addr_be(10, 0, 0, 8), &one);
+	ip_hostcache_getmetrics(ns, ipv4_addr_be(10, 0, 0, 8), &pm);
+	assert_int_equal(pm.pm_rtt_us, 0);
+	assert_int_equal(ns->ns_inet->is_hostcache.hc_count, 1);
+	test_netstack_end(ns);
+}
+
 /* Without memory nothing is remembered, and nothing is lost. */
 static void
 test_no_memory(void **state)
 {
+	const struct in_pathmetrics pm = {.pm_rtt_us = 1};
 	struct netstack *ns = stack();
 
 	(void)state;
 	ns->ns_fault.af_fail_at = 1;
 	ip_hostcache_setmtu(ns, PEER, 1400, 1500);
 	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
+	ns->ns_fault.af_fail_at = 1;
+	ip_hostcache_putmetrics(ns, PEER, &pm);
+	assert_int_equal(ns->ns_inet->is_hostcache.hc_count, 0);
 	test_netstack_end(ns);
 }
 
@@ -164,6 +240,9 @@ main(void)
 	    cmocka_unit_test(test_lowered_and_forgotten),
 	    cmocka_unit_test(test_27_lies),
 	    cmocka_unit_test(test_27_limit),
+	    cmocka_unit_test(test_metrics),
+	    cmocka_unit_test(test_metrics_evict),
+	    cmocka_unit_test(test_disabled),
 	    cmocka_unit_test(test_no_memory),
 	};
 

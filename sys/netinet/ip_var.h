@@ -90,6 +90,7 @@ struct ip_hostcache {
 	uint32_t hc_count;
 	uint32_t hc_limit;
 	uint32_t hc_expire_s;
+	uint32_t hc_enable;
 };
 
 /* A limit on ICMP errors to one destination: a bucket by keyed hash (ip_icmp.c). */
@@ -159,6 +160,9 @@ void ip_hostcache_fini(struct netstack *ns);
 uint32_t ip_hostcache_mtu(struct netstack *ns, uint32_t dst_be);
 /* in_afops.h: af_setmtu */
 void ip_hostcache_setmtu(struct netstack *ns, uint32_t dst_be, uint32_t mtu, uint32_t was);
+/* What connections found out, all 0 where nothing is known; each new value counts for half. */
+void ip_hostcache_getmetrics(struct netstack *ns, uint32_t dst_be, struct in_pathmetrics *pm);
+void ip_hostcache_putmetrics(struct netstack *ns, uint32_t dst_be, const struct in_pathmetrics *pm);
 
 /* ip_output.c */
 int ip_output(struct mbuf *m, const struct in_txinfo *tx);

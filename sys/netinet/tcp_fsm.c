@@ -103,6 +103,7 @@ tcp_entered_established(struct tcpcb *tp, struct socket *so)
 {
 	TCPSTAT_INC(tp->t_ns, connects);
 	tcp_keepalive_restart(tp);
+	tcp_metrics_use(tp);
 	if (so != NULL)
 		soisconnected(so);
 }

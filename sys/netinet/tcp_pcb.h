@@ -63,6 +63,7 @@ struct tcp_sendlog {
 };
 
 #define TCP_RCVSACKS 4u
+#define TCP_RTTSAMPLES 4u /* so many make an estimate that is worth keeping, as in FreeBSD */
 #define TCP_CC_WORDS 10
 
 enum tcp_timer {
@@ -127,6 +128,7 @@ struct tcpcb {
 	bool t_rtttiming; /* a segment is being timed (without timestamps) */
 	tcp_seq t_rtseq;
 	uint64_t t_rtstart_ns;
+	uint8_t t_rttsamples;   /* no more than TCP_RTTSAMPLES are counted */
 	uint8_t t_rxtshift;     /* log2 backoff of REXMT or PERSIST */
 	uint64_t t_rxtstart_ns; /* when the present run of retransmissions began */
 

@@ -18,6 +18,7 @@ tcp_rtt_init(struct tcpcb *tp)
 	tp->t_srtt_us = 0;
 	tp->t_rttvar_us = 0;
 	tp->t_rttmin_us = 0;
+	tp->t_rttsamples = 0;
 	tp->t_rtttiming = false;
 	tp->t_rto_us = tp->t_ns->ns_tcp->tcps_sysctl.rexmit_initial_ms * 1000;
 }
@@ -30,6 +31,8 @@ tcp_rtt_sample(struct tcpcb *tp, uint32_t rtt_us)
 
 	TCPSTAT_INC(tp->t_ns, rttupdated);
 	tp->t_rxtshift = 0;
+	if (tp->t_rttsamples < TCP_RTTSAMPLES)
+		tp->t_rttsamples++;
 	if (tp->t_rttmin_us == 0 || rtt < tp->t_rttmin_us)
 		tp->t_rttmin_us = rtt;
 	if (tp->t_srtt_us == 0) {

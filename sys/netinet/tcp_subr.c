@@ -59,6 +59,8 @@ tcp_close(struct tcpcb *tp)
 	struct inpcb *inp = tp->t_inpcb;
 	struct socket *so = inp->inp_socket;
 
+	if (tp->t_state != TCPS_TIME_WAIT)
+		tcp_metrics_keep(tp);
 	tcp_set_state(tp, TCPS_CLOSED);
 	tcp_timers_stop(tp);
 	tcp_reass_flush(tp);

@@ -134,7 +134,26 @@ tt_output(struct mbuf *m, const struct in_txinfo *tx)
 	return tt->tt_outerror;
 }
 
+/* Nothing is known of a path. */
+static void
+tt_getmetrics(struct netstack *ns, const struct in_addrany *dst, struct in_pathmetrics *pm)
+{
+	(void)ns;
+	(void)dst;
+	*pm = (struct in_pathmetrics){0};
+}
+
+static void
+tt_putmetrics(struct netstack *ns, const struct in_addrany *dst, const struct in_pathmetrics *pm)
+{
+	(void)ns;
+	(void)dst;
+	(void)pm;
+}
+
 const struct in_afops tcp_test_afops = {
+    .af_getmetrics = tt_getmetrics,
+    .af_putmetrics = tt_putmetrics,
     .af_family = BSD_AF_INET,
     .af_hdrlen = TT_HDRLEN,
     .af_addrlen = 4,

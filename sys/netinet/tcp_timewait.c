@@ -30,6 +30,7 @@ tcp_timewait_enter(struct tcpcb *tp)
 	while (ts->tcps_ntimewait > 0 && ts->tcps_ntimewait >= ts->tcps_sysctl.maxtcptw)
 		tcp_timewait_recycle(ts);
 	TCPSTAT_INC(tp->t_ns, tw_add);
+	tcp_metrics_keep(tp);
 	tcp_reass_flush(tp);
 	TAILQ_INSERT_TAIL(&ts->tcps_timewait, tp, t_twlist);
 	ts->tcps_ntimewait++;

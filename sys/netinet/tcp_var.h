@@ -255,6 +255,12 @@ uint8_t tcp_ecn_data_flags(struct tcpcb *tp, uint8_t *tos);
 /* The retransmission timer has run out: lowers the segment size, or undoes that. */
 void tcp_pmtud_timeout(struct tcpcb *tp);
 
+/* tcp_hostcache.c: RFC 9040 */
+/* The connection begins with what is known of its path. => the handshake's round trip is in */
+void tcp_metrics_use(struct tcpcb *tp);
+/* It is over: others may begin with what it has found out. */
+void tcp_metrics_keep(const struct tcpcb *tp);
+
 /* tcp_rtt.c: RFC 6298 */
 void tcp_rtt_init(struct tcpcb *tp);
 void tcp_rtt_sample(struct tcpcb *tp, uint32_t rtt_us);

@@ -263,7 +263,26 @@ wire_ctloutput(struct inpcb *inp, void *sopt)
 	return BSD_ENOPROTOOPT;
 }
 
+/* Nothing is known of a path. */
+static void
+wire_getmetrics(struct netstack *ns, const struct in_addrany *dst, struct in_pathmetrics *pm)
+{
+	(void)ns;
+	(void)dst;
+	*pm = (struct in_pathmetrics){0};
+}
+
+static void
+wire_putmetrics(struct netstack *ns, const struct in_addrany *dst, const struct in_pathmetrics *pm)
+{
+	(void)ns;
+	(void)dst;
+	(void)pm;
+}
+
 const struct in_afops wire_afops = {
+    .af_getmetrics = wire_getmetrics,
+    .af_putmetrics = wire_putmetrics,
     .af_family = BSD_AF_INET,
     .af_hdrlen = WIRE_HDR,
     .af_addrlen = 4,
