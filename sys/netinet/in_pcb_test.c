@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who may bind beside whom, ports that are given, and finding one pcb among ten thousand. */
+/* Who may bind beside whom, ports that are given, and finding one pcb among many. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -330,6 +330,71 @@ test_ten_thousand(void **state)
 	pcb_end(ns);
 }
 
+/* Steps of a walk through the chain of a bucket: to each pcb in it, and to its end. */
+struct probes {
+	uint64_t found;
+	uint64_t none;
+	unsigned longest;
+};
+
+static struct probes
+count_probes(void)
+{
+	struct probes p = {0, 0, 0};
+	const struct inpcb *inp;
+
+	for (uint32_t i = 0; i < table.it_connhash_size; i++) {
+		unsigned n = 0;
+
+		LIST_FOREACH(inp, &table.it_connhash[i], inp_hash)
+			p.found += ++n;
+		p.none += n;
+		p.longest = KERN_MAX(p.longest, n);
+	}
+	return p;
+}
+
+/*
+ * What a lookup costs, in pcbs looked at: the same with ten connections and a hundred thousand. The
+ * table is no larger than that takes, and all of a kind (one peer, one port) spread like any others.
+ */
+static void
+test_lookup_cost(void **state)
+{
+	const unsigned most = 100000;
+	struct netstack *ns = pcb_stack(most);
+	struct socket *so = calloc(most, sizeof(*so));
+	struct in_lookup il;
+
+	(void)state;
+	for (unsigned i = 0, next = 10; i < most; i++) {
+		const struct in_endpoint local = {in4_any(US), 80};
+		const struct in_endpoint foreign = {in4_any(ipv4_addr_be(10, 1,
+							(uint8_t)(i / 60000), 1)),
+		    (uint16_t)(1 + i % 60000)};
+
+		assert_int_equal(in_pcbconnect_pair(pcb(ns, &so[i], 0), &local, &foreign), 0);
+		if (i + 1 != next)
+			continue;
+		struct probes p = count_probes();
+		assert_true(p.found <= 2u * next + next / 4);       /* 1 + load / 2 each */
+		assert_true(p.none <= 2u * table.it_connhash_size); /* the load */
+		assert_true(p.longest <= 16);
+		assert_true(table.it_connhash_size <= KERN_MAX(next, 64u) * 2);
+		next *= 10;
+	}
+	il = (struct in_lookup){.il_af = &in4_afops,
+	    .il_laddr = in4_any(US),
+	    .il_faddr = in4_any(ipv4_addr_be(10, 1, 1, 1)),
+	    .il_lport = 80,
+	    .il_fport = 1 + 99999 % 60000};
+	assert_ptr_equal(in_pcblookup_connect(&table, &il), so[99999].so_pcb);
+	for (unsigned i = 0; i < most; i++)
+		in_pcbfree(so[i].so_pcb);
+	free(so);
+	pcb_end(ns);
+}
+
 int
 main(void)
 {
@@ -340,6 +405,7 @@ main(void)
 	    cmocka_unit_test(test_ephemeral_ports),
 	    cmocka_unit_test(test_connect_errors),
 	    cmocka_unit_test(test_ten_thousand),
+	    cmocka_unit_test(test_lookup_cost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
