@@ -290,7 +290,7 @@ same(const struct tcpcb *a, const struct tcpcb *b)
 	for (int t = 0; t < TCPT_COUNT; t++) {
 		assert_int_equal(tcp_timer_isarmed(a, t), tcp_timer_isarmed(b, t));
 		if (tcp_timer_isarmed(a, t))
-			assert_int_equal(a->t_timer[t].c_deadline_ns, b->t_timer[t].c_deadline_ns);
+			assert_int_equal(a->t_deadline_ns[t], b->t_deadline_ns[t]);
 	}
 }
 

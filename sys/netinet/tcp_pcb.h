@@ -81,7 +81,10 @@ struct tcpcb {
 	struct netstack *t_ns;
 	enum tcp_fsm_state t_state; /* by tcp_set_state only */
 	uint32_t t_flags;
-	struct callout t_timer[TCPT_COUNT];
+	/* The timers (tcp_timer.c): one callout, for the first of them that is due. */
+	uint8_t t_armed; /* 1 << TCPT_* */
+	uint64_t t_deadline_ns[TCPT_COUNT];
+	struct callout t_callout;
 
 	/* send sequence space */
 	tcp_seq iss;

@@ -214,7 +214,7 @@ tcp_tlp_schedule(struct tcpcb *tp)
 	pto_us = KERN_MAX(pto_us, TLP_LEAST_US);
 	tp->t_flags |= TF_TLP_ARMED;
 	/* Later than the retransmission timer: that one will do. */
-	if (tp->t_ns->ns_now + pto_us * NSEC_PER_USEC >= tp->t_timer[TCPT_REXMT].c_deadline_ns)
+	if (tp->t_ns->ns_now + pto_us * NSEC_PER_USEC >= tp->t_deadline_ns[TCPT_REXMT])
 		tcp_timer_disarm(tp, TCPT_RACK);
 	else
 		tcp_timer_arm(tp, TCPT_RACK, pto_us * NSEC_PER_USEC);

@@ -74,15 +74,15 @@ test_impatient(void **state)
 	assert_int_equal(tcp_test_write(&tt, bytes, 10 * MSS), 0);
 	for (unsigned i = 0; i < 3; i++)
 		ack(&tt, base);
-	const uint64_t began = tp->t_timer[TCPT_REXMT].c_deadline_ns;
+	const uint64_t began = tp->t_deadline_ns[TCPT_REXMT];
 	tcp_test_advance(&tt, 20 * MS);
 	ack(&tt, base + MSS);
-	const uint64_t first = tp->t_timer[TCPT_REXMT].c_deadline_ns;
+	const uint64_t first = tp->t_deadline_ns[TCPT_REXMT];
 	assert_true(first > began);
 	tcp_test_advance(&tt, 20 * MS);
 	ack(&tt, base + 2 * MSS);
 	assert_int_equal(tp->t_partialacks, 2);
-	assert_int_equal(tp->t_timer[TCPT_REXMT].c_deadline_ns, first);
+	assert_int_equal(tp->t_deadline_ns[TCPT_REXMT], first);
 	tcp_test_end(&tt);
 }
 

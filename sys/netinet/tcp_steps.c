@@ -329,10 +329,9 @@ tcp_deliver(struct tcpcb *tp, struct mbuf *m, uint32_t len)
 static void
 tcp_ack_soon(struct tcpcb *tp)
 {
-	const struct callout *c = &tp->t_timer[TCPT_DELACK];
-
 	tp->t_flags &= ~(uint32_t)TF_DELACK;
-	if (!callout_pending(c) || c->c_deadline_ns > tp->t_ns->ns_now)
+	if (!tcp_timer_isarmed(tp, TCPT_DELACK) ||
+	    tp->t_deadline_ns[TCPT_DELACK] > tp->t_ns->ns_now)
 		tcp_timer_arm(tp, TCPT_DELACK, 0);
 }
 

@@ -32,36 +32,86 @@ static void (*const tcp_timer_funcs[])(void *) = {
 };
 _Static_assert(nitems(tcp_timer_funcs) == TCPT_COUNT, "a function for each timer");
 
+/* => TCPT_COUNT: none is armed. Of two that are due at once the first in order of their names. */
+static enum tcp_timer
+tcp_timers_first(const struct tcpcb *tp)
+{
+	enum tcp_timer first = TCPT_COUNT;
+
+	for (unsigned left = tp->t_armed; left != 0; left &= left - 1) {
+		enum tcp_timer t = (enum tcp_timer)__builtin_ctz(left);
+
+		if (first == TCPT_COUNT || tp->t_deadline_ns[t] < tp->t_deadline_ns[first])
+			first = t;
+	}
+	return first;
+}
+
+/* Brings the callout in line with what is armed. */
+static void
+tcp_timers_follow(struct tcpcb *tp)
+{
+	enum tcp_timer first = tcp_timers_first(tp);
+
+	if (first == TCPT_COUNT)
+		(void)callout_stop(&tp->t_callout);
+	else
+		callout_schedule(&tp->t_callout, tp->t_deadline_ns[first]);
+}
+
+/* The function may free tp: it comes last, and what else is due by then fires next. */
+static void
+tcp_timers_fire(void *arg)
+{
+	struct tcpcb *tp = arg;
+	enum tcp_timer which = tcp_timers_first(tp);
+
+	tp->t_armed &= (uint8_t) ~(1u << which);
+	tcp_timers_follow(tp);
+	tcp_timer_funcs[which](tp);
+}
+
 void
 tcp_timers_init(struct tcpcb *tp)
 {
-	for (unsigned i = 0; i < TCPT_COUNT; i++)
-		callout_init(&tp->t_timer[i], tp->t_ns, tcp_timer_funcs[i], tp);
+	callout_init(&tp->t_callout, tp->t_ns, tcp_timers_fire, tp);
 }
 
 void
 tcp_timers_stop(struct tcpcb *tp)
 {
-	for (unsigned i = 0; i < TCPT_COUNT; i++)
-		(void)callout_stop(&tp->t_timer[i]);
+	tp->t_armed = 0;
+	(void)callout_stop(&tp->t_callout);
 }
 
 void
 tcp_timer_arm(struct tcpcb *tp, enum tcp_timer which, uint64_t delay_ns)
 {
-	callout_reset(&tp->t_timer[which], delay_ns);
+	const uint64_t deadline_ns = tp->t_ns->ns_now + delay_ns, was_ns = tp->t_deadline_ns[which];
+	const bool first = tcp_timer_isarmed(tp, which) && was_ns == tp->t_callout.c_deadline_ns;
+
+	tp->t_armed |= (uint8_t)(1u << which);
+	tp->t_deadline_ns[which] = deadline_ns;
+	if (!callout_pending(&tp->t_callout) || deadline_ns < tp->t_callout.c_deadline_ns)
+		callout_schedule(&tp->t_callout, deadline_ns);
+	else if (first && deadline_ns != was_ns)
+		tcp_timers_follow(tp);
 }
 
 void
 tcp_timer_disarm(struct tcpcb *tp, enum tcp_timer which)
 {
-	(void)callout_stop(&tp->t_timer[which]);
+	if (!tcp_timer_isarmed(tp, which))
+		return;
+	tp->t_armed &= (uint8_t) ~(1u << which);
+	if (tp->t_deadline_ns[which] == tp->t_callout.c_deadline_ns)
+		tcp_timers_follow(tp);
 }
 
 bool
 tcp_timer_isarmed(const struct tcpcb *tp, enum tcp_timer which)
 {
-	return callout_pending(&tp->t_timer[which]);
+	return (tp->t_armed & 1u << which) != 0;
 }
 
 static void
