@@ -12,6 +12,7 @@
 #include "kern/cdefs.h"
 #include "kern/names.h"
 #include "kern/netstack.h"
+#include "net/bpf.h"
 #include "net/if_gso.h"
 #include "net/m_cksum.h"
 #include "net/net_state.h"
@@ -50,6 +51,7 @@ if_attach(struct netstack *ns, struct ifnet *ifp)
 	ifp->if_index = nst->nst_nextindex++;
 	ifp->if_lltable = NULL;
 	ifp->if_needflush = false;
+	ifp->if_bpf = NULL;
 	memset(&ifp->if_data, 0, sizeof(ifp->if_data));
 	TAILQ_INIT(&ifp->if_addrs);
 	TAILQ_INSERT_TAIL(&nst->nst_ifs, ifp, if_list);
@@ -69,6 +71,7 @@ if_detach(struct ifnet *ifp)
 	KASSERT(TAILQ_EMPTY(&ifp->if_addrs));
 	rt_ifdetach(&nst->nst_rtable4, ifp);
 	loop_purge(ifp->if_ns, ifp);
+	bpf_ifdetach(ifp);
 	if (ifp->if_lltable != NULL)
 		ether_ifdetach(ifp);
 	TAILQ_REMOVE(&nst->nst_ifs, ifp, if_list);
@@ -142,6 +145,7 @@ if_start_one(struct ifnet *ifp, struct mbuf *m)
 		return ENOBUFS;
 	}
 	trace_add(ifp->if_ns, TRACE_FRAME_OUT, len, ifp->if_index);
+	bpf_mtap(ifp, m, RUMPUS_BPF_OUT);
 	ifp->if_needflush = true;
 	if ((error = ifp->if_start(ifp, m)) != 0) {
 		ifp->if_data.ifi_oqdrops++;

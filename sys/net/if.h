@@ -21,6 +21,7 @@
 #include "kern/queue.h"
 
 struct if_fault;
+struct rumpus_bpf;
 struct netstack;
 struct lltable;
 
@@ -88,6 +89,7 @@ struct ifnet {
 	struct ifaddr_list if_addrs;
 	struct lltable *if_lltable; /* IPv4 neighbours; NULL: none needed */
 	struct if_data if_data;
+	struct rumpus_bpf *if_bpf; /* taps (net/bpf.h); NULL: none */
 	void *if_softc;            /* (d) the driver's */
 	struct if_fault *if_fault; /* the bad link in front of it (dev/fault), or NULL */
 

@@ -8,6 +8,7 @@
 #include "kern/cdefs.h"
 #include "kern/names.h"
 #include "kern/netstack.h"
+#include "net/bpf.h"
 #include "net/if.h"
 #include "net/llatbl.h"
 #include "net/net_state.h"
@@ -45,6 +46,7 @@ ether_input(struct ifnet *ifp, struct mbuf *m)
 	ifp->if_data.ifi_ipackets++;
 	ifp->if_data.ifi_ibytes += m->m_pkthdr.len;
 	trace_add(ifp->if_ns, TRACE_FRAME_IN, m->m_pkthdr.len, ifp->if_index);
+	bpf_mtap(ifp, m, RUMPUS_BPF_IN);
 	m->m_flags &= (uint16_t) ~(M_BCAST | M_MCAST | M_LOOP);
 	m->m_pkthdr.rcvif = ifp;
 	if ((ifp->if_flags & IFF_UP) == 0) {

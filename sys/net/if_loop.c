@@ -9,8 +9,10 @@
 #include "kern/cdefs.h"
 #include "kern/names.h"
 #include "kern/netstack.h"
+#include "net/bpf.h"
 #include "net/if.h"
 #include "net/net_state.h"
+#include "wire/ether.h"
 
 #define LOOP_MTU 65535
 #define LOOP_BURST 64
@@ -31,6 +33,8 @@ loop_output(struct ifnet *ifp, struct mbuf *m, const struct bsd_sockaddr *dst)
 	}
 	ifp->if_data.ifi_opackets++;
 	ifp->if_data.ifi_obytes += ph->len;
+	if (ifp->if_bpf != NULL)
+		bpf_tap_ether(ifp, m, dst->sa_family == AF_INET ? ETHERTYPE_IP : ETHERTYPE_IPV6);
 	if ((ph->csum_flags & M_CSUM_TSO) != 0 && ph->segsz != 0)
 		ph->nsegs = (uint16_t)howmany(ph->len, ph->segsz);
 	if ((ph->csum_flags & M_CSUM_NEEDED) != 0)

@@ -5,6 +5,7 @@
 #include "kern/cdefs.h"
 #include "kern/names.h"
 #include "kern/netstack.h"
+#include "net/bpf.h"
 #include "wire/ether.h"
 
 #define NET_MAXROUTES 65536u
@@ -51,6 +52,7 @@ net_init(struct netstack *ns)
 	}
 	TAILQ_INIT(&nst->nst_ifs);
 	nst->nst_nextindex = 1;
+	nst->nst_bpfgone = NULL;
 	rtable_init(&nst->nst_rtable4, &nst->nst_rtpool, 32);
 	mbufq_init(&nst->nst_loopq, NET_LOOPQ_MAX);
 	ns->ns_net = nst;
@@ -70,6 +72,7 @@ net_fini(struct netstack *ns)
 		return;
 	while (!TAILQ_EMPTY(&nst->nst_ifs))
 		if_detach(TAILQ_FIRST(&nst->nst_ifs));
+	bpf_fini(ns);
 	mbufq_drain(&nst->nst_loopq);
 	rtable_flush(&nst->nst_rtable4);
 	pool_destroy(&nst->nst_rtpool);

@@ -44,7 +44,8 @@ struct net_state {
 	struct pool nst_rtpool;
 	struct rtable nst_rtable4;
 	struct ifnet nst_loop;
-	struct mbufq nst_loopq; /* sent to ourselves, not yet received */
+	struct mbufq nst_loopq;         /* sent to ourselves, not yet received */
+	struct rumpus_bpf *nst_bpfgone; /* taps whose interface is gone */
 	struct sysctl_table nst_sysctls;
 };
 

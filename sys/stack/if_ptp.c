@@ -10,6 +10,7 @@
 #include "kern/cdefs.h"
 #include "kern/names.h"
 #include "kern/netstack.h"
+#include "net/bpf.h"
 #include "net/if.h"
 #include "net/net_state.h"
 
@@ -54,6 +55,7 @@ ptp_ifinput(struct ifnet *ifp, struct mbuf *m)
 	ifp->if_data.ifi_ibytes += m->m_pkthdr.len;
 	m->m_pkthdr.rcvif = ifp;
 	trace_add(ifp->if_ns, TRACE_FRAME_IN, m->m_pkthdr.len, ifp->if_index);
+	bpf_mtap(ifp, m, RUMPUS_BPF_IN);
 	if ((ifp->if_flags & IFF_UP) == 0)
 		m_drop(m, DROP_IF_DOWN);
 	else
