@@ -2,7 +2,7 @@
 /*
  * The classic BPF machine (McCanne and Jacobson, "The BSD Packet Filter", 1993), with the operations
  * MOD and XOR that libpcap has added since. A load beyond the frame, and a division by an index
- * register of 0, reject the frame; memory and registers begin as 0; shifts by 32 and more give 0.
+ * register of 0, reject the frame; memory and registers begin as 0; shifts by an index of 32 and more give 0.
  */
 #include "net/bpf_filter.h"
 
@@ -97,7 +97,11 @@ validate_alu(const struct rumpus_bpf_insn *bi)
 		return false;
 	if (op == BPF_NEG)
 		return (bi->bi_code & BPF_X) == 0;
-	return (op != BPF_DIV && op != BPF_MOD) || (bi->bi_code & BPF_X) != 0 || bi->bi_k != 0;
+	if ((bi->bi_code & BPF_X) != 0)
+		return true;
+	if (op == BPF_LSH || op == BPF_RSH)
+		return bi->bi_k < 32; /* beyond, machines differ */
+	return (op != BPF_DIV && op != BPF_MOD) || bi->bi_k != 0;
 }
 
 /* left: instructions behind this one */

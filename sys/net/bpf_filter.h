@@ -25,7 +25,7 @@ struct bpf_view {
 
 /*
  * May the program be run? => known instructions, jumps within it, memory in range, no division by a
- * constant 0, a return at its end
+ * constant 0 or shift by a constant above 31, a return at its end
  */
 bool bpf_validate(const struct rumpus_bpf_insn *insns, uint32_t n);
 /* Runs it. => how many bytes of the frame are wanted, 0: it is not. insns: validated */
