@@ -22,12 +22,14 @@ static const char help[] =
     "usage: rumpus [-s URL|PATH] sysctl [-j] [NAME[=VALUE]]...\n"
     "       rumpus [-s URL|PATH] stats [-j] [NAME]...\n"
     "       rumpus [-s PATH] run [-v] [--all] [--rules FILE] [--resolv FILE] [--] PROGRAM...\n"
+    "       rumpus [-s PATH] dump [OPTION]... [EXPRESSION]\n"
     "       rumpus sim [OPTION]...\n"
     "       rumpus bench [OPTION]... | bench compare A.json B.json\n"
     "\n"
     "  sysctl           show the settings and counters named, or all; NAME=VALUE sets one\n"
     "  stats            show the counters that are not zero; NAME: those that begin so\n"
     "  run              run a program whose sockets are the stack's; rumpus run --help\n"
+    "  dump             the packets of its interfaces, as tcpdump does; rumpus dump --help\n"
     "  sim              worlds of many stacks on virtual time; rumpus sim --help\n"
     "  bench            the evaluation beside native Linux; rumpus bench --help\n"
     "\n"
@@ -108,6 +110,7 @@ static const struct command commands[] = {
     {"sysctl", cmd_sysctl, NULL},
     {"stats", cmd_stats, NULL},
     {"run", NULL, cmd_run},
+    {"dump", NULL, cmd_dump},
     {"sim", NULL, cmd_sim},
     {"bench", NULL, cmd_bench},
 };

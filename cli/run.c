@@ -6,6 +6,7 @@
  * becomes the program. What it says to the library goes by the environment: LD_PRELOAD,
  * RUMPUS_SERVER and RUMPUS_RESOLV (absolute paths) and RUMPUS_RULES (text).
  */
+#include "control.h"
 #include "elf.h"
 #include "rumpus.h"
 
@@ -16,9 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <rumpus/fdsock.h>
@@ -26,8 +25,6 @@
 #include "../preload/rules/rules.h"
 
 #define LIBRARY "librumpus-preload.so"
-#define SOCKET_NAME "rumpus/default.sock"
-#define SERVER_PATIENCE_S 5
 enum { EXIT_OURS = 125, EXIT_NOEXEC = 126, EXIT_NOTFOUND = 127 };
 
 static const char help[] =
@@ -147,92 +144,18 @@ is_there(const char *path)
 	return stat(path, &st) == 0;
 }
 
-/* Where the server's control socket is, or should be. */
-static void
-server_place(const char *where, char *path, size_t len)
-{
-	const char *dir = getenv("XDG_RUNTIME_DIR");
-
-	if (where == NULL || where[0] == '\0')
-		where = getenv("RUMPUS_SERVER");
-	if (where != NULL && where[0] != '\0') {
-		(void)snprintf(path, len, "%s", where);
-		return;
-	}
-	if (dir != NULL && dir[0] != '\0') {
-		(void)snprintf(path, len, "%s/" SOCKET_NAME, dir);
-		if (is_there(path))
-			return;
-	}
-	(void)snprintf(path, len, "/run/" SOCKET_NAME);
-}
-
-/* The question that every server answers. => 0 or errno */
-static int
-hello_send(int sock, int reply_end)
-{
-	struct fdsock_request req = {.fq_magic = FDSOCK_MAGIC,
-	    .fq_op = FDSOCK_OP_HELLO,
-	    .fq_arg = {1}};
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {&req, sizeof(req)};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control,
-	    .msg_controllen = sizeof(control)};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &reply_end, sizeof(int));
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? errno : 0;
-}
-
-static int
-hello(int sock, struct fdsock_info *info)
-{
-	const struct timeval patience = {.tv_sec = SERVER_PATIENCE_S};
-	struct {
-		struct fdsock_reply reply;
-		struct fdsock_info info;
-	} answer = {0};
-	int end[2], error;
-	ssize_t n = -1;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end) != 0)
-		return errno;
-	error = hello_send(sock, end[1]);
-	(void)close(end[1]);
-	(void)setsockopt(end[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (error == 0)
-		n = recv(end[0], &answer, sizeof(answer), 0);
-	if (error == 0 && n < 0)
-		error = errno == EAGAIN ? ETIMEDOUT : errno;
-	else if (error == 0 && n != sizeof(answer))
-		error = EPROTO;
-	else if (error == 0)
-		error = answer.reply.fp_error;
-	(void)close(end[0]);
-	*info = answer.info;
-	return error;
-}
-
 static int
 server_ask(const char *path, struct fdsock_info *info)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int sock, error;
+	struct control_answer ca;
+	int sock, error = control_connect(path, &sock);
 
-	if (strlen(path) >= sizeof(sun.sun_path))
-		return ENAMETOOLONG;
-	strcpy(sun.sun_path, path);
-	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (sock < 0)
-		return errno;
-	error = connect(sock, (const struct sockaddr *)&sun, sizeof(sun)) == 0 ? 0 : errno;
-	if (error == 0)
-		error = hello(sock, info);
+	if (error != 0)
+		return error;
+	error = control_ask(sock, FDSOCK_OP_HELLO, 1, NULL, 0, &ca);
+	if (error == 0 && ca.ca_reply.fp_datalen != sizeof(*info))
+		error = EPROTO;
+	memcpy(info, ca.ca_data, sizeof(*info));
 	(void)close(sock);
 	return error;
 }
@@ -244,7 +167,7 @@ server_find(struct run *r, const char *where)
 	struct fdsock_info info;
 	int error;
 
-	server_place(where, place, sizeof(place));
+	control_place(where, place, sizeof(place));
 	if (realpath(place, r->r_server) == NULL) {
 		complain("server: %s: %s; try: rumpusd --control PATH, then rumpus -s PATH run",
 		    place, strerror(errno));

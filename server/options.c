@@ -7,6 +7,7 @@
  *   control = /run/rumpus/default.sock
  *   sysproxy = unix:///run/rumpus/default.rump
  *   threads = 2
+ *   pcap = /tmp/all.pcapng
  *   [sysctl]
  *   kern.mbuf.mclbytes = 4096
  */
@@ -22,7 +23,7 @@
 
 const char options_help[] =
     "usage: rumpusd [-f] [-c FILE] [-i DRIVER:ARGS]... [-o NAME=VALUE]... [--control PATH]\n"
-    "               [--sysproxy URL]... [--threads N] [--ready-fd N] [--check]\n"
+    "               [--sysproxy URL]... [--threads N] [--pcap FILE] [--ready-fd N] [--check]\n"
     "\n"
     "A TCP/IP stack as a process: it takes the interfaces given and serves programs.\n"
     "\n"
@@ -38,6 +39,7 @@ const char options_help[] =
     "  --sysproxy URL   offer rump system calls at unix://PATH or tcp://ADDRESS:PORT\n"
     "  -c FILE          read interface=, control=, ... ([server]) and [sysctl] from FILE\n"
     "  -f               stay in the foreground\n"
+    "  --pcap FILE      all frames of all interfaces to FILE, as pcapng\n"
     "  --threads N      run N stacks as one host, a thread and a queue of each tap each\n"
     "  --ready-fd N     write a newline to descriptor N when ready, then close it\n"
     "  --check          check options and configuration, then exit\n"
@@ -107,6 +109,18 @@ options_control(struct options *op, const char *value, char *why, size_t whylen)
 }
 
 static bool
+options_pcap(struct options *op, const char *value, char *why, size_t whylen)
+{
+	if (op->op_pcap != NULL || *value == '\0') {
+		(void)snprintf(why, whylen, "--pcap %s: %s; try: one file", value,
+		    *value == '\0' ? "empty" : "given twice");
+		return false;
+	}
+	op->op_pcap = strdup(value);
+	return op->op_pcap != NULL || options_why(why, whylen, "--pcap", value, "again");
+}
+
+static bool
 options_threads(struct options *op, const char *value, char *why, size_t whylen)
 {
 	char *end;
@@ -146,9 +160,11 @@ options_file_line(void *arg, const char *section, const char *name, const char *
 		of->of_ok = options_control(of->of_op, value, of->of_why, of->of_whylen);
 	else if (strcmp(section, "server") == 0 && strcmp(name, "threads") == 0)
 		of->of_ok = options_threads(of->of_op, value, of->of_why, of->of_whylen);
+	else if (strcmp(section, "server") == 0 && strcmp(name, "pcap") == 0)
+		of->of_ok = options_pcap(of->of_op, value, of->of_why, of->of_whylen);
 	else
 		(void)options_why(of->of_why, of->of_whylen, section, name,
-		    "interface, control, sysproxy or threads in [server], or [sysctl]");
+		    "interface, control, sysproxy, threads or pcap in [server], or [sysctl]");
 	return of->of_ok ? 1 : 0;
 }
 
@@ -184,7 +200,7 @@ options_readyfd(struct options *op, const char *value, char *why, size_t whylen)
 	return true;
 }
 
-enum { OPT_CONTROL = 256, OPT_SYSPROXY, OPT_READYFD, OPT_THREADS, OPT_CHECK };
+enum { OPT_CONTROL = 256, OPT_SYSPROXY, OPT_READYFD, OPT_THREADS, OPT_PCAP, OPT_CHECK };
 
 static bool
 options_one(struct options *op, int c, char *why, size_t whylen)
@@ -210,6 +226,8 @@ options_one(struct options *op, int c, char *why, size_t whylen)
 		return options_readyfd(op, optarg, why, whylen);
 	case OPT_THREADS:
 		return options_threads(op, optarg, why, whylen);
+	case OPT_PCAP:
+		return options_pcap(op, optarg, why, whylen);
 	case OPT_CHECK:
 		return op->op_check = true;
 	default:
@@ -226,6 +244,7 @@ options_parse(struct options *op, int argc, char **argv, char *why, size_t whyle
 	    {"sysproxy", required_argument, NULL, OPT_SYSPROXY},
 	    {"ready-fd", required_argument, NULL, OPT_READYFD},
 	    {"threads", required_argument, NULL, OPT_THREADS},
+	    {"pcap", required_argument, NULL, OPT_PCAP},
 	    {"check", no_argument, NULL, OPT_CHECK},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
@@ -253,4 +272,5 @@ options_free(struct options *op)
 	for (unsigned i = 0; i < op->op_nurls; i++)
 		free(op->op_urls[i]);
 	free(op->op_control);
+	free(op->op_pcap);
 }

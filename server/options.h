@@ -25,6 +25,7 @@ struct options {
 	char *op_sysctls[OPTIONS_MAXSYSCTLS]; /* "NAME=VALUE" */
 	unsigned op_nsysctls;
 	char *op_control; /* NULL: the default path, or none if that cannot be had */
+	char *op_pcap;    /* NULL: none */
 	char *op_urls[OPTIONS_MAXURLS];
 	unsigned op_nurls;
 };

@@ -143,6 +143,19 @@ sister_init(struct sister *si, char *why, size_t whylen)
 	return true;
 }
 
+/* What her interfaces see goes into the file of --pcap, too. */
+static bool
+sister_pcap(struct sister *si, char *why, size_t whylen)
+{
+	struct capture *cp = si->si_all->ss_pcap;
+	int error = cp != NULL ? capture_join(cp, &si->si_loop, &si->si_captures) : 0;
+
+	if (error != 0)
+		(void)snprintf(why, whylen, "--pcap %s: %s; try: without it",
+		    si->si_all->ss_op->op_pcap, bsd_errtext(error));
+	return error == 0;
+}
+
 bool
 sister_open(struct sister *si, char *why, size_t whylen)
 {
@@ -158,7 +171,7 @@ sister_open(struct sister *si, char *why, size_t whylen)
 			iface_lladdr(si->si_ifaces[i], op->op_ifaces[i].is_mac);
 		op->op_ifaces[i].is_hasmac = true;
 	}
-	return true;
+	return sister_pcap(si, why, whylen);
 }
 
 /* => doors are closed */
@@ -166,6 +179,7 @@ static void
 sister_close(struct sister *si)
 {
 	inbox_close(&si->si_inbox);
+	capture_part(&si->si_captures, NULL);
 	for (unsigned i = 0; i < OPTIONS_MAXIFACES; i++) {
 		if (si->si_ifaces[i] != NULL)
 			iface_close(si->si_ifaces[i]);
@@ -249,6 +263,9 @@ sisters_init(struct sisters *ss, struct options *op, char *why, size_t whylen)
 		return false;
 	}
 	ss->ss_n = op->op_threads;
+	if (op->op_pcap != NULL && !op->op_check &&
+	    (ss->ss_pcap = capture_file(op->op_pcap, ss->ss_n, why, whylen)) == NULL)
+		return false;
 	for (unsigned i = 0; i < ss->ss_n; i++) {
 		ss->ss_members[i].si_index = i;
 		ss->ss_members[i].si_all = ss;
@@ -305,6 +322,8 @@ sisters_fini(struct sisters *ss)
 	if (ss->ss_members == NULL)
 		return;
 	sister_close(&ss->ss_members[0]);
+	if (ss->ss_pcap != NULL)
+		capture_release(ss->ss_pcap);
 	for (unsigned i = 0; i < ss->ss_n; i++)
 		inbox_free(&ss->ss_members[i].si_inbox);
 	free(ss->ss_members);

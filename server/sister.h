@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "server/capture.h"
 #include "server/inbox.h"
 #include "server/loop.h"
 #include "server/options.h"
@@ -36,6 +37,7 @@ struct sister {
 	struct inbox si_inbox;
 	struct inbox_msg si_stop; /* the message that ends her thread */
 	struct iface *si_ifaces[OPTIONS_MAXIFACES];
+	struct capture_list si_captures; /* her part in ss_pcap */
 	struct fd_server *si_control; /* NULL until there is one: who reads it is her own thread */
 	pthread_t si_thread;
 	bool si_started;
@@ -45,6 +47,7 @@ struct sister {
 
 struct sisters {
 	struct options *ss_op;
+	struct capture *ss_pcap; /* --pcap, or NULL */
 	unsigned ss_n;
 	struct sister *ss_members;
 	pthread_mutex_t ss_lock;

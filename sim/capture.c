@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Frames to a pcap file, by libpcap. */
+/* Frames to a pcapng file. */
 #include "sim/capture.h"
 
-#include <pcap/pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "host/linux/pcapng.h"
 #include "sim/event.h"
 
-#define SNAPLEN 65549
+#define SNAPLEN 65549 /* of the longest frame */
+#define ETHERNET 1    /* the link type */
 
 struct capture {
-	pcap_t *cp_pcap;
-	pcap_dumper_t *cp_dumper;
+	FILE *cp_file;
+	uint8_t cp_block[SNAPLEN + PCAPNG_HEAD_MAX];
 };
 
 struct capture *
@@ -19,39 +22,37 @@ capture_open(const char *path)
 {
 	struct capture *cp = sim_alloc(sizeof(*cp));
 
-	cp->cp_pcap =
-	    pcap_open_dead_with_tstamp_precision(DLT_EN10MB, SNAPLEN, PCAP_TSTAMP_PRECISION_NANO);
-	if (cp->cp_pcap != NULL)
-		cp->cp_dumper = pcap_dump_open(cp->cp_pcap, path);
-	if (cp->cp_dumper == NULL) {
-		if (cp->cp_pcap != NULL)
-			pcap_close(cp->cp_pcap);
+	cp->cp_file = fopen(path, "wbe");
+	if (cp->cp_file == NULL) {
 		free(cp);
 		return NULL;
 	}
+	(void)fwrite(cp->cp_block, 1, pcapng_section(cp->cp_block, "rumpus sim"), cp->cp_file);
+	(void)fwrite(cp->cp_block, 1, pcapng_interface(cp->cp_block, "wires", ETHERNET, SNAPLEN),
+	    cp->cp_file);
 	return cp;
 }
 
 void
 capture_frame(struct capture *cp, uint64_t now_ns, const uint8_t *frame, size_t len)
 {
-	struct pcap_pkthdr ph = {.caplen = (bpf_u_int32)len, .len = (bpf_u_int32)len};
+	const struct pcapng_packet pp = {.pp_when_ns = now_ns,
+	    .pp_len = (uint32_t)len,
+	    .pp_caplen = (uint32_t)(len < SNAPLEN ? len : SNAPLEN)};
 
-	ph.ts.tv_sec = (time_t)(now_ns / SIM_SECOND);
-	ph.ts.tv_usec = (suseconds_t)(now_ns % SIM_SECOND); /* ns, by the file's precision */
-	pcap_dump((u_char *)cp->cp_dumper, &ph, frame);
+	memcpy(pcapng_packet(cp->cp_block, &pp), frame, pp.pp_caplen);
+	(void)fwrite(cp->cp_block, 1, pcapng_packet_size(pp.pp_caplen), cp->cp_file);
 }
 
 void
 capture_flush(struct capture *cp)
 {
-	(void)pcap_dump_flush(cp->cp_dumper);
+	(void)fflush(cp->cp_file);
 }
 
 void
 capture_close(struct capture *cp)
 {
-	pcap_dump_close(cp->cp_dumper);
-	pcap_close(cp->cp_pcap);
+	(void)fclose(cp->cp_file);
 	free(cp);
 }

@@ -69,6 +69,10 @@ enum fdsock_op {
 	/* about; flags; data: struct fdsock_dgram, payload. One datagram, with its error at once;
 	 * writing the same record to the descriptor is faster and tells errors later. */
 	FDSOCK_OP_SENDTO = 14,
+	/* data: struct fdsock_capture, then its filter -> a stream attached: what the interfaces see,
+	 * as pcapng. It ends, after the counts, when its reader has shut it down for writing; for a
+	 * reader who is too slow frames are dropped and counted. For root and the server's owner. */
+	FDSOCK_OP_CAPTURE = 15,
 	FDSOCK_OP_COUNT
 };
 
@@ -186,6 +190,16 @@ struct fdsock_ifaddr {
 	uint32_t ia_pad0;
 };
 
+enum { FDSOCK_CAPTURE_IN = 1, FDSOCK_CAPTURE_OUT = 2, FDSOCK_CAPTURE_INOUT = 3 };
+
+struct fdsock_capture {
+	char cp_name[16];      /* of the interface; empty: all */
+	uint32_t cp_snaplen;   /* most bytes of a frame; 0: all of it */
+	uint32_t cp_direction; /* FDSOCK_CAPTURE_* */
+	uint32_t cp_ninsns;    /* instructions of BPF that follow, 8 bytes each, for ethernet */
+	uint32_t cp_pad0;
+};
+
 _Static_assert(sizeof(struct fdsock_request) == 32, "request header");
 _Static_assert(sizeof(struct fdsock_reply) == 32, "reply header");
 _Static_assert(sizeof(struct fdsock_info) == 64, "info");
@@ -193,5 +207,6 @@ _Static_assert(sizeof(struct fdsock_state) == 16, "state");
 _Static_assert(sizeof(struct fdsock_accepted) == 32, "accept record");
 _Static_assert(sizeof(struct fdsock_dgram) == 64, "datagram header");
 _Static_assert(sizeof(struct fdsock_ifaddr) == 80, "interface address");
+_Static_assert(sizeof(struct fdsock_capture) == 32, "capture");
 
 #endif /* RUMPUS_FDSOCK_H */

@@ -226,7 +226,6 @@ fd_ctl_accept(struct fd_server *fd, int sock)
 	struct fd_ctl *ct = NULL;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	const int one = 1;
 
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
 		client = fd_client_get(fd, cred.pid);
@@ -240,7 +239,6 @@ fd_ctl_accept(struct fd_server *fd, int sock)
 		(void)close(sock);
 		return;
 	}
-	(void)setsockopt(sock, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
 	ct->ct_server = fd;
 	ct->ct_client = client;
 	ct->ct_uid = cred.uid;

@@ -151,7 +151,7 @@ test_not_ours(void **state)
 	(void)state;
 	assert_int_equal(pipe(pipefd), 0);
 	for (uint32_t op = FDSOCK_OP_BIND; op < FDSOCK_OP_COUNT; op++) {
-		if (op == FDSOCK_OP_IFADDRS)
+		if (op == FDSOCK_OP_IFADDRS || op == FDSOCK_OP_CAPTURE)
 			continue;
 		assert_int_equal(fdt_request(op, -1, NULL, NULL, 0, &rep), EBADF);
 		assert_int_equal(fdt_request(op, pipefd[0], NULL, NULL, 0, &rep), ENOTSOCK);
@@ -287,6 +287,40 @@ test_garbage_answered(void **state)
 	req.fq_magic--;
 	assert_int_equal(raw_request(ctl, &req, sizeof(req), 0), 0);
 	(void)close(ctl);
+}
+
+/* In the server's thread, so that the record is there before the connection is accepted. */
+static void
+connect_and_send(struct fd_server *fd, struct netstack *ns, void *arg)
+{
+	const struct fdsock_request req = {.fq_magic = FDSOCK_MAGIC,
+	    .fq_op = FDSOCK_OP_SOCKET,
+	    .fq_arg = {AF_INET, SOCK_RAW, IPPROTO_ICMP}};
+	int *fds = arg, sv[2];
+
+	(void)fd;
+	(void)ns;
+	fds[0] = fdt_control();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+	raw_send(fds[0], &req, sizeof(req), &sv[1], 1);
+	(void)close(sv[1]);
+	fds[1] = sv[0];
+}
+
+/* Who asks is known from the first record on, however soon it comes. */
+static void
+test_credentials(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	fdt_call(connect_and_send, fds);
+	(void)fdt_poll(fds[1], POLLIN);
+	assert_int_equal(read(fds[1], &rep.hdr, sizeof(rep.hdr)), sizeof(rep.hdr));
+	assert_int_equal(rep.hdr.fp_error, 0);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	fdt_await("fdsock.sockets", 0);
 }
 
 /* 79: who does not take replies, or does not wait for them, harms nobody. */
@@ -597,6 +631,7 @@ main(void)
 	    T(test_addresses),
 	    T(test_garbage_unanswerable),
 	    T(test_garbage_answered),
+	    T(test_credentials),
 	    T(test_reply_not_taken),
 	    T(test_limits),
 	    T(test_options),

@@ -16,6 +16,7 @@
 #include "kern/netstack.h"
 #include "kern/queue.h"
 #include "server/accept.h"
+#include "server/fdsock/fd_capture.h"
 #include "server/fdsock/fd_sister.h"
 #include "server/fdsock/fd_translate.h"
 #include "server/fdsock/fd_stat.h"
@@ -160,8 +161,11 @@ struct fd_server {
 	uint32_t fd_maxkbytesperclient;
 	uint32_t fd_maxctls;
 	uint32_t fd_maxctlsperclient;
+	uint32_t fd_maxcaptures;
 	uint32_t fd_nsocks;
 	uint32_t fd_nctls;
+	uint32_t fd_ncaptures;
+	struct fd_captures fd_captures;
 	struct fd_stat fd_stat;
 	struct sysctl_table fd_sysctls;
 	uint8_t fd_scratch[FD_SCRATCH];

@@ -59,9 +59,9 @@ fd_call_socket(struct fd_call *ca, int domain, int type, int protocol, struct fd
 
 /*
  * Raw sockets are for whom the stack belongs to: root, and the user who started the server, as with
- * a network namespace.
+ * a network namespace; and so is what the interfaces see.
  */
-static bool
+bool
 fd_call_privileged(const struct fd_call *ca)
 {
 	return ca->ca_uid == 0 || ca->ca_uid == ca->ca_server->fd_uid;
@@ -429,6 +429,7 @@ static const struct {
     [FDSOCK_OP_QUERY] = {fd_op_query, true},
     [FDSOCK_OP_IFADDRS] = {fd_op_ifaddrs, false},
     [FDSOCK_OP_SENDTO] = {fd_op_sendto, true},
+    [FDSOCK_OP_CAPTURE] = {fd_op_capture, false},
 };
 
 /* A descriptor of ours whose socket has ended was made by this process: its peer says so. */

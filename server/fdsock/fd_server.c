@@ -21,6 +21,7 @@
 #define FD_MAXKBYTESPERCLIENT (256u * 1024)
 #define FD_MAXCTLS 4096u
 #define FD_MAXCTLSPERCLIENT 64u
+#define FD_MAXCAPTURES 16u
 
 #define FD_STAT(member, text)                                                               \
 	{                                                                                   \
@@ -46,8 +47,10 @@ static const struct sysctl_node fd_nodes[] = {
     FD_SETTING(maxkbytesperclient, "most KiB in the buffers of one process's sockets"),
     FD_SETTING(maxctls, "most control connections"),
     FD_SETTING(maxctlsperclient, "most control connections of one process"),
+    FD_SETTING(maxcaptures, "most captures at one time (rumpus dump)"),
     FD_GAUGE("sockets", fd_nsocks, "sockets that clients hold"),
     FD_GAUGE("ctls", fd_nctls, "control connections"),
+    FD_GAUGE("captures", fd_ncaptures, "captures that clients read"),
     FD_STAT(requests, "control requests"),
     FD_STAT(malformed, "control records that made no sense"),
     FD_STAT(refused, "connections and sockets beyond a limit"),
@@ -100,10 +103,13 @@ static int
 fd_server_bind(struct fd_server *fd, const struct sockaddr_un *sun)
 {
 	const struct sockaddr *sa = (const struct sockaddr *)sun;
+	const int one = 1;
 
 	fd->fd_src.ls_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd->fd_src.ls_fd < 0)
 		return errno;
+	/* Connections have it from the listener: set later, it would miss their first records. */
+	(void)setsockopt(fd->fd_src.ls_fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
 	if (bind(fd->fd_src.ls_fd, sa, sizeof(*sun)) == 0)
 		return 0;
 	if (errno != EADDRINUSE || !fd_path_stale(sun))
@@ -157,11 +163,14 @@ fd_server_init(struct fd_server *fd, struct loop *lp)
 	TAILQ_INIT(&fd->fd_socks);
 	TAILQ_INIT(&fd->fd_work);
 	TAILQ_INIT(&fd->fd_ctls);
+	TAILQ_INIT(&fd->fd_captures.fas_asked);
+	LIST_INIT(&fd->fd_captures.fas_parts);
 	fd->fd_maxsockets = FD_MAXSOCKETS;
 	fd->fd_maxperclient = FD_MAXPERCLIENT;
 	fd->fd_maxkbytesperclient = FD_MAXKBYTESPERCLIENT;
 	fd->fd_maxctls = FD_MAXCTLS;
 	fd->fd_maxctlsperclient = FD_MAXCTLSPERCLIENT;
+	fd->fd_maxcaptures = FD_MAXCAPTURES;
 	sysctl_register(fd->fd_ns, &fd->fd_sysctls, fd_nodes, nitems(fd_nodes), fd);
 }
 
@@ -244,6 +253,7 @@ void
 fd_server_close(struct fd_server *fd)
 {
 	fd_ctl_closeall(fd);
+	fd_capture_closeall(fd);
 	fd_server_closesocks(fd);
 	loop_undefer(fd->fd_loop, &fd->fd_task);
 	(void)callout_stop(&fd->fd_retry);

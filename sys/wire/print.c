@@ -60,7 +60,7 @@ print_ethertype(struct fmt *f, uint16_t type, const uint8_t *p, size_t len)
 }
 
 static void
-print_frame(struct fmt *f, const uint8_t *p, size_t len)
+print_inner(struct fmt *f, const uint8_t *p, size_t len)
 {
 	struct ether_hdr eh;
 	struct ether_vlan tag;
@@ -69,10 +69,6 @@ print_frame(struct fmt *f, const uint8_t *p, size_t len)
 		fmt_str(f, "[|ether]");
 		return;
 	}
-	fmt_ether(f, eh.ether_shost);
-	fmt_str(f, " > ");
-	fmt_ether(f, eh.ether_dhost);
-	fmt_field(f, ", length ", (uint32_t)len, ": ");
 	p += ETHER_HDR_LEN;
 	len -= ETHER_HDR_LEN;
 	if (eh.ether_type == ETHERTYPE_VLAN && ether_vlan_parse(p, len, &tag) == 0) {
@@ -83,6 +79,30 @@ print_frame(struct fmt *f, const uint8_t *p, size_t len)
 		len -= ETHER_VLAN_LEN;
 	}
 	print_ethertype(f, eh.ether_type, p, len);
+}
+
+static void
+print_frame(struct fmt *f, const uint8_t *p, size_t len)
+{
+	struct ether_hdr eh;
+
+	if (ether_parse(p, len, &eh) == 0) {
+		fmt_ether(f, eh.ether_shost);
+		fmt_str(f, " > ");
+		fmt_ether(f, eh.ether_dhost);
+		fmt_field(f, ", length ", (uint32_t)len, ": ");
+	}
+	print_inner(f, p, len);
+}
+
+size_t
+wire_print_inner(char *buf, size_t space, const uint8_t *frame, size_t len)
+{
+	struct fmt f;
+
+	fmt_init(&f, buf, space);
+	print_inner(&f, frame, len);
+	return fmt_end(&f);
 }
 
 size_t

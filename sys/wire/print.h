@@ -21,6 +21,9 @@
  */
 size_t wire_print_frame(char *buf, size_t space, const uint8_t *frame, size_t len);
 
+/* The same without the addresses of the stations. */
+size_t wire_print_inner(char *buf, size_t space, const uint8_t *frame, size_t len);
+
 /* One line, without newline, about an IPv4 packet: ICMP, UDP, TCP with its options, or the protocol. */
 size_t wire_print_ipv4(char *buf, size_t space, const uint8_t *packet, size_t len);
 
