@@ -250,7 +250,6 @@ test_bad_weather(void **state)
 		    seed);
 }
 
-/* HOSTILE 75: sequence numbers wrap during a transfer, both signed and unsigned. */
 static tcp_seq
 iss_when_started(uint64_t start_ns, tcp_seq wrap_at, bool run)
 {
@@ -277,6 +276,7 @@ iss_when_started(uint64_t start_ns, tcp_seq wrap_at, bool run)
 	return iss;
 }
 
+/* HOSTILE 75: sequence numbers wrap during a transfer, both signed and unsigned. */
 static void
 test_sequence_wrap(void **state)
 {
@@ -730,6 +730,7 @@ with_failure(unsigned side, uint64_t nth)
 	return count;
 }
 
+/* HOSTILE 76 */
 static void
 test_each_allocation_fails(void **state)
 {

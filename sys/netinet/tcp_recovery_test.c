@@ -422,6 +422,7 @@ lossy_with_failure(uint64_t nth)
 	return count;
 }
 
+/* HOSTILE 76 */
 static void
 test_allocations_fail(void **state)
 {

@@ -87,6 +87,7 @@ def kill_one(sender, reader, victim, server, counter):
                 process.communicate()
 
 
+# HOSTILE 79
 @test("a sending client that is killed in mid-transfer leaves nothing, and its peer is told")
 def kill_sender():
     with stack() as (w, server):

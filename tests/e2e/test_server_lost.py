@@ -38,6 +38,7 @@ class Rig:
         self.program.stdin.flush()
 
 
+# HOSTILE 80
 @test("killed under blocked calls: each returns; old sockets are reset, new ones ENETDOWN, then work")
 def blocked():
     with wire.Wire() as w:
