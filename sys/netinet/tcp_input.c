@@ -298,7 +298,7 @@ tcp_segment_arrives(struct tcpcb *tp, struct tcp_segment *seg)
 	case TCPS_TIME_WAIT:
 		return tcp_in_timewait(tp, seg);
 	case TCPS_ESTABLISHED:
-		if (tcp_is_predicted(tp, seg)) {
+		if (tcp_is_predicted(tp, seg) && !tp->t_ns->ns_tcp->tcps_nopredict) {
 			tv = tcp_predicted(tp, seg);
 			return tv.tv_what == TCP_CONTINUE ? tcp_verdict_done() : tv;
 		}

@@ -82,6 +82,7 @@ struct tcp_state {
 	uint8_t tcps_tskey[16];
 	TAILQ_HEAD(, tcpcb) tcps_timewait; /* oldest first */
 	uint32_t tcps_ntimewait;
+	bool tcps_nopredict; /* for tests: no header prediction, every segment takes all steps */
 	uint64_t tcps_stat[TCPSTAT_COUNT];
 	struct sysctl_table tcps_stat_sysctls;
 	struct sysctl_table tcps_sysctls;
