@@ -179,7 +179,7 @@ test_bind_errors(void **state)
 	pcb_end(ns);
 }
 
-/* Ports that are given: in range, all different, in no order; then there are no more. */
+/* Ports that are given: in range, all different, in no order; then there are no more (HOSTILE 58, 73). */
 static void
 test_ephemeral_ports(void **state)
 {

@@ -344,7 +344,7 @@ test_random_and_damaged_frames(void **state)
 		size_t seed = test_random(&rnd) % 5,
 		       len = test_random(&rnd) % (seeds[seed].len + 1);
 		uint8_t *p = test_exact(seeds[seed].bytes, len);
-		char buf[LINE_MAX_LEN];
+		char buf[LINE_MAX_LEN], inner[LINE_MAX_LEN];
 		size_t n;
 
 		for (uint32_t hits = test_random(&rnd) % 8; hits > 0 && len > 0; hits--)
@@ -354,8 +354,24 @@ test_random_and_damaged_frames(void **state)
 		assert_int_equal(strlen(buf), n);
 		for (size_t at = 0; at < n; at++)
 			assert_true(buf[at] >= ' ' && buf[at] <= '~');
+		(void)wire_print_inner(inner, sizeof(inner), p, len);
+		assert_true(strlen(inner) <= n && strcmp(buf + n - strlen(inner), inner) == 0);
 		free(p);
 	}
+}
+
+/* Without the stations' addresses: what remains of the line. */
+static void
+test_inner(void **state)
+{
+	char buf[LINE_MAX_LEN], inner[LINE_MAX_LEN];
+
+	(void)state;
+	(void)wire_print_frame(buf, sizeof(buf), packet_syn, sizeof(packet_syn));
+	(void)wire_print_inner(inner, sizeof(inner), packet_syn, sizeof(packet_syn));
+	assert_memory_equal(inner, "IP ", 3);
+	assert_string_equal(strstr(buf, ": ") + 2, inner);
+	assert_int_equal(wire_print_inner(NULL, 0, packet_syn, sizeof(packet_syn)), strlen(inner));
 }
 
 int
@@ -375,6 +391,7 @@ main(void)
 	    cmocka_unit_test(test_padding_is_not_read),
 	    cmocka_unit_test(test_every_space),
 	    cmocka_unit_test(test_random_and_damaged_frames),
+	    cmocka_unit_test(test_inner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,7 +220,8 @@ def pcap():
     with rig("--pcap", "FOLDER/all.pcapng") as r:
         path = f"{r.wire.folder}/all.pcapng"
         r.ping(4)
-        expect(len(tcpdump("-r", path, "icmp")) == 10, "not all of it is in the file")
+        expect(wire.wait_until(lambda: len(tcpdump("-r", path, "icmp")) == 10),
+               "not all of it is in the file")
         equal(os.stat(path).st_mode & 0o777, 0o600, "the file's mode")
         run = [wire.program("rumpus"), "-s", r.control, "run", "--all", "--"]
         done = r.wire.a.run([*run, "ping", "-q", "-c", "2", "-i", "0.01", "127.0.0.1"], **TEXT)
@@ -237,8 +238,8 @@ def full():
     with rig("--pcap", "/dev/full") as r:
         r.ping(5)
         r.ping(5)
+        expect(wire.wait_until(lambda: "No space left" in r.server.text()), r.server.text())
         equal(r.server.text().count("--pcap /dev/full"), 1, f"said once: {r.server.text()}")
-        expect("No space left" in r.server.text(), r.server.text())
         equal(r.server.stop(), 0, "exit status")
     done = subprocess.run([wire.program("rumpusd"), "-f", "--sysproxy", "unix:///nonexistent/s",
                            "--pcap", "/nonexistent/x"], timeout=LIMIT_S, check=False, **TEXT)
