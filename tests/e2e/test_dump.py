@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
+# server: tsan
 """rumpus dump and rumpusd --pcap: what they show is what was on the wire, by tcpdump's reading."""
 import contextlib
 import os
