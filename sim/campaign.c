@@ -267,7 +267,7 @@ failure_tell(const struct campaign *ca, const struct failure *fa)
 {
 	char path[400], options[100] = "";
 
-	(void)snprintf(path, sizeof(path), "%s/rumpus-sim-%" PRIu64 ".pcap", ca->ca_folder,
+	(void)snprintf(path, sizeof(path), "%s/rumpus-sim-%" PRIu64 ".pcapng", ca->ca_folder,
 	    fa->fa_seed);
 	if (ca->ca_nomem)
 		(void)snprintf(options, sizeof(options), " --small --fail %" PRIu32 ":%" PRIu64,
