@@ -45,6 +45,8 @@ static const struct sysctl_node kern_nodes[] = {
 	"bytes of a new cluster, 2048 or 4096"),
     NS_SETTING("kern.mbuf.mclnum", ns_mclnum, 1, MCLNUM_MAX, NULL,
 	"clusters that a send fills with one copy-in"),
+    NS_SETTING("kern.maxfilesperproc", ns_maxfilesperproc, 16, 1u << 20, NULL,
+	"descriptors that a new process may have"),
     NS_SETTING("kern.ipc.maxsockbuf", ns_sb_max, SB_MAX_MIN, SB_MAX_MAX, NULL,
 	"most bytes of a socket buffer"),
     NS_SETTING("kern.soreceive.batch", ns_soreceive_batch, 0, 1, NULL,

@@ -73,6 +73,7 @@ state_init(struct netstack *ns, const struct netstack_config *nc)
 	TAILQ_INIT(&ns->ns_procs);
 	ns->ns_nextpid = 1;
 	ns->ns_mclnum = MCLNUM_DEFAULT;
+	ns->ns_maxfilesperproc = PROC_FDLIMIT_DEFAULT;
 	ns->ns_sb_max = SB_MAX_DEFAULT;
 	ns->ns_soreceive_mclnum = SORECEIVE_MCLNUM_DEFAULT;
 	kern_sysctl_init(ns);

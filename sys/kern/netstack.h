@@ -64,6 +64,8 @@ struct netstack {
 	uint32_t ns_mclnum;     /* kern.mbuf.mclnum: clusters filled by one copy-in */
 	struct waitq ns_mbwait; /* sosend sleeps here for clusters */
 
+	uint32_t ns_maxfilesperproc; /* kern.maxfilesperproc: descriptors of a new process */
+
 	/* lwps (lwp.c) */
 	struct pool ns_lwppool;
 	struct lwp_list ns_runq;

@@ -76,7 +76,7 @@ proc_create(struct netstack *ns, const char *comm, const struct copy_engine *eng
 
 	if (error != 0)
 		return error;
-	error = filedesc_init(&(*pp)->p_fd, PROC_FDLIMIT_DEFAULT);
+	error = filedesc_init(&(*pp)->p_fd, ns->ns_maxfilesperproc);
 	if (error != 0) {
 		pool_put(&ns->ns_procpool, *pp);
 		return error;

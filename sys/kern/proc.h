@@ -17,7 +17,7 @@
 struct netstack;
 
 #define MAXCOMLEN 32
-#define PROC_FDLIMIT_DEFAULT 1024u
+#define PROC_FDLIMIT_DEFAULT 16384u
 #define PROC_LWPLIMIT_DEFAULT 256u
 
 struct proc {

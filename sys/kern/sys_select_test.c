@@ -83,7 +83,8 @@ poll_bounds_its_arguments(void **state)
 	struct bsd_timespec bad = {0, 1000000000};
 	struct bsd_timespec negative = {-1, 0};
 
-	assert_int_equal(testcall_error(w->w_p, TC_CALL(BSD_SYS_poll, TC_ARG(&fd), 1025, 0)),
+	assert_int_equal(testcall_error(w->w_p,
+			     TC_CALL(BSD_SYS_poll, TC_ARG(&fd), PROC_FDLIMIT_DEFAULT + 1, 0)),
 	    BSD_EINVAL);
 	assert_int_equal(testcall_error(w->w_p, TC_CALL(BSD_SYS_poll, TC_ARG(&fd), 0xffffffffu, 0)),
 	    BSD_EINVAL);
@@ -252,7 +253,8 @@ select_refuses_what_is_wrong(void **state)
 	assert_int_equal(testcall_error(w->w_p, TC_CALL(BSD_SYS_select, 3, TC_ARG(r), 0, 0, 0)),
 	    BSD_EBADF);
 	assert_int_equal(r[0], 1u << 2); /* as it was */
-	assert_int_equal(testcall_error(w->w_p, TC_CALL(BSD_SYS_select, 1025, TC_ARG(r), 0, 0, 0)),
+	assert_int_equal(testcall_error(w->w_p,
+			     TC_CALL(BSD_SYS_select, PROC_FDLIMIT_DEFAULT + 1, TC_ARG(r), 0, 0, 0)),
 	    BSD_EINVAL);
 	assert_int_equal(testcall_error(w->w_p, TC_CALL(BSD_SYS_select, TC_ARG(-1), TC_ARG(r))),
 	    BSD_EINVAL);
