@@ -601,6 +601,8 @@ blocked_writer(void)
 	DO(wr.wr_result);
 	MUST(-pthread_create(&thread, NULL, writer_main, &wr));
 	host_sleep_ms(50);
+	MUST(
+	    poll(&(struct pollfd){.fd = fd[1], .events = POLLIN}, 1, 5000) - 1); /* a reset, then */
 	DO(close(fd[1]));
 	MUST(-pthread_join(thread, NULL));
 	(void)printf("the writer got -> %s\n",
