@@ -96,17 +96,17 @@ class Soak:
     def weather(self, rng):
         """The wire slowed to a queue that drops, or cut for a moment, or as it was."""
         self.stop.wait(rng.uniform(0.5, 2))
-        host = rng.choice(self.wire.hosts)
         if rng.random() < 0.5:
+            host = rng.choice(self.wire.hosts)
             host.tc("add", rate=f"{rng.randint(20, 300)}mbit", queue="3ms")
             self.count(slowed=1)
             self.stop.wait(rng.uniform(0.5, 3))
             host.tc("del")
-        else:
-            host.ip("link", "set", "wire", "down")
+        else:  # at the bridge: where Linux has its address, it would have no route for the moment
+            self.wire.a.ip("link", "set", "wire", "down")
             self.count(cut=1)
             self.stop.wait(rng.uniform(0.02, 0.2))
-            host.ip("link", "set", "wire", "up")
+            self.wire.a.ip("link", "set", "wire", "up")
 
     def sample(self, start):
         values = self.server.get()
