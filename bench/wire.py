@@ -234,14 +234,15 @@ class Wire:
         self.hosts.append(Host(f"rumpus-{self.tag}-{letter}"))
         return self.hosts[-1]
 
-    def server(self, side="a", *options, url=None, tap="", driver="tap:tap0"):
+    def server(self, side="a", *options, url=None, tap="", driver="tap:tap0", address=None):
         """Starts rumpusd on that side's tap (with more of its keys); it is ready on return.
 
-        On another interface than tap0, on host a, it has the spare address.
+        On another interface than tap0, on host a, it has the spare address; or the one given.
         """
-        host, address = (self.a, STACK_A) if side == "a" else (self.b, STACK_B)
+        host, usual = (self.a, STACK_A) if side == "a" else (self.b, STACK_B)
         if driver.startswith("tap:") and driver != "tap:tap0":
-            address = PEER_A
+            usual = PEER_A
+        address = address or usual
         url = url or f"unix://{self.folder}/{side}{len(self.servers)}.sock"
         log = f"{self.folder}/{side}{len(self.servers)}.log"
         server = Server(host, address, url, log, [f"{driver},addr={address}/24{tap}", *options])
