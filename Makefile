@@ -21,6 +21,7 @@ help:
 	@echo 'make sim        10,000 simulated worlds of many hosts; N=worlds, M=of them with failing allocations'
 	@echo 'make interop    goodput to a Linux peer over losses and delays, against that of Linux; A="1 10" for 1 %, 10 ms'
 	@echo 'make fuzz       fuzz each target for S=60 seconds; T=frames for one of them (clang)'
+	@echo 'make instructions  what a segment costs in instructions (valgrind); PAGE=docs/performance.md to keep it'
 	@echo 'make coverage   line and branch coverage of sys/ by unit tests, scripts and fuzz seeds'
 	@echo 'make format     clang-format every .c and .h'
 	@echo 'make tidy       clang-tidy and cppcheck: advice, not a gate'
@@ -79,6 +80,10 @@ demo: all
 bench: all
 	@packaging/deps.sh bench
 	@bench/run $(if $(FIG),--fig $(FIG)) $(if $(QUICK),--quick) $(ARGS)
+
+instructions: all
+	@packaging/deps.sh bench
+	@bench/instructions $(if $(PAGE),--page $(PAGE))
 
 sim: all
 	@build/rumpus sim --worlds $(or $(N),10000)
