@@ -641,7 +641,7 @@ refused_here(void **state)
 	sigemptyset(&mask);
 	start(&fk, script_only_dup, NULL);
 	REFUSED(rumpus_sys_socket(AF_UNIX, SOCK_STREAM, 0), EAFNOSUPPORT);
-	REFUSED(rumpus_sys_setsockopt(3, IPPROTO_TCP, TCP_CORK, &one, 4), ENOPROTOOPT);
+	REFUSED(rumpus_sys_setsockopt(3, IPPROTO_TCP, TCP_FASTOPEN, &one, 4), ENOPROTOOPT);
 	REFUSED(rumpus_sys_setsockopt(3, SOL_SOCKET, SO_REUSEADDR, &one, 2), EINVAL);
 	REFUSED(rumpus_sys_getsockopt(3, SOL_SOCKET, SO_TYPE, NULL, NULL), EFAULT);
 	REFUSED(rumpus_sys_ioctl(3, 0x8915, &one), ENOTTY);

@@ -283,7 +283,7 @@ every_option(void **state)
 	}
 	assert_null(sockopt_lookup(SOL_SOCKET, SO_TIMESTAMP));
 	assert_null(sockopt_lookup(BSD_SOL_SOCKET, BSD_SO_REUSEADDR));
-	assert_null(sockopt_lookup(IPPROTO_TCP, TCP_CORK));
+	assert_null(sockopt_lookup(IPPROTO_TCP, TCP_FASTOPEN));
 }
 
 static void

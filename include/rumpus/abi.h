@@ -86,8 +86,12 @@ enum {
 	BSD_TCP_KEEPINIT = 7,
 	BSD_TCP_INFO = 9,
 	BSD_TCP_CONGCTL = 0x20,
-	BSD_TCP_QUICKACK = 0x22,    /* no ACK is delayed */
-	BSD_TCP_USER_TIMEOUT = 0x21 /* ms without an acknowledgment (RFC 9293 §3.9.1); 0: none */
+	BSD_TCP_USER_TIMEOUT = 0x21, /* ms without an acknowledgment (RFC 9293 §3.9.1); 0: none */
+	BSD_TCP_QUICKACK = 0x22,     /* no ACK is delayed */
+	BSD_TCP_DEFER_ACCEPT = 0x23, /* s that a connection without data is kept from accept */
+	BSD_TCP_SYNCNT = 0x24,       /* SYNs sent again before connect gives up */
+	BSD_TCP_LINGER2 = 0x25,      /* s that FIN-WAIT-2 lasts after close; below 0: not at all */
+	BSD_TCP_WINDOW_CLAMP = 0x26  /* bytes of window announced at most */
 };
 enum { BSD_SHUT_RD = 0, BSD_SHUT_WR = 1, BSD_SHUT_RDWR = 2 };
 enum { BSD_SOMAXCONN = 128 };

@@ -78,6 +78,14 @@ tcp_outflags(enum tcp_fsm_state state)
 	return tcp_outflags_table[state];
 }
 
+uint64_t
+tcp_finwait2_ns(const struct tcpcb *tp)
+{
+	if (tp->t_linger2_s != 0)
+		return tp->t_linger2_s > 0 ? tp->t_linger2_s * NSEC_PER_SEC : 0;
+	return tp->t_ns->ns_tcp->tcps_sysctl.finwait2_timeout_ms * NSEC_PER_MSEC;
+}
+
 /* Nobody will read what still comes: FIN-WAIT-2 must not last for ever (RFC 9293 §3.6). */
 static void
 tcp_entered_finwait2(struct tcpcb *tp, struct socket *so)
@@ -85,8 +93,7 @@ tcp_entered_finwait2(struct tcpcb *tp, struct socket *so)
 	if (so == NULL || (so->so_state & SS_CANTRCVMORE) == 0)
 		return;
 	soisdisconnected(so);
-	tcp_timer_arm(tp, TCPT_2MSL,
-	    tp->t_ns->ns_tcp->tcps_sysctl.finwait2_timeout_ms * NSEC_PER_MSEC);
+	tcp_timer_arm(tp, TCPT_2MSL, tcp_finwait2_ns(tp));
 }
 
 static void
@@ -98,14 +105,26 @@ tcp_entered_timewait(struct tcpcb *tp, struct socket *so)
 		soisdisconnected(so);
 }
 
+/* A listener's new connection may have to wait for data before the listener hears of it. */
 static void
 tcp_entered_established(struct tcpcb *tp, struct socket *so)
 {
 	TCPSTAT_INC(tp->t_ns, connects);
 	tcp_keepalive_restart(tp);
 	tcp_metrics_use(tp);
-	if (so != NULL)
+	if (so != NULL && so->so_head != NULL && tp->t_defer_s != 0)
+		tcp_timer_arm(tp, TCPT_DEFER, tp->t_defer_s * NSEC_PER_SEC);
+	else if (so != NULL)
 		soisconnected(so);
+}
+
+void
+tcp_undefer(struct tcpcb *tp)
+{
+	if (!tcp_timer_isarmed(tp, TCPT_DEFER))
+		return;
+	tcp_timer_disarm(tp, TCPT_DEFER);
+	soisconnected(tp->t_inpcb->inp_socket);
 }
 
 static void
@@ -114,7 +133,8 @@ tcp_entered(struct tcpcb *tp, struct socket *so)
 	switch (tp->t_state) {
 	case TCPS_SYN_SENT:
 		TCPSTAT_INC(tp->t_ns, connattempt);
-		tcp_timer_arm(tp, TCPT_KEEP, tp->t_keepinit_s * NSEC_PER_SEC);
+		if (tp->t_syncnt == 0)
+			tcp_timer_arm(tp, TCPT_KEEP, tp->t_keepinit_s * NSEC_PER_SEC);
 		if (so != NULL)
 			soisconnecting(so);
 		break;
@@ -125,6 +145,8 @@ tcp_entered(struct tcpcb *tp, struct socket *so)
 		tcp_entered_established(tp, so);
 		break;
 	case TCPS_CLOSE_WAIT:
+		tcp_undefer(tp);
+		/* FALLTHROUGH */
 	case TCPS_CLOSING:
 		if (so != NULL)
 			socantrcvmore(so);

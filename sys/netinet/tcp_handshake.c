@@ -78,12 +78,10 @@ tcp_take_syn_options(struct tcpcb *tp, const struct tcp_opts *to)
 static void
 tcp_take_syn(struct tcpcb *tp, struct tcp_segment *seg)
 {
-	const struct socket *so = tp->t_inpcb->inp_socket;
-
 	tp->irs = seg->ts_seq;
 	tp->rcv_nxt = seg->ts_seq + 1;
 	/* The window of a SYN is not scaled (RFC 7323 §2.2). */
-	tp->rcv_wnd = KERN_MIN(sbspace(&so->so_rcv), TCP_MAXWIN);
+	tp->rcv_wnd = KERN_MIN(tcp_receive_space(tp), TCP_MAXWIN);
 	tp->rcv_adv = tp->rcv_nxt + tp->rcv_wnd;
 	tp->rcv_up = tp->rcv_nxt;
 	tp->last_ack_sent = tp->rcv_nxt;
@@ -147,6 +145,9 @@ tcp_inherit(struct tcpcb *tp, const struct tcpcb *head)
 	tp->t_keepintvl_s = head->t_keepintvl_s;
 	tp->t_keepcnt = head->t_keepcnt;
 	tp->t_usertimeout_ms = head->t_usertimeout_ms;
+	tp->t_defer_s = head->t_defer_s;
+	tp->t_linger2_s = head->t_linger2_s;
+	tp->t_winclamp = head->t_winclamp;
 	tp->t_congctl = head->t_congctl;
 }
 

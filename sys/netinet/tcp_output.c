@@ -37,6 +37,14 @@ tcp_window_offered(const struct tcpcb *tp)
 	return SEQ_GT(tp->rcv_adv, tp->rcv_nxt) ? tp->rcv_adv - tp->rcv_nxt : 0;
 }
 
+uint32_t
+tcp_receive_space(const struct tcpcb *tp)
+{
+	uint32_t space = sbspace(&tp->t_inpcb->inp_socket->so_rcv);
+
+	return tp->t_winclamp != 0 ? KERN_MIN(space, tp->t_winclamp) : space;
+}
+
 /* RFC 9293 §3.8.6.2.2: the right edge moves by a worthwhile step or not at all, and never back. */
 uint32_t
 tcp_receive_window(const struct tcpcb *tp)
@@ -46,7 +54,7 @@ tcp_receive_window(const struct tcpcb *tp)
 
 	if (so == NULL)
 		return offered;
-	uint32_t space = KERN_MIN(sbspace(&so->so_rcv), TCP_MAXWIN << tp->rcv_scale);
+	uint32_t space = KERN_MIN(tcp_receive_space(tp), TCP_MAXWIN << tp->rcv_scale);
 	uint32_t step = KERN_MIN(so->so_rcv.sb_hiwat / 2, tp->t_maxseg);
 	return space < offered + step ? offered : space;
 }
@@ -64,7 +72,7 @@ tcp_window_announce(struct tcpcb *tp, uint8_t flags, uint32_t win)
 
 	if ((flags & TH_RST) != 0)
 		return 0;
-	if (field << shift < win && so != NULL && (field + 1) << shift <= sbspace(&so->so_rcv))
+	if (field << shift < win && so != NULL && (field + 1) << shift <= tcp_receive_space(tp))
 		field++;
 	field = KERN_MIN(field, TCP_MAXWIN);
 	tcp_seq edge = tp->rcv_nxt + (field << shift);

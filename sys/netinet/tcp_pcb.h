@@ -73,6 +73,7 @@ enum tcp_timer {
 	TCPT_2MSL,    /* TIME-WAIT, and the limit on FIN-WAIT-2 */
 	TCPT_DELACK,  /* RFC 9293 §3.8.6.3 */
 	TCPT_RACK,    /* RFC 8985: reordering settles, or a tail loss probe is due */
+	TCPT_DEFER,   /* a connection without data is accepted all the same */
 	TCPT_COUNT
 };
 
@@ -193,6 +194,10 @@ struct tcpcb {
 	uint32_t t_keepintvl_s;
 	uint32_t t_keepcnt;
 	uint32_t t_usertimeout_ms; /* 0: none of its own */
+	uint16_t t_defer_s;        /* TCP_DEFER_ACCEPT; 0: accepted as soon as established */
+	int16_t t_linger2_s;       /* TCP_LINGER2; 0: net.inet.tcp.finwait2_timeout */
+	uint8_t t_syncnt;          /* TCP_SYNCNT; 0: as keepinit has it */
+	uint32_t t_winclamp;       /* TCP_WINDOW_CLAMP; 0: none */
 	uint8_t t_keepprobes;
 	uint64_t t_rcvtime_ns; /* last segment from the peer */
 

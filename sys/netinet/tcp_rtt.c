@@ -57,5 +57,6 @@ tcp_rto_ns(const struct tcpcb *tp)
 	if (TCPS_HAVEESTABLISHED(tp->t_state) && tp->t_srtt_us == 0 &&
 	    (tp->t_flags & TF_SYN_REXMT) != 0)
 		rto = KERN_MAX(rto, RTO_AFTER_SYN_US);
-	return KERN_MIN(rto << tp->t_rxtshift, RTO_MAX_US) * NSEC_PER_USEC;
+	rto <<= KERN_MIN(tp->t_rxtshift, TCP_MAXRXTSHIFT);
+	return KERN_MIN(rto, RTO_MAX_US) * NSEC_PER_USEC;
 }

@@ -14,6 +14,11 @@
 
 #define TCP_KEEP_MAX_S 2000000 /* 23 days */
 #define TCP_KEEPCNT_MAX 127
+#define TCP_DEFER_PERIOD_S 120
+#define TCP_DEFER_MAX_S 30000
+#define TCP_LINGER2_MAX_S 120
+#define TCP_WINCLAMP_LEAST 1152u
+#define TCP_SYNCNT_MAX 127
 
 /* A number of seconds, or a count, from 1 to most. */
 static int
@@ -40,6 +45,59 @@ tcp_opt_set_usertimeout(struct tcpcb *tp, const struct sockopt *sopt)
 		return EINVAL;
 	tp->t_usertimeout_ms = (uint32_t)value;
 	return 0;
+}
+
+/* As Linux has it: as long as so many SYN|ACKs, sent after 1 s, 2 s, 4 s, ..., would take. */
+static int
+tcp_opt_set_defer(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	int value, error = sockopt_getint(sopt, &value);
+	int all = value > 0, period = all;
+
+	if (error != 0)
+		return error;
+	while (all < value && all < TCP_DEFER_MAX_S) {
+		period = KERN_MIN(2 * period, TCP_DEFER_PERIOD_S);
+		all += period;
+	}
+	tp->t_defer_s = (uint16_t)all;
+	return 0;
+}
+
+/* As Linux has it: 0 for the stack's own time, below 0 for none, and no more than two minutes. */
+static int
+tcp_opt_set_linger2(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	int value, error = sockopt_getint(sopt, &value);
+
+	if (error == 0)
+		tp->t_linger2_s = (int16_t)KERN_MAX(KERN_MIN(value, TCP_LINGER2_MAX_S), -1);
+	return error;
+}
+
+/* As Linux has it: no clamp so small that next to nothing could come. */
+static int
+tcp_opt_set_winclamp(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	int value, error = sockopt_getint(sopt, &value);
+
+	if (error != 0)
+		return error;
+	if (value <= 0)
+		return EINVAL;
+	tp->t_winclamp = KERN_MAX((uint32_t)value, TCP_WINCLAMP_LEAST);
+	return 0;
+}
+
+static int
+tcp_opt_set_syncnt(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	uint32_t value;
+	int error = tcp_opt_positive(sopt, TCP_SYNCNT_MAX, &value);
+
+	if (error == 0)
+		tp->t_syncnt = (uint8_t)value;
+	return error;
 }
 
 /* TCP_NODELAY and TCP_NOPUSH. What was held back leaves when nothing holds it any more. */
@@ -158,6 +216,14 @@ tcp_opt_set(struct tcpcb *tp, const struct sockopt *sopt)
 		return tcp_opt_set_congctl(tp, sopt);
 	case TCP_USER_TIMEOUT:
 		return tcp_opt_set_usertimeout(tp, sopt);
+	case TCP_DEFER_ACCEPT:
+		return tcp_opt_set_defer(tp, sopt);
+	case TCP_SYNCNT:
+		return tcp_opt_set_syncnt(tp, sopt);
+	case TCP_LINGER2:
+		return tcp_opt_set_linger2(tp, sopt);
+	case TCP_WINDOW_CLAMP:
+		return tcp_opt_set_winclamp(tp, sopt);
 	default:
 		return ENOPROTOOPT;
 	}
@@ -198,6 +264,20 @@ tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
 		return 0;
 	case TCP_USER_TIMEOUT:
 		sockopt_putint(sopt, (int)tp->t_usertimeout_ms);
+		return 0;
+	case TCP_DEFER_ACCEPT:
+		sockopt_putint(sopt, tp->t_defer_s);
+		return 0;
+	case TCP_SYNCNT:
+		sockopt_putint(sopt, tp->t_syncnt != 0 ? tp->t_syncnt : (int)TCP_MAXRXTSHIFT_SYN);
+		return 0;
+	case TCP_LINGER2:
+		sockopt_putint(sopt,
+		    tp->t_linger2_s < 0 ? -1 : (int)(tcp_finwait2_ns(tp) / NSEC_PER_SEC));
+		return 0;
+	case TCP_WINDOW_CLAMP:
+		sockopt_putint(sopt,
+		    (int)(tp->t_winclamp != 0 ? tp->t_winclamp : TCP_MAXWIN << TCP_MAX_WINSHIFT));
 		return 0;
 	case TCP_INFO:
 		tcp_info(tp, sopt);

@@ -318,6 +318,7 @@ tcp_deliver(struct tcpcb *tp, struct mbuf *m, uint32_t len)
 	tcp_rcvbuf_autotune(tp, len);
 	sbappendstream(&so->so_rcv, m);
 	tp->t_flags |= TF_RWAKEUP;
+	tcp_undefer(tp);
 }
 
 /*

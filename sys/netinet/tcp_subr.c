@@ -121,8 +121,7 @@ tcp_finwait2_limit(struct tcpcb *tp)
 	if (so == NULL || (so->so_state & SS_CANTRCVMORE) == 0)
 		return;
 	soisdisconnected(so);
-	tcp_timer_arm(tp, TCPT_2MSL,
-	    tp->t_ns->ns_tcp->tcps_sysctl.finwait2_timeout_ms * NSEC_PER_MSEC);
+	tcp_timer_arm(tp, TCPT_2MSL, tcp_finwait2_ns(tp));
 }
 
 /* RFC 9293 §3.10.4 (CLOSE). In SYN-RECEIVED it waits for the handshake to end. */

@@ -21,6 +21,7 @@ static void tcp_timer_keep(void *arg);
 static void tcp_timer_2msl(void *arg);
 static void tcp_timer_delack(void *arg);
 static void tcp_timer_rack(void *arg);
+static void tcp_timer_defer(void *arg);
 
 static void (*const tcp_timer_funcs[])(void *) = {
     [TCPT_REXMT] = tcp_timer_rexmt,
@@ -29,6 +30,7 @@ static void (*const tcp_timer_funcs[])(void *) = {
     [TCPT_2MSL] = tcp_timer_2msl,
     [TCPT_DELACK] = tcp_timer_delack,
     [TCPT_RACK] = tcp_timer_rack,
+    [TCPT_DEFER] = tcp_timer_defer,
 };
 _Static_assert(nitems(tcp_timer_funcs) == TCPT_COUNT, "a function for each timer");
 
@@ -148,7 +150,7 @@ tcp_rexmt_limit(const struct tcpcb *tp)
 {
 	switch (tp->t_state) {
 	case TCPS_SYN_SENT:
-		return TCP_MAXRXTSHIFT_SYN;
+		return tp->t_syncnt != 0 ? tp->t_syncnt : TCP_MAXRXTSHIFT_SYN;
 	case TCPS_SYN_RECEIVED:
 		return TCP_MAXRXTSHIFT_SYNACK;
 	default:
@@ -416,4 +418,13 @@ tcp_timer_rack(void *arg)
 
 	tcp_timer_trace(tp, TCPT_RACK);
 	tcp_rack_timer(tp);
+}
+
+static void
+tcp_timer_defer(void *arg)
+{
+	struct tcpcb *tp = arg;
+
+	tcp_timer_trace(tp, TCPT_DEFER);
+	soisconnected(tp->t_inpcb->inp_socket);
 }

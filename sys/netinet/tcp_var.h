@@ -216,6 +216,8 @@ void tcp_timewait_leave(struct tcpcb *tp);
 int tcp_output(struct tcpcb *tp);
 /* The window to announce, in bytes, before scaling (silly window avoidance on the receiver's side). */
 uint32_t tcp_receive_window(const struct tcpcb *tp);
+/* Bytes that may still come, by the buffer and TCP_WINDOW_CLAMP. => there is a socket */
+uint32_t tcp_receive_space(const struct tcpcb *tp);
 void tcp_setpersist(struct tcpcb *tp);
 /*
  * The window field for a segment with these flags that announces win bytes. Moves rcv_adv, rcv_wnd.
@@ -229,6 +231,10 @@ uint16_t tcp_window_announce(struct tcpcb *tp, uint8_t flags, uint32_t win);
 int tcp_transmit(struct mbuf *m, const struct in_afops *af, const struct in_txinfo *tx,
     struct tcp_hdr *th, const struct tcp_opts *to, uint16_t segsz);
 
+/* tcp_fsm.c: how long FIN-WAIT-2 lasts when nobody has the socket any more. */
+uint64_t tcp_finwait2_ns(const struct tcpcb *tp);
+/* tcp_fsm.c: what TCP_DEFER_ACCEPT has kept from accept has data, or its end. */
+void tcp_undefer(struct tcpcb *tp);
 /* tcp_timer.c */
 void tcp_timers_init(struct tcpcb *tp);
 void tcp_timers_stop(struct tcpcb *tp);

@@ -154,6 +154,33 @@ of_tcp_connected(void)
 	DO(len);
 }
 
+/* Connections without data are kept from accept: until there are some, or the end, or for so long. */
+static void
+deferred(void)
+{
+	int listener = calls_listener(4), one = 1,
+	    data = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	int end = (int)MUST(socket(AF_INET, SOCK_STREAM, 0)), conn;
+	int silent = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	char byte = 0;
+
+	MUST(setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof(one)));
+	MUST(connect(data, calls_loopback(calls_port(listener)), ADDRLEN));
+	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 200));
+	MUST(send(data, "x", 1, 0));
+	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 500));
+	conn = (int)MUST(accept(listener, NULL, NULL));
+	DO(recv(conn, &byte, 1, MSG_DONTWAIT));
+	MUST(connect(end, calls_loopback(calls_port(listener)), ADDRLEN));
+	MUST(close(end));
+	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 500));
+	conn = (int)MUST(accept(listener, NULL, NULL));
+	DO(recv(conn, &byte, 1, MSG_DONTWAIT));
+	MUST(connect(silent, calls_loopback(calls_port(listener)), ADDRLEN));
+	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 200));
+	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 5000));
+}
+
 /* Lengths and pointers of the calls themselves. */
 static void
 arguments(void)
@@ -189,5 +216,6 @@ const struct calls_case calls_cases[] = {
     {"ip", of_ip},
     {"ipv6", of_ipv6},
     {"arguments", arguments},
+    {"deferred", deferred},
     {NULL, NULL},
 };
