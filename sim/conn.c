@@ -13,7 +13,7 @@
 #define BUFFER 65536u
 #define RETRY_NS (20 * SIM_MS)
 #define HEAD 8u
-#define HANDSHAKE_NS (60 * SIM_SECOND)
+#define HANDSHAKE_NS (15 * SIM_SECOND) /* three SYN,ACKs again */
 
 static struct world *
 side_world(const struct side *s)

@@ -170,6 +170,8 @@ int soreattach(struct socket *so);
 void soabortive(struct socket *so);
 
 /* for protocols */
+/* Is there no room for one more that is to be accepted? Those on so_q0 do not count. */
+bool so_acceptq_full(const struct socket *head);
 /*
  * A socket for a connection that arrived at head. connstate 0: on so_q0 until soisconnected.
  * => NULL: queue full or no memory (the reason is counted by the caller).

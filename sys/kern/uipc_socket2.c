@@ -203,12 +203,18 @@ soinherit_buffers(struct socket *so, const struct socket *head)
 	return error;
 }
 
+bool
+so_acceptq_full(const struct socket *head)
+{
+	return head->so_qlen > 3 * head->so_qlimit / 2;
+}
+
 struct socket *
 sonewconn(struct socket *head, uint32_t connstate)
 {
 	struct socket *so;
 
-	if (head->so_qlen + head->so_q0len > 3 * head->so_qlimit / 2)
+	if (so_acceptq_full(head))
 		return NULL;
 	so = soalloc(head->so_ns, head->so_proto);
 	if (so == NULL)

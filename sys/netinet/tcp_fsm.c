@@ -178,6 +178,8 @@ tcp_set_state(struct tcpcb *tp, enum tcp_fsm_state state)
 	    (uint64_t)inp->inp_lport << 16 | inp->inp_fport);
 	if (old == TCPS_TIME_WAIT)
 		tcp_timewait_leave(tp);
+	if (old == TCPS_LISTEN)
+		tcp_syncache_unlisten(tp);
 	if (state == TCPS_CLOSED && old != TCPS_LISTEN)
 		TCPSTAT_INC(tp->t_ns, closed);
 	tp->t_state = state;

@@ -3,9 +3,9 @@
  * Segments for connections that are not: CLOSED, LISTEN, SYN-SENT (RFC 9293 §3.10.7.1-3), and what
  * happens when a connection comes to be.
  *
- * Theory of operation: a SYN to a listener makes an embryonic socket on so_q0 with a tcpcb of its
- * own in SYN-RECEIVED; the listener stays in LISTEN. Both ways in, data that comes with the SYN
- * waits in the reassembly queue until ESTABLISHED. Not here: SYN cache and cookies.
+ * Theory of operation: a listener stays in LISTEN; handshakes with it are in the SYN cache
+ * (tcp_syncache.c) until their last ACK. Of a connection that we asked for, data that comes with the
+ * peer's SYN waits in the reassembly queue until ESTABLISHED.
  */
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
@@ -151,8 +151,7 @@ tcp_inherit(struct tcpcb *tp, const struct tcpcb *head)
 	tp->t_congctl = head->t_congctl;
 }
 
-/* The endpoints of the segment, seen from us. => NULL: none could be had, and why is counted */
-static struct tcpcb *
+struct tcpcb *
 tcp_spawn(struct tcpcb *head, const struct tcp_segment *seg)
 {
 	const struct in_rxinfo *rx = seg->ts_rx;
@@ -168,43 +167,18 @@ tcp_spawn(struct tcpcb *head, const struct tcp_segment *seg)
 	tcp_inherit(tp, head);
 	if (in_pcbconnect_pair(tp->t_inpcb, &local, &foreign) != 0)
 		return tcp_close(tp);
-	return tp;
-}
-
-/* RFC 9293 §3.10.7.2 (3): a new connection in SYN-RECEIVED, whose SYN,ACK the verdict sends. */
-static struct tcp_verdict
-tcp_listen_syn(struct tcpcb *head, struct tcp_segment *seg)
-{
-	struct netstack *ns = head->t_ns;
-	struct tcp_verdict tv = tcp_verdict(TCP_DONE, DROP_TCP_CONSUMED, TV_OUTPUT | TV_ACKNOW);
-	struct tcpcb *tp;
-
-	if (head->t_inpcb->inp_socket->so_q0len >= ns->ns_tcp->tcps_sysctl.synlimit) {
-		TCPSTAT_INC(ns, synlimitdrop);
-		return tcp_verdict_drop(DROP_TCP_SYNLIMIT);
-	}
-	tp = tcp_spawn(head, seg);
-	if (tp == NULL) {
-		TCPSTAT_INC(ns, listendrop);
-		return tcp_verdict_drop(DROP_TCP_LISTENFULL);
-	}
-	TCPSTAT_INC(ns, accepts);
 	tcp_window_setup(tp);
-	tcp_take_syn(tp, seg);
-	tp->iss = tcp_new_iss(tp);
-	tp->snd_una = tp->snd_nxt = tp->snd_max = tp->snd_up = tp->snd_recover = tp->iss;
-	tp->t_sack_end = tp->iss;
-	tcp_set_state(tp, TCPS_SYN_RECEIVED);
-	tcp_keep_syn_data(tp, seg);
-	tv.tv_tp = tp;
-	return tv;
+	return tp;
 }
 
 struct tcp_verdict
 tcp_in_listen(struct tcpcb *tp, struct tcp_segment *seg)
 {
 	const struct in_rxinfo *rx = seg->ts_rx;
+	struct syncache *sc = tcp_syncache_lookup(tp->t_ns, seg);
 
+	if (sc != NULL)
+		return tcp_syncache_input(sc, seg);
 	if ((seg->ts_flags & TH_RST) != 0) /* first */
 		return tcp_verdict_drop(DROP_TCP_LISTEN);
 	if ((seg->ts_flags & TH_ACK) != 0) /* second */
@@ -215,7 +189,7 @@ tcp_in_listen(struct tcpcb *tp, struct tcp_segment *seg)
 		TCPSTAT_INC(tp->t_ns, badsyn);
 		return tcp_verdict_drop(DROP_TCP_LAND);
 	}
-	return tcp_listen_syn(tp, seg); /* third */
+	return tcp_syncache_add(tp, seg); /* third */
 }
 
 /* RFC 9293 §3.10.7.3 (4): the peer's SYN without an ACK of ours, both called at once. */

@@ -23,6 +23,12 @@
 		.sn_size = sizeof(uint32_t), .sn_min = (min), .sn_max = (max)                     \
 	}
 
+#define TCP_NODE_RO(name, member, text)                                                      \
+	{                                                                                    \
+		.sn_name = "net.inet.tcp." name, .sn_text = (text), .sn_type = SYSCTL_U32,   \
+		.sn_offset = offsetof(struct tcp_state, member), .sn_size = sizeof(uint32_t) \
+	}
+
 static int
 tcp_check_congctl(struct netstack *ns, const struct sysctl_node *sn, uint64_t value)
 {
@@ -72,7 +78,17 @@ static const struct sysctl_node tcp_nodes[] = {
     TCP_NODE("ack_war_timewindow", ack_war_timewindow_ms, 1, 60000,
 	"challenge ACKs are counted over this time, ms"),
     TCP_NODE("ack_war_cnt", ack_war_cnt, 1, 10000, "challenge ACKs in that time"),
-    TCP_NODE("synlimit", synlimit, 1, 1000000, "half-open connections of a listener"),
+    TCP_NODE("synlimit", synlimit, 1, 1000000,
+	"half-open connections of a listener, beside the limits of the SYN cache"),
+    TCP_NODE("syncache.bucketlimit", syncache_bucketlimit, 1, 1000, "entries of a bucket"),
+    TCP_NODE("syncache.cachelimit", syncache_cachelimit, 1, TCP_SYNCACHE_CACHEMAX,
+	"entries of all"),
+    TCP_NODE("syncache.rexmtlimit", syncache_rexmtlimit, 0, TCP_SYNCACHE_REXMTMAX,
+	"a SYN,ACK is sent again so many times"),
+    TCP_NODE("syncache.rst_on_sock_fail", syncache_rst_on_sock_fail, 0, 1,
+	"answer by RST when there is no socket for a finished handshake"),
+    TCP_NODE_RO("syncache.hashsize", tcps_syncache.sch_hashsize, "buckets"),
+    TCP_NODE_RO("syncache.count", tcps_syncache.sch_count, "entries now"),
     TCP_NODE("tso", tso, 0, 1, "hand down large segments to be cut by the interface"),
     TCP_NODE("sack.enable", sack_enable, 0, 1, "offer selective acknowledgments"),
     TCP_NODE("sack.maxholes", sack_maxholes, 0, 65535, "holes of a connection's scoreboard"),
@@ -123,7 +139,10 @@ tcp_defaults(struct tcp_state *ts)
 	ts->tcps_sysctl.initcwnd_segments = 10;
 	ts->tcps_sysctl.ack_war_timewindow_ms = 1000;
 	ts->tcps_sysctl.ack_war_cnt = 5;
-	ts->tcps_sysctl.synlimit = 1024;
+	ts->tcps_sysctl.synlimit = TCP_SYNCACHE_CACHEMAX;
+	ts->tcps_sysctl.syncache_bucketlimit = TCP_SYNCACHE_BUCKETLIMIT;
+	ts->tcps_sysctl.syncache_cachelimit = TCP_SYNCACHE_CACHELIMIT;
+	ts->tcps_sysctl.syncache_rexmtlimit = 3;
 	ts->tcps_sysctl.tso = 1;
 	ts->tcps_sysctl.sack_enable = 1;
 	ts->tcps_sysctl.sack_maxholes = 128;
@@ -162,6 +181,18 @@ tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 	return error;
 }
 
+/* Frees ts with its pools. */
+static void
+tcp_pools_fini(struct netstack *ns, struct tcp_state *ts)
+{
+	in_pcbtable_fini(&ts->tcps_table);
+	pool_destroy(&ts->tcps_holepool);
+	pool_destroy(&ts->tcps_reasspool);
+	pool_destroy(&ts->tcps_tcpcbpool);
+	ns->ns_tcp = NULL;
+	kmem_free(ts, sizeof(*ts));
+}
+
 int
 tcp_init(struct netstack *ns)
 {
@@ -178,9 +209,14 @@ tcp_init(struct netstack *ns)
 		kmem_free(ts, sizeof(*ts));
 		return error;
 	}
+	ns->ns_tcp = ts;
+	error = tcp_syncache_init(ns);
+	if (error != 0) {
+		tcp_pools_fini(ns, ts);
+		return error;
+	}
 	rng_bytes(&ns->ns_rng, ts->tcps_isskey, sizeof(ts->tcps_isskey));
 	rng_bytes(&ns->ns_rng, ts->tcps_tskey, sizeof(ts->tcps_tskey));
-	ns->ns_tcp = ts;
 	sysctl_register(ns, &ts->tcps_sysctls, tcp_nodes, nitems(tcp_nodes), ts);
 	stat_register(ns, &ts->tcps_stat_sysctls, tcp_stat_nodes, TCPSTAT_COUNT, ts->tcps_stat);
 	return 0;
@@ -194,14 +230,10 @@ tcp_fini(struct netstack *ns)
 
 	if (ts == NULL)
 		return;
+	tcp_syncache_fini(ns);
 	while ((inp = TAILQ_FIRST(&ts->tcps_table.it_queue)) != NULL)
 		(void)tcp_close(intotcpcb(inp));
 	sysctl_unregister(ns, &ts->tcps_stat_sysctls);
 	sysctl_unregister(ns, &ts->tcps_sysctls);
-	in_pcbtable_fini(&ts->tcps_table);
-	pool_destroy(&ts->tcps_holepool);
-	pool_destroy(&ts->tcps_reasspool);
-	pool_destroy(&ts->tcps_tcpcbpool);
-	ns->ns_tcp = NULL;
-	kmem_free(ts, sizeof(*ts));
+	tcp_pools_fini(ns, ts);
 }

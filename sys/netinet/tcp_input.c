@@ -187,7 +187,7 @@ tcp_dispatch(struct netstack *ns, struct tcp_segment *seg)
 		tv = tcp_lookup(ns, seg, &tp);
 		if (tv.tv_what == TCP_CONTINUE)
 			tv = tp != NULL ? tcp_segment_arrives(tp, seg) : tcp_in_closed(NULL, seg);
-		/* TIME-WAIT gives way once; what is found then is not in TIME-WAIT. */
+		/* TIME-WAIT gives way, or a handshake is done: once, as what is found then is neither. */
 		again = !again && tv.tv_what == TCP_RETRY;
 	} while (again);
 	tcp_verdict_apply(ns, tp, seg, tv);
@@ -435,11 +435,11 @@ void
 tcp_verdict_apply(struct netstack *ns, struct tcpcb *tp, struct tcp_segment *seg,
     struct tcp_verdict tv)
 {
-	if (tv.tv_tp != NULL)
-		tp = tv.tv_tp;
-	if ((tv.tv_flags & TV_CLOSED) != 0)
+	if ((tv.tv_flags & TV_CLOSED) != 0 || tv.tv_sc != NULL)
 		tp = NULL;
-	if (tv.tv_what == TCP_DROP_RST)
+	if (tv.tv_sc != NULL)
+		tcp_syncache_answer(tv.tv_sc, &tv);
+	else if (tv.tv_what == TCP_DROP_RST)
 		tcp_answer_rst(ns, seg);
 	else if (tv.tv_what == TCP_DROP_ACK && tcp_oowack_due(tp, seg))
 		tcp_answer_ack(tp, seg);

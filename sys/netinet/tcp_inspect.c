@@ -53,6 +53,32 @@ tcp_inspect(const struct tcpcb *tp, struct tcp_inspect *ti)
 	tcp_inspect_socket(tp->t_inpcb, ti);
 }
 
+/* A handshake with a listener: a connection in SYN-RECEIVED, without socket. */
+static bool
+tcp_inspect_syncache(const struct netstack *ns, uint32_t index, struct tcp_inspect *ti)
+{
+	const struct syncache *sc = tcp_syncache_nth(ns, index);
+
+	if (sc == NULL)
+		return false;
+	*ti = (struct tcp_inspect){
+	    .ti_state = TCPS_SYN_RECEIVED,
+	    .ti_lport = sc->sc_local.ie_port,
+	    .ti_fport = sc->sc_foreign.ie_port,
+	    .ti_iss = sc->sc_iss,
+	    .ti_snd_una = sc->sc_iss,
+	    .ti_snd_nxt = sc->sc_iss + 1,
+	    .ti_snd_max = sc->sc_iss + 1,
+	    .ti_irs = sc->sc_irs,
+	    .ti_rcv_nxt = sc->sc_irs + 1,
+	    .ti_rcv_adv = sc->sc_irs + 1 + sc->sc_wnd,
+	    .ti_orphan = true,
+	};
+	memcpy(ti->ti_laddr, sc->sc_local.ie_addr.ia_w, sizeof(ti->ti_laddr));
+	memcpy(ti->ti_faddr, sc->sc_foreign.ie_addr.ia_w, sizeof(ti->ti_faddr));
+	return true;
+}
+
 bool
 tcp_inspect_nth(const struct netstack *ns, uint32_t index, struct tcp_inspect *ti)
 {
@@ -66,7 +92,7 @@ tcp_inspect_nth(const struct netstack *ns, uint32_t index, struct tcp_inspect *t
 			return true;
 		}
 	}
-	return false;
+	return tcp_inspect_syncache(ns, index, ti);
 }
 
 static const char *

@@ -40,7 +40,10 @@ struct tcp_inspect {
 	bool ti_orphan;     /* no descriptor refers to it */
 };
 
-/* The index-th connection or listener, in the order of making. => false: there are fewer. */
+/*
+ * The index-th connection or listener, in the order of making; handshakes with listeners come last.
+ * => false: there are fewer.
+ */
 bool tcp_inspect_nth(const struct netstack *ns, uint32_t index, struct tcp_inspect *ti);
 void tcp_inspect(const struct tcpcb *tp, struct tcp_inspect *ti);
 /* What must hold of every connection between two segments. => NULL, or what does not. */

@@ -12,6 +12,7 @@
 #include "net/if.h"
 #include "netinet/tcp_congctl.h"
 #include "netinet/tcp_sack.h"
+#include "netinet/tcp_syncache.h"
 #include "netinet/tcp_var.h"
 #include "wire/be.h"
 #include "wire/tcp_seq.h"
@@ -153,27 +154,44 @@ tcp_usrclosed(struct tcpcb *tp)
 
 /* -- numbers --------------------------------------------------------------------------------- */
 
-/* A keyed hash of the connection's endpoints. */
-static uint64_t
-tcp_hash_endpoints(const struct inpcb *inp, const uint8_t key[16])
+uint64_t
+tcp_hash_endpoints(const uint8_t key[16], const struct in_endpoint *local,
+    const struct in_endpoint *foreign)
 {
 	struct {
 		struct in_addrany laddr;
 		struct in_addrany faddr;
 		uint16_t lport;
 		uint16_t fport;
-	} pair = {inp->inp_laddr, inp->inp_faddr, inp->inp_lport, inp->inp_fport};
+	} pair = {local->ie_addr, foreign->ie_addr, local->ie_port, foreign->ie_port};
 
 	_Static_assert(sizeof(pair) == 36, "no padding in what is hashed");
 	return siphash24(key, &pair, sizeof(pair));
 }
 
 tcp_seq
+tcp_iss(struct netstack *ns, const struct in_endpoint *local, const struct in_endpoint *foreign)
+{
+	uint64_t clock = ns->ns_now / (4 * NSEC_PER_USEC);
+
+	return (tcp_seq)(clock + tcp_hash_endpoints(ns->ns_tcp->tcps_isskey, local, foreign));
+}
+
+uint32_t
+tcp_ts_offset(struct netstack *ns, const struct in_endpoint *local,
+    const struct in_endpoint *foreign)
+{
+	return (uint32_t)tcp_hash_endpoints(ns->ns_tcp->tcps_tskey, local, foreign);
+}
+
+tcp_seq
 tcp_new_iss(struct tcpcb *tp)
 {
-	uint64_t clock = tp->t_ns->ns_now / (4 * NSEC_PER_USEC);
+	const struct inpcb *inp = tp->t_inpcb;
+	const struct in_endpoint local = {inp->inp_laddr, inp->inp_lport};
+	const struct in_endpoint foreign = {inp->inp_faddr, inp->inp_fport};
 
-	return (tcp_seq)(clock + tcp_hash_endpoints(tp->t_inpcb, tp->t_ns->ns_tcp->tcps_isskey));
+	return tcp_iss(tp->t_ns, &local, &foreign);
 }
 
 uint32_t
@@ -185,34 +203,40 @@ tcp_ts_now(const struct tcpcb *tp)
 /* -- segment sizes and windows --------------------------------------------------------------- */
 
 static uint32_t
-tcp_headers_len(const struct tcpcb *tp)
+tcp_headers_len(const struct in_afops *af)
 {
-	return tp->t_inpcb->inp_af->af_hdrlen + (uint32_t)TCP_HDR_LEN;
+	return af->af_hdrlen + (uint32_t)TCP_HDR_LEN;
 }
 
 static uint32_t
-tcp_mtu_to_mss(const struct tcpcb *tp, uint32_t mtu)
+tcp_mtu_to_mss(const struct in_afops *af, uint32_t mtu)
 {
-	uint32_t hdrs = tcp_headers_len(tp);
+	uint32_t hdrs = tcp_headers_len(af);
 
 	return mtu > hdrs + TCP_MSS_LEAST ? KERN_MIN(mtu - hdrs, UINT16_MAX) : TCP_MSS_LEAST;
 }
 
 /* RFC 9293 §3.7.1: by the interface, not by the path, which may differ in the other direction. */
 uint32_t
-tcp_mss_offer(struct tcpcb *tp)
+tcp_mss_local(struct netstack *ns, const struct in_afops *af, const struct in_addrany *faddr,
+    uint32_t usermss)
 {
-	struct inpcb *inp = tp->t_inpcb;
-	uint32_t mtu, mss = tp->t_ns->ns_tcp->tcps_sysctl.mssdflt;
+	uint32_t mtu, mss = ns->ns_tcp->tcps_sysctl.mssdflt;
 	bool direct;
-	const struct ifnet *ifp = inp->inp_af->af_route(tp->t_ns, &inp->inp_faddr, &mtu, &direct);
+	const struct ifnet *ifp = af->af_route(ns, faddr, &mtu, &direct);
 
 	if (ifp != NULL)
-		mss = tcp_mtu_to_mss(tp, ifp->if_mtu);
-	if (tp->t_usermss != 0)
-		mss = KERN_MIN(mss, tp->t_usermss);
-	tp->t_ourmss = mss;
-	return mss;
+		mss = tcp_mtu_to_mss(af, ifp->if_mtu);
+	return usermss != 0 ? KERN_MIN(mss, usermss) : mss;
+}
+
+uint32_t
+tcp_mss_offer(struct tcpcb *tp)
+{
+	const struct inpcb *inp = tp->t_inpcb;
+
+	tp->t_ourmss = tcp_mss_local(tp->t_ns, inp->inp_af, &inp->inp_faddr, tp->t_usermss);
+	return tp->t_ourmss;
 }
 
 /* RFC 6691: options are taken off what is sent, not off what is announced. */
@@ -226,12 +250,12 @@ tcp_mss_update(struct tcpcb *tp)
 
 	tp->t_tsomax = TCP_PACKET_MAX;
 	if (ifp != NULL) {
-		mss = KERN_MIN(mss, tcp_mtu_to_mss(tp, mtu));
+		mss = KERN_MIN(mss, tcp_mtu_to_mss(tp->t_inpcb->inp_af, mtu));
 		if (ifp->if_tsomax != 0)
 			tp->t_tsomax = KERN_MIN(ifp->if_tsomax, TCP_PACKET_MAX);
 	}
 	if (tp->t_pmtu != 0)
-		mss = KERN_MIN(mss, tcp_mtu_to_mss(tp, tp->t_pmtu));
+		mss = KERN_MIN(mss, tcp_mtu_to_mss(tp->t_inpcb->inp_af, tp->t_pmtu));
 	if (tp->t_bhmss != 0)
 		mss = KERN_MIN(mss, tp->t_bhmss);
 	if (tp->t_usermss != 0)
@@ -241,17 +265,26 @@ tcp_mss_update(struct tcpcb *tp)
 	tp->t_maxseg = KERN_MAX(mss, TCP_MSS_LEAST);
 }
 
+uint8_t
+tcp_window_scale(const struct netstack *ns, const struct socket *so)
+{
+	uint32_t largest = KERN_MAX(ns->ns_sb_max, so != NULL ? so->so_rcv.sb_hiwat : 0);
+	uint8_t scale = 0;
+
+	while (scale < TCP_MAX_WINSHIFT && TCP_MAXWIN << scale < largest)
+		scale++;
+	return scale;
+}
+
 void
 tcp_window_setup(struct tcpcb *tp)
 {
-	const struct socket *so = tp->t_inpcb->inp_socket;
-	uint32_t largest = KERN_MAX(tp->t_ns->ns_sb_max, so != NULL ? so->so_rcv.sb_hiwat : 0);
+	const struct inpcb *inp = tp->t_inpcb;
+	const struct in_endpoint local = {inp->inp_laddr, inp->inp_lport};
+	const struct in_endpoint foreign = {inp->inp_faddr, inp->inp_fport};
 
-	tp->request_r_scale = 0;
-	while (
-	    tp->request_r_scale < TCP_MAX_WINSHIFT && TCP_MAXWIN << tp->request_r_scale < largest)
-		tp->request_r_scale++;
-	tp->ts_offset = (uint32_t)tcp_hash_endpoints(tp->t_inpcb, tp->t_ns->ns_tcp->tcps_tskey);
+	tp->request_r_scale = tcp_window_scale(tp->t_ns, inp->inp_socket);
+	tp->ts_offset = tcp_ts_offset(tp->t_ns, &local, &foreign);
 	tcp_mss_update(tp);
 }
 
@@ -342,7 +375,7 @@ static void
 tcp_ctl_msgsize(struct tcpcb *tp, uint32_t mtu)
 {
 	uint32_t mss = tp->t_maxseg;
-	uint32_t now = tp->t_maxseg + tcp_headers_len(tp);
+	uint32_t now = tp->t_maxseg + tcp_headers_len(tp->t_inpcb->inp_af);
 
 	if ((tp->t_flags & TF_RCVD_TSTMP) != 0)
 		now += TCPOLEN_TS_ALIGNED;
@@ -389,6 +422,8 @@ tcp_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci)
 {
 	if (ci->ci_headlen < 8)
 		return;
-	in_pcbnotify(&ns->ns_tcp->tcps_table, ci, be16_get(ci->ci_head), be16_get(ci->ci_head + 2),
-	    tcp_notify);
+	const uint16_t lport = be16_get(ci->ci_head), fport = be16_get(ci->ci_head + 2);
+
+	in_pcbnotify(&ns->ns_tcp->tcps_table, ci, lport, fport, tcp_notify);
+	tcp_syncache_ctlinput(ns, ci, lport, fport);
 }

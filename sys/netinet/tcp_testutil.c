@@ -477,15 +477,12 @@ tt_send(struct tcp_test *tt, uint8_t flags)
 	tt->tt_peernxt += (flags & (TH_SYN | TH_FIN)) != 0;
 }
 
+/* Both call at once; a listener's handshakes have no tcpcb (tcp_syncache.c). */
 static void
 tt_make_synrcvd(struct tcp_test *tt)
 {
-	tt_make_listener(tt);
-	tt->tt_peernxt = tt->tt_peeriss;
+	tt_make_synsent(tt);
 	tt_send(tt, TH_SYN);
-	tt->tt_so = TAILQ_FIRST(&tt->tt_listen->so_q0);
-	assert_non_null(tt->tt_so);
-	tt->tt_tp = intotcpcb(tt->tt_so->so_pcb);
 }
 
 /* What to do from ESTABLISHED: 'S' our FIN, 'A' its ACK, 'F' the peer's FIN without ACK of ours. */

@@ -23,6 +23,7 @@
 #include "netinet/tcp_fsm.h"
 #include "netinet/tcp_pcb.h"
 #include "netinet/tcp_stat.h"
+#include "netinet/tcp_syncache.h"
 #include "wire/tcp.h"
 
 struct mbuf;
@@ -57,7 +58,7 @@ enum tcp_disposition {
 	TCP_DROP_ACK,       /* dropped, answered with an ACK */
 	TCP_DROP_CHALLENGE, /* dropped, answered with a rate-limited challenge ACK (RFC 5961) */
 	TCP_DROP_RST,       /* dropped, answered with a RST (RFC 9293 §3.5.2) */
-	TCP_RETRY,          /* TIME-WAIT gave way to a new connection: look the segment up again */
+	TCP_RETRY, /* TIME-WAIT gave way, or a handshake is done: look the segment up again */
 	TCP_DISPOSITION_COUNT
 };
 
@@ -69,7 +70,7 @@ struct tcp_verdict {
 	enum tcp_disposition tv_what;
 	enum drop_reason tv_drop;
 	uint8_t tv_flags;
-	struct tcpcb *tv_tp; /* a LISTEN's new connection, which answers in its stead; else NULL */
+	struct syncache *tv_sc; /* the handshake that answers in its listener's stead; else NULL */
 };
 
 struct tcp_state {
@@ -82,6 +83,7 @@ struct tcp_state {
 	uint8_t tcps_tskey[16];
 	TAILQ_HEAD(, tcpcb) tcps_timewait; /* oldest first */
 	uint32_t tcps_ntimewait;
+	struct tcp_syncache tcps_syncache;
 	bool tcps_nopredict; /* for tests: no header prediction, every segment takes all steps */
 	uint64_t tcps_stat[TCPSTAT_COUNT];
 	struct sysctl_table tcps_stat_sysctls;
@@ -119,6 +121,10 @@ struct tcp_state {
 		uint32_t ack_war_timewindow_ms; /* challenge ACKs are counted over this */
 		uint32_t ack_war_cnt;
 		uint32_t synlimit; /* most half-open connections of a listener */
+		uint32_t syncache_bucketlimit;
+		uint32_t syncache_cachelimit;
+		uint32_t syncache_rexmtlimit; /* a SYN,ACK is sent again as often */
+		uint32_t syncache_rst_on_sock_fail;
 		uint32_t tso;
 		uint32_t sack_enable;
 		uint32_t sack_maxholes;       /* of a connection's scoreboard */
@@ -155,13 +161,25 @@ struct tcpcb *tcp_drop(struct tcpcb *tp, int error);
 struct tcpcb *tcp_close(struct tcpcb *tp);
 /* The user closes: next state on the way down. => NULL: freed (LISTEN, SYN-SENT, CLOSED). */
 struct tcpcb *tcp_usrclosed(struct tcpcb *tp);
+/* A keyed hash of a connection's endpoints. */
+uint64_t tcp_hash_endpoints(const uint8_t key[16], const struct in_endpoint *local,
+    const struct in_endpoint *foreign);
 /* RFC 6528: 4 microsecond clock + keyed hash of the endpoints. */
+tcp_seq tcp_iss(struct netstack *ns, const struct in_endpoint *local,
+    const struct in_endpoint *foreign);
 tcp_seq tcp_new_iss(struct tcpcb *tp);
+/* What is added to our timestamp clock. */
+uint32_t tcp_ts_offset(struct netstack *ns, const struct in_endpoint *local,
+    const struct in_endpoint *foreign);
 /* Our timestamp clock (1 ms) with the connection's offset. */
 uint32_t tcp_ts_now(const struct tcpcb *tp);
 /* MSS: what we announce, by the interface; what we use, after options and the path's MTU. */
+uint32_t tcp_mss_local(struct netstack *ns, const struct in_afops *af,
+    const struct in_addrany *faddr, uint32_t usermss);
 uint32_t tcp_mss_offer(struct tcpcb *tp);
 void tcp_mss_update(struct tcpcb *tp);
+/* Our shift, from the largest buffer that the socket (or NULL) may get. */
+uint8_t tcp_window_scale(const struct netstack *ns, const struct socket *so);
 /* Buffers and window scale for a connection about to start. */
 void tcp_window_setup(struct tcpcb *tp);
 /*
@@ -188,6 +206,11 @@ void tcp_verdict_apply(struct netstack *ns, struct tcpcb *tp, struct tcp_segment
 /* tcp_handshake.c: RFC 9293 §3.10.7.1-4 for the states before ESTABLISHED */
 struct tcp_verdict tcp_in_closed(struct tcpcb *tp, struct tcp_segment *seg);
 struct tcp_verdict tcp_in_listen(struct tcpcb *tp, struct tcp_segment *seg);
+/*
+ * A connection of the listener head with the endpoints of the segment, seen from us, still CLOSED, its
+ * socket on so_q0. => NULL: no room among the accepted, or no memory
+ */
+struct tcpcb *tcp_spawn(struct tcpcb *head, const struct tcp_segment *seg);
 struct tcp_verdict tcp_in_syn_sent(struct tcpcb *tp, struct tcp_segment *seg);
 
 /* tcp_steps.c: RFC 9293 §3.10.7.4, in its order */
