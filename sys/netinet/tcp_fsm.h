@@ -39,13 +39,17 @@ uint8_t tcp_outflags(enum tcp_fsm_state state);
  * arms or stops the timers that belong to the new state, and tells the socket:
  *   SYN-SENT      connattempt; TCPT_KEEP for t_keepinit_s; soisconnecting
  *   SYN-RECEIVED  TCPT_KEEP for t_keepinit_s
- *   ESTABLISHED   connects; tcp_keepalive_restart; soisconnected
+ *   ESTABLISHED   connects; tcp_keepalive_restart; soisconnected, if need be by tcp_undefer
  *   CLOSE-WAIT, CLOSING   socantrcvmore
- *   FIN-WAIT-2    if nobody can receive any more: soisdisconnected, TCPT_2MSL for finwait2_timeout
+ *   FIN-WAIT-2    if nobody can receive any more: soisdisconnected, TCPT_2MSL for tcp_finwait2_ns
  *   TIME-WAIT     only TCPT_2MSL runs, for 2 MSL; soisdisconnected (use tcp_timewait_enter)
  *   CLOSED        closed; all timers stop; leaves the TIME-WAIT list
  * => the same state again is allowed and does nothing
  */
 void tcp_set_state(struct tcpcb *tp, enum tcp_fsm_state state);
+/* How long FIN-WAIT-2 lasts when nobody has the socket any more. */
+uint64_t tcp_finwait2_ns(const struct tcpcb *tp);
+/* What TCP_DEFER_ACCEPT has kept from accept has data, or its end. */
+void tcp_undefer(struct tcpcb *tp);
 
 #endif /* NETINET_TCP_FSM_H */

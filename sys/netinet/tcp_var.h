@@ -223,9 +223,7 @@ struct tcp_verdict tcp_step_text(struct tcpcb *tp, struct tcp_segment *seg);
 struct tcp_verdict tcp_step_fin(struct tcpcb *tp, struct tcp_segment *seg);
 
 /* tcp_reass.c */
-/*
- * Queues or delivers the payload of seg. => true: a FIN in sequence was reached. Takes seg->ts_m.
- */
+/* Queues or delivers the payload of seg. => true: a FIN in sequence was reached. Takes seg->ts_m. */
 bool tcp_reass(struct tcpcb *tp, struct tcp_segment *seg);
 void tcp_reass_flush(struct tcpcb *tp);
 
@@ -242,9 +240,7 @@ uint32_t tcp_receive_window(const struct tcpcb *tp);
 /* Bytes that may still come, by the buffer and TCP_WINDOW_CLAMP. => there is a socket */
 uint32_t tcp_receive_space(const struct tcpcb *tp);
 void tcp_setpersist(struct tcpcb *tp);
-/*
- * The window field for a segment with these flags that announces win bytes. Moves rcv_adv, rcv_wnd.
- */
+/* The window field for a segment with these flags that announces win bytes. Moves rcv_adv, rcv_wnd. */
 uint16_t tcp_window_announce(struct tcpcb *tp, uint8_t flags, uint32_t win);
 /*
  * Puts header and options before the payload m (a packet; may be empty) and hands it down; more
@@ -254,10 +250,6 @@ uint16_t tcp_window_announce(struct tcpcb *tp, uint8_t flags, uint32_t win);
 int tcp_transmit(struct mbuf *m, const struct in_afops *af, const struct in_txinfo *tx,
     struct tcp_hdr *th, const struct tcp_opts *to, uint16_t segsz);
 
-/* tcp_fsm.c: how long FIN-WAIT-2 lasts when nobody has the socket any more. */
-uint64_t tcp_finwait2_ns(const struct tcpcb *tp);
-/* tcp_fsm.c: what TCP_DEFER_ACCEPT has kept from accept has data, or its end. */
-void tcp_undefer(struct tcpcb *tp);
 /* tcp_timer.c */
 void tcp_timers_init(struct tcpcb *tp);
 void tcp_timers_stop(struct tcpcb *tp);
