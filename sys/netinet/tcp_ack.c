@@ -107,6 +107,8 @@ tcp_ack_timer(struct tcpcb *tp)
 	else if (!tcp_timer_isarmed(tp, TCPT_PERSIST) && tp->t_partialacks <= 1)
 		tcp_timer_arm(tp, TCPT_REXMT, tcp_rto_ns(tp));
 	tcp_tlp_schedule(tp);
+	if (tp->snd_una == tp->snd_max)
+		tcp_rack_idle(tp);
 }
 
 /* RFC 6582 §3.2 (5), the full ACK; RFC 6937 §3: with SACK the window is at ssthresh by now. */

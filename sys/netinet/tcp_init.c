@@ -172,9 +172,13 @@ tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 		error = pool_init(&ts->tcps_holepool, "tcpsackhole", sizeof(struct tcp_sackhole),
 		    TCP_HOLES_MAX, 0, &ns->ns_fault);
 	if (error == 0)
+		error = pool_init(&ts->tcps_sendlogpool, "tcpsendlog",
+		    TCP_SENDLOG * sizeof(struct tcp_sendlog), limit, 0, &ns->ns_fault);
+	if (error == 0)
 		error = in_pcbtable_init(&ts->tcps_table, ns, "tcppcb", limit);
 	if (error == 0)
 		return 0;
+	pool_destroy(&ts->tcps_sendlogpool);
 	pool_destroy(&ts->tcps_holepool);
 	pool_destroy(&ts->tcps_reasspool);
 	pool_destroy(&ts->tcps_tcpcbpool);
@@ -186,6 +190,7 @@ static void
 tcp_pools_fini(struct netstack *ns, struct tcp_state *ts)
 {
 	in_pcbtable_fini(&ts->tcps_table);
+	pool_destroy(&ts->tcps_sendlogpool);
 	pool_destroy(&ts->tcps_holepool);
 	pool_destroy(&ts->tcps_reasspool);
 	pool_destroy(&ts->tcps_tcpcbpool);

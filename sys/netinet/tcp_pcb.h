@@ -83,7 +83,6 @@ struct tcpcb {
 	enum tcp_fsm_state t_state; /* by tcp_set_state only */
 	uint32_t t_flags;
 	/* The timers (tcp_timer.c): one callout, for the first of them that is due. */
-	uint8_t t_armed; /* 1 << TCPT_* */
 	uint64_t t_deadline_ns[TCPT_COUNT];
 	struct callout t_callout;
 
@@ -100,6 +99,7 @@ struct tcpcb {
 	uint8_t snd_scale; /* the peer's shift */
 	uint8_t rcv_scale; /* ours */
 	uint8_t request_r_scale;
+	uint8_t t_armed; /* timers, 1 << TCPT_* */
 
 	/* receive sequence space */
 	tcp_seq irs;
@@ -121,19 +121,20 @@ struct tcpcb {
 
 	/* timestamps (RFC 7323) */
 	uint32_t ts_recent;
-	uint64_t ts_recent_age_ns;
 	uint32_t ts_offset; /* added to our clock, random for each connection */
+	uint64_t ts_recent_age_ns;
 
 	/* round-trip time (RFC 6298), microseconds */
 	uint32_t t_srtt_us; /* 0: no sample yet */
 	uint32_t t_rttvar_us;
 	uint32_t t_rto_us;
 	uint32_t t_rttmin_us;
-	bool t_rtttiming; /* a segment is being timed (without timestamps) */
 	tcp_seq t_rtseq;
+	bool t_rtttiming;     /* a segment is being timed (without timestamps) */
+	uint8_t t_rttsamples; /* no more than TCP_RTTSAMPLES are counted */
+	uint8_t t_rxtshift;   /* log2 backoff of REXMT or PERSIST */
+	uint8_t t_keepprobes; /* keepalives without answer */
 	uint64_t t_rtstart_ns;
-	uint8_t t_rttsamples;   /* no more than TCP_RTTSAMPLES are counted */
-	uint8_t t_rxtshift;     /* log2 backoff of REXMT or PERSIST */
 	uint64_t t_rxtstart_ns; /* when the present run of retransmissions began */
 
 	/* congestion control (RFC 5681, 6582), bytes */
@@ -170,7 +171,7 @@ struct tcpcb {
 	tcp_seq t_undo_end;
 
 	/* RACK-TLP (RFC 8985) */
-	struct tcp_sendlog t_sendlog[TCP_SENDLOG];
+	struct tcp_sendlog *t_sendlog; /* TCP_SENDLOG of them while data are in flight; else NULL */
 	uint8_t t_nsendlog;
 	uint8_t t_sendlog_last;
 	uint8_t t_rack_mult;     /* RACK.reo_wnd_mult */
@@ -181,6 +182,7 @@ struct tcpcb {
 	tcp_seq t_rack_fack;     /* RACK.fack */
 	tcp_seq t_rack_round;    /* RACK.dsack_round */
 	tcp_seq t_tlp_end;       /* TLP.end_seq, with TF_TLP */
+	tcp_seq t_rfbuf_seq;     /* with t_rfbuf_start_ns */
 
 	/* reassembly */
 	struct tcp_reassq t_reassq;
@@ -194,20 +196,19 @@ struct tcpcb {
 	uint32_t t_keepintvl_s;
 	uint32_t t_keepcnt;
 	uint32_t t_usertimeout_ms; /* 0: none of its own */
+	uint32_t t_winclamp;       /* TCP_WINDOW_CLAMP; 0: none */
 	uint16_t t_defer_s;        /* TCP_DEFER_ACCEPT; 0: accepted as soon as established */
 	int16_t t_linger2_s;       /* TCP_LINGER2; 0: net.inet.tcp.finwait2_timeout */
-	uint8_t t_syncnt;          /* TCP_SYNCNT; 0: as keepinit has it */
-	uint32_t t_winclamp;       /* TCP_WINDOW_CLAMP; 0: none */
-	uint8_t t_keepprobes;
-	uint64_t t_rcvtime_ns; /* last segment from the peer */
+	int t_softerror;           /* from ICMP; reported when the connection times out */
+	uint64_t t_rcvtime_ns;     /* last segment from the peer */
 
 	/* receive buffer autotuning */
-	tcp_seq t_rfbuf_seq;
 	uint64_t t_rfbuf_start_ns;
 
 	/* urgent data */
 	uint8_t t_oobflags;
 	uint8_t t_iobc;
+	uint8_t t_syncnt; /* TCP_SYNCNT; 0: as keepinit has it */
 
 	/* explicit congestion notification (tcp_ecn.c) */
 	uint8_t t_ecn; /* TE_* */
@@ -220,7 +221,6 @@ struct tcpcb {
 	uint32_t t_challenge_limit;
 	uint64_t t_oowack_ns; /* last ACK for an out-of-window segment */
 
-	int t_softerror;             /* from ICMP; reported when the connection times out */
 	TAILQ_ENTRY(tcpcb) t_twlist; /* TIME-WAIT, oldest first */
 
 	/* counts for TCP_INFO */

@@ -3,7 +3,7 @@
  * RACK-TLP (RFC 8985): losses by time, for connections with SACK.
  *
  * Theory of operation: RFC 8985 keeps the time of each segment. Here t_sendlog keeps a few marks
- * (up to this number, sent between then and then), for what was sent once, and each hole of the
+ * (up to this number, sent between then and then), for what is in flight and was sent once, and each hole of the
  * scoreboard the time when it was last sent again. What was delivered is taken to have been sent
  * at the mark's beginning, what is missing at its end: a loss is found at most a sixth of a round
  * trip later than by exact times, never sooner. One timer serves both, reordering that may yet
@@ -27,14 +27,39 @@ rack_log(struct tcpcb *tp, unsigned back)
 	return &tp->t_sendlog[(tp->t_sendlog_last + TCP_SENDLOG - back) % TCP_SENDLOG];
 }
 
+/*
+ * It is there while data are in flight. Without memory these are logged no more, but for which RACK
+ * finds no losses: three duplicates and the retransmission timer still do.
+ */
+static bool
+rack_log_have(struct tcpcb *tp)
+{
+	if (tp->snd_max == tp->snd_una) {
+		tp->t_nsendlog = 0;
+		if (tp->t_sendlog == NULL && tcp_has_sack(tp) && TCPS_HAVEESTABLISHED(tp->t_state))
+			tp->t_sendlog = pool_get_zeroed(&tp->t_ns->ns_tcp->tcps_sendlogpool);
+	}
+	return tp->t_sendlog != NULL;
+}
+
+void
+tcp_rack_idle(struct tcpcb *tp)
+{
+	if (tp->t_sendlog != NULL)
+		pool_put(&tp->t_ns->ns_tcp->tcps_sendlogpool, tp->t_sendlog);
+	tp->t_sendlog = NULL;
+	tp->t_nsendlog = 0;
+}
+
 void
 tcp_rack_sent(struct tcpcb *tp, tcp_seq end)
 {
 	const uint32_t now = tcp_now_us(tp);
-	struct tcp_sendlog *last = rack_log(tp, 0);
+	struct tcp_sendlog *last;
 
-	if (tp->snd_max == tp->snd_una)
-		tp->t_nsendlog = 0;
+	if (!rack_log_have(tp))
+		return;
+	last = rack_log(tp, 0);
 	if (tp->t_nsendlog > 0 && now - last->se_first_us <= tp->t_srtt_us / 6) {
 		last->se_end = end;
 		last->se_last_us = now;

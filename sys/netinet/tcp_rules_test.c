@@ -18,6 +18,7 @@
 
 #define MS 1000000ull
 #define MSS 1460u
+#define TCP_IDLE_BYTES 1360u /* may only become less */
 #define STAT_OF(tt, name) ((tt)->tt_ns->ns_tcp->tcps_stat[TCPSTAT_##name])
 
 static uint8_t bytes[32 * 1024];
@@ -218,6 +219,67 @@ test_timewait_holds_nothing(void **state)
 	tcp_test_end(&tt);
 }
 
+/*
+ * What a connection costs that waits for something to do: nothing but its socket, its pcb and its
+ * tcpcb, and a place in each of two hashes; what is known of data in flight comes and goes with them.
+ */
+static void
+test_idle_cost(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp;
+	const struct tcp_state *ts;
+	size_t cost;
+
+	(void)state;
+	tcp_test_start(&tt);
+	tt.tt_sack = true;
+	tp = tcp_test_in_state(&tt, TCPS_ESTABLISHED);
+	ts = tt.tt_ns->ns_tcp;
+	assert_int_equal(ts->tcps_sendlogpool.pl_nout, 0);
+	assert_int_equal(tcp_test_write(&tt, bytes, 100), 0);
+	assert_int_equal(ts->tcps_sendlogpool.pl_nout, 1);
+	ack(&tt, tp->snd_max);
+	assert_int_equal(ts->tcps_sendlogpool.pl_nout, 0);
+	assert_int_equal(ts->tcps_holepool.pl_nout + ts->tcps_reasspool.pl_nout, 0);
+	cost = tt.tt_ns->ns_socketpool.pl_item_bytes + ts->tcps_table.it_pool.pl_item_bytes +
+	    ts->tcps_tcpcbpool.pl_item_bytes + 2 * sizeof(struct inpcb_list);
+	print_message("an idle connection: socket %zu, pcb %zu, tcpcb %zu: %zu bytes\n",
+	    sizeof(struct socket), sizeof(struct inpcb), sizeof(struct tcpcb), cost);
+	assert_true(cost <= TCP_IDLE_BYTES);
+	tcp_test_end(&tt);
+}
+
+/* Without memory for the log of what is sent data go all the same, and are sent again when lost. */
+static void
+test_no_sendlog(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp;
+
+	(void)state;
+	tcp_test_start(&tt);
+	tt.tt_sack = true;
+	tp = tcp_test_in_state(&tt, TCPS_ESTABLISHED);
+	pool_setlimit(&tt.tt_ns->ns_tcp->tcps_sendlogpool, 1);
+	struct tcp_sendlog *only = pool_get(&tt.tt_ns->ns_tcp->tcps_sendlogpool);
+	assert_non_null(only);
+	assert_int_equal(tcp_test_write(&tt, bytes, 3 * MSS), 0);
+	assert_null(tp->t_sendlog);
+	tcp_test_forget(&tt);
+	tcp_test_advance(&tt, 3000 * MS);
+	const struct tcp_test_out *out = tcp_test_sent(&tt);
+	while (out != NULL && out->th.th_seq != tp->snd_una) /* a tail loss probe */
+		out = tcp_test_sent(&tt);
+	assert_non_null(out);
+	pool_put(&tt.tt_ns->ns_tcp->tcps_sendlogpool, only);
+	ack(&tt, tp->snd_max);
+	assert_int_equal(tcp_test_write(&tt, bytes, 100), 0);
+	assert_non_null(tp->t_sendlog);
+	ack(&tt, tp->snd_max);
+	tcp_test_end(&tt);
+}
+
 int
 main(void)
 {
@@ -229,6 +291,8 @@ main(void)
 	    cmocka_unit_test(test_urgent_after_fin),
 	    cmocka_unit_test(test_nothing_behind_fin),
 	    cmocka_unit_test(test_timewait_holds_nothing),
+	    cmocka_unit_test(test_idle_cost),
+	    cmocka_unit_test(test_no_sendlog),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

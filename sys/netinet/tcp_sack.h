@@ -92,6 +92,8 @@ void tcp_recovery_send_rest(struct tcpcb *tp);
 /* tcp_rack.c */
 /* New data up to end are handed down. */
 void tcp_rack_sent(struct tcpcb *tp, tcp_seq end);
+/* Nothing is in flight any more, or it is of no concern: what was kept of it goes. */
+void tcp_rack_idle(struct tcpcb *tp);
 /* Bytes up to end are delivered. hole: where they were, NULL beyond the scoreboard. */
 void tcp_rack_delivered(struct tcpcb *tp, const struct tcp_segment *seg,
     const struct tcp_sackhole *hole, tcp_seq end);

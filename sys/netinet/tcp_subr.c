@@ -66,6 +66,7 @@ tcp_close(struct tcpcb *tp)
 	tcp_timers_stop(tp);
 	tcp_reass_flush(tp);
 	tcp_sack_clear(tp);
+	tcp_rack_idle(tp);
 	if (so != NULL) {
 		sohold(so);
 		soisdisconnected(so);

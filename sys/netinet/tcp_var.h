@@ -79,6 +79,7 @@ struct tcp_state {
 	struct pool tcps_tcpcbpool;
 	struct pool tcps_reasspool;
 	struct pool tcps_holepool;
+	struct pool tcps_sendlogpool;
 	uint8_t tcps_isskey[16]; /* RFC 6528 */
 	uint8_t tcps_tskey[16];
 	TAILQ_HEAD(, tcpcb) tcps_timewait; /* oldest first */
