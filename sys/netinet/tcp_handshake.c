@@ -182,7 +182,7 @@ tcp_in_listen(struct tcpcb *tp, struct tcp_segment *seg)
 	if ((seg->ts_flags & TH_RST) != 0) /* first */
 		return tcp_verdict_drop(DROP_TCP_LISTEN);
 	if ((seg->ts_flags & TH_ACK) != 0) /* second */
-		return tcp_verdict(TCP_DROP_RST, DROP_TCP_LISTEN, 0);
+		return tcp_syncache_cookie(tp, seg);
 	if ((seg->ts_flags & TH_SYN) == 0) /* fourth */
 		return tcp_verdict_drop(DROP_TCP_LISTEN);
 	if (seg->ts_sport == seg->ts_dport && in_addrany_eq(&rx->rx_src, &rx->rx_dst)) {

@@ -295,6 +295,7 @@ test_listen_limits(void **state)
 
 	(void)state;
 	(void)start(&tt, TCPS_LISTEN);
+	tt.tt_ns->ns_tcp->tcps_sysctl.syncookies = 0;
 	tt.tt_ns->ns_tcp->tcps_sysctl.synlimit = 5;
 	for (uint16_t i = 0; i < 20; i++) {
 		seg = stray(&tt, TH_SYN, 100, 0);

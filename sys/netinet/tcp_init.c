@@ -87,6 +87,8 @@ static const struct sysctl_node tcp_nodes[] = {
 	"a SYN,ACK is sent again so many times"),
     TCP_NODE("syncache.rst_on_sock_fail", syncache_rst_on_sock_fail, 0, 1,
 	"answer by RST when there is no socket for a finished handshake"),
+    TCP_NODE("syncookies", syncookies, 0, 1, "SYN cookies when the SYN cache is full"),
+    TCP_NODE("syncookies_only", syncookies_only, 0, 1, "SYN cookies and no SYN cache"),
     TCP_NODE_RO("syncache.hashsize", tcps_syncache.sch_hashsize, "buckets"),
     TCP_NODE_RO("syncache.count", tcps_syncache.sch_count, "entries now"),
     TCP_NODE("tso", tso, 0, 1, "hand down large segments to be cut by the interface"),
@@ -143,6 +145,7 @@ tcp_defaults(struct tcp_state *ts)
 	ts->tcps_sysctl.syncache_bucketlimit = TCP_SYNCACHE_BUCKETLIMIT;
 	ts->tcps_sysctl.syncache_cachelimit = TCP_SYNCACHE_CACHELIMIT;
 	ts->tcps_sysctl.syncache_rexmtlimit = 3;
+	ts->tcps_sysctl.syncookies = 1;
 	ts->tcps_sysctl.tso = 1;
 	ts->tcps_sysctl.sack_enable = 1;
 	ts->tcps_sysctl.sack_maxholes = 128;

@@ -11,7 +11,10 @@
  *   sch_timerq  entries by how often their SYN,ACK was sent again: each queue is in order of time,
  *               and one callout waits for the first of the first ones
  *
- * A full bucket or cache gives up its oldest entry. When the accept queue is full SYNs and last ACKs
+ * When a bucket, the cache or a listener's share is full, a SYN is answered by a cookie
+ * (tcp_syncookie.c) and forgotten; an ACK that nothing is known of is tried as one only while some are
+ * out, so that guessing is hopeless at other times. With net.inet.tcp.syncookies=0 a full bucket or
+ * cache gives up its oldest entry instead. When the accept queue is full SYNs and last ACKs
  * are dropped, without RST; the entry stays, and the next retransmission of either end gets in.
  * so_q0len of a listener counts its entries. RFC 9293, 4987, 5961, 7323, 5927.
  */
@@ -51,6 +54,7 @@ tcp_syncache_init(struct netstack *ns)
 		TAILQ_INIT(&sch->sch_timerq[i]);
 	callout_init(&sch->sch_callout, ns, syncache_timer, ns);
 	rng_bytes(&ns->ns_rng, sch->sch_key, sizeof(sch->sch_key));
+	rng_bytes(&ns->ns_rng, sch->sch_cookiekey, sizeof(sch->sch_cookiekey));
 	return 0;
 }
 
@@ -336,9 +340,9 @@ syncache_take_options(struct syncache *sc, const struct tcp_segment *seg)
 	sc->sc_peermss = syncache_peermss(ns, to);
 }
 
-/* All that a SYN for head comes to, but the place in the tables. */
+/* What any segment for head tells of its handshake. */
 static void
-syncache_fill(struct syncache *sc, const struct tcpcb *head, const struct tcp_segment *seg)
+syncache_begin(struct syncache *sc, const struct tcpcb *head, const struct tcp_segment *seg)
 {
 	const struct in_rxinfo *rx = seg->ts_rx;
 	struct netstack *ns = head->t_ns;
@@ -348,13 +352,20 @@ syncache_fill(struct syncache *sc, const struct tcpcb *head, const struct tcp_se
 	    .sc_af = rx->rx_af,
 	    .sc_local = {rx->rx_dst, seg->ts_dport},
 	    .sc_foreign = {rx->rx_src, seg->ts_sport},
-	    .sc_irs = seg->ts_seq,
 	    .sc_sent_us = (uint32_t)(ns->ns_now / NSEC_PER_USEC),
 	};
 	/* The window of a SYN is not scaled (RFC 7323 §2.2). */
 	sc->sc_wnd = (uint16_t)KERN_MIN(tcp_receive_space(head), TCP_MAXWIN);
-	sc->sc_iss = tcp_iss(ns, &sc->sc_local, &sc->sc_foreign);
 	sc->sc_tsoff = tcp_ts_offset(ns, &sc->sc_local, &sc->sc_foreign);
+}
+
+/* All that a SYN for head comes to, but the place in the tables. */
+static void
+syncache_fill(struct syncache *sc, const struct tcpcb *head, const struct tcp_segment *seg)
+{
+	syncache_begin(sc, head, seg);
+	sc->sc_irs = seg->ts_seq;
+	sc->sc_iss = tcp_iss(head->t_ns, &sc->sc_local, &sc->sc_foreign);
 	syncache_take_options(sc, seg);
 }
 
@@ -380,21 +391,27 @@ syncache_bucket_len(const struct syncache_queue *bucket)
 	return n;
 }
 
-/* Makes room in bucket and cache. */
-static void
-syncache_evict(struct netstack *ns, struct syncache_queue *bucket)
+/* Is there no room in bucket or cache? The overflow is counted; without cookies room is made. */
+static bool
+syncache_overflows(struct netstack *ns, struct syncache_queue *bucket)
 {
 	struct tcp_state *ts = ns->ns_tcp;
 	struct tcp_syncache *sch = &ts->tcps_syncache;
+	const bool cookies = ts->tcps_sysctl.syncookies != 0;
 
 	while (syncache_bucket_len(bucket) >= ts->tcps_sysctl.syncache_bucketlimit) {
 		TCPSTAT_INC(ns, sc_bucketoverflow);
+		if (cookies)
+			return true;
 		syncache_remove(TAILQ_FIRST(bucket));
 	}
 	while (sch->sch_count >= ts->tcps_sysctl.syncache_cachelimit) {
 		TCPSTAT_INC(ns, sc_cacheoverflow);
+		if (cookies)
+			return true;
 		syncache_remove(syncache_oldest(sch));
 	}
+	return false;
 }
 
 static void
@@ -412,36 +429,66 @@ syncache_insert(struct netstack *ns, struct syncache_queue *bucket, struct synca
 	TCPSTAT_INC(ns, sc_added);
 }
 
+/* A place for the handshake, in the tables. => NULL: there is none */
+static struct syncache *
+syncache_enter(struct netstack *ns, const struct syncache *filled)
+{
+	struct syncache_queue *bucket = syncache_bucket(ns, &filled->sc_local, &filled->sc_foreign);
+	struct syncache *sc;
+
+	if (syncache_overflows(ns, bucket))
+		return NULL;
+	sc = pool_get(&ns->ns_tcp->tcps_syncache.sch_pool);
+	if (sc == NULL) {
+		TCPSTAT_INC(ns, sc_zonefail);
+		return NULL;
+	}
+	*sc = *filled;
+	syncache_insert(ns, bucket, sc);
+	return sc;
+}
+
+/* A handshake of which nothing is kept. */
+static struct syncache *
+syncache_cookie(struct netstack *ns, const struct syncache *filled)
+{
+	struct tcp_syncache *sch = &ns->ns_tcp->tcps_syncache;
+
+	sch->sch_stateless = *filled;
+	sch->sch_stateless.sc_iss = tcp_syncookie_make(ns, filled);
+	sch->sch_cookie_ns = ns->ns_now;
+	TCPSTAT_INC(ns, sc_sendcookie);
+	return &sch->sch_stateless;
+}
+
 struct tcp_verdict
 tcp_syncache_add(struct tcpcb *head, struct tcp_segment *seg)
 {
 	struct netstack *ns = head->t_ns;
+	const struct tcp_state *ts = ns->ns_tcp;
 	const struct socket *so = head->t_inpcb->inp_socket;
+	const bool only = ts->tcps_sysctl.syncookies_only != 0;
+	const bool share = so->so_q0len < ts->tcps_sysctl.synlimit;
 	struct tcp_verdict tv = tcp_verdict(TCP_DONE, DROP_TCP_SYNDATA, TV_OUTPUT);
-	struct syncache_queue *bucket;
-	struct syncache *sc, filled;
+	struct syncache filled;
 
 	if (so_acceptq_full(so)) {
 		TCPSTAT_INC(ns, listendrop);
 		return tcp_verdict_drop(DROP_TCP_LISTENFULL);
 	}
-	if (so->so_q0len >= ns->ns_tcp->tcps_sysctl.synlimit) {
+	syncache_fill(&filled, head, seg);
+	if (share && !only)
+		tv.tv_sc = syncache_enter(ns, &filled);
+	if (tv.tv_sc == NULL && (only || ts->tcps_sysctl.syncookies != 0))
+		tv.tv_sc = syncache_cookie(ns, &filled);
+	if (tv.tv_sc == NULL && share)
+		return tcp_verdict_drop(DROP_TCP_NOBUFS);
+	if (tv.tv_sc == NULL) {
 		TCPSTAT_INC(ns, synlimitdrop);
 		return tcp_verdict_drop(DROP_TCP_SYNLIMIT);
 	}
-	syncache_fill(&filled, head, seg);
-	bucket = syncache_bucket(ns, &filled.sc_local, &filled.sc_foreign);
-	syncache_evict(ns, bucket);
-	sc = pool_get(&ns->ns_tcp->tcps_syncache.sch_pool);
-	if (sc == NULL) {
-		TCPSTAT_INC(ns, sc_zonefail);
-		return tcp_verdict_drop(DROP_TCP_NOBUFS);
-	}
-	*sc = filled;
-	syncache_insert(ns, bucket, sc);
 	if (seg->ts_len > 0)
 		tv.tv_what = TCP_DROP;
-	tv.tv_sc = sc;
 	return tv;
 }
 
@@ -579,6 +626,14 @@ syncache_restore_options(const struct syncache *sc, struct tcpcb *tp)
 	tcp_mss_update(tp);
 }
 
+/* Of a cookie there is nothing to be removed. */
+static void
+syncache_forget(struct syncache *sc)
+{
+	if (sc != &sc->sc_listener->inp_ns->ns_tcp->tcps_syncache.sch_stateless)
+		syncache_remove(sc);
+}
+
 /* HOSTILE 65: no room among the accepted: the peer or our SYN,ACK tries again. */
 static struct tcp_verdict
 syncache_sock_fail(struct syncache *sc)
@@ -589,7 +644,7 @@ syncache_sock_fail(struct syncache *sc)
 	if (ns->ns_tcp->tcps_sysctl.syncache_rst_on_sock_fail == 0)
 		return tcp_verdict_drop(DROP_TCP_LISTENFULL);
 	TCPSTAT_INC(ns, sc_aborted);
-	syncache_remove(sc);
+	syncache_forget(sc);
 	return tcp_verdict(TCP_DROP_RST, DROP_TCP_LISTENFULL, 0);
 }
 
@@ -604,7 +659,7 @@ syncache_expand(struct syncache *sc, const struct tcp_segment *seg)
 	syncache_restore_options(sc, tp);
 	TCPSTAT_INC(tp->t_ns, accepts);
 	TCPSTAT_INC(tp->t_ns, sc_completed);
-	syncache_remove(sc);
+	syncache_forget(sc);
 	tcp_set_state(tp, TCPS_SYN_RECEIVED);
 	tcp_timer_arm(tp, TCPT_REXMT, tcp_rexmt_delay_ns(tp));
 	return tcp_verdict(TCP_RETRY, DROP_TCP_CONSUMED, 0);
@@ -630,6 +685,34 @@ tcp_syncache_input(struct syncache *sc, struct tcp_segment *seg)
 		return tcp_verdict_drop(DROP_TCP_NOACK);
 	if (seg->ts_ack != sc->sc_iss + 1)
 		return tcp_verdict(TCP_DROP_RST, DROP_TCP_ACK, 0);
+	return syncache_expand(sc, seg);
+}
+
+struct tcp_verdict
+tcp_syncache_cookie(struct tcpcb *head, struct tcp_segment *seg)
+{
+	struct netstack *ns = head->t_ns;
+	struct tcp_syncache *sch = &ns->ns_tcp->tcps_syncache;
+	struct syncache *sc = &sch->sch_stateless;
+
+	if (sch->sch_cookie_ns == 0 || ns->ns_now - sch->sch_cookie_ns >= 2 * TCP_SYNCOOKIE_NS ||
+	    (seg->ts_flags & TH_SYN) != 0)
+		return tcp_verdict(TCP_DROP_RST, DROP_TCP_LISTEN, 0);
+	syncache_begin(sc, head, seg);
+	sc->sc_irs = seg->ts_seq - 1;
+	sc->sc_iss = seg->ts_ack - 1;
+	if (!tcp_syncookie_take(ns, sc)) {
+		TCPSTAT_INC(ns, sc_badcookie);
+		return tcp_verdict(TCP_DROP_RST, DROP_TCP_COOKIE, 0);
+	}
+	TCPSTAT_INC(ns, sc_recvcookie);
+	sc->sc_flags |= SCF_NOTIME;
+	if ((sc->sc_flags & SCF_WINSCALE) != 0)
+		sc->sc_rcv_scale = tcp_window_scale(ns, head->t_inpcb->inp_socket);
+	if ((seg->ts_opts.to_flags & TOF_TS) != 0) {
+		sc->sc_flags |= SCF_TIMESTAMP;
+		sc->sc_tsrecent = seg->ts_opts.to_tsval;
+	}
 	return syncache_expand(sc, seg);
 }
 

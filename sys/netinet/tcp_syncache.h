@@ -6,6 +6,7 @@
 #ifndef NETINET_TCP_SYNCACHE_H
 #define NETINET_TCP_SYNCACHE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kern/callout.h"
@@ -67,6 +68,9 @@ struct tcp_syncache {
 	uint32_t sch_hashsize;
 	uint32_t sch_count;
 	uint8_t sch_key[16];
+	uint8_t sch_cookiekey[16];
+	uint64_t sch_cookie_ns;        /* when the last cookie was sent; 0: never */
+	struct syncache sch_stateless; /* the handshake of a cookie, for as long as its segment */
 };
 
 /* => ENOMEM: nothing is left to free */
@@ -82,6 +86,11 @@ struct syncache *tcp_syncache_lookup(struct netstack *ns, const struct tcp_segme
  * connection, still in SYN-RECEIVED, which the segment is for; sc is gone
  */
 struct tcp_verdict tcp_syncache_input(struct syncache *sc, struct tcp_segment *seg);
+/*
+ * An ACK for the listener head that belongs to nothing: is it the answer to a cookie? => TCP_RETRY as
+ * above; else why not, answered by RST
+ */
+struct tcp_verdict tcp_syncache_cookie(struct tcpcb *head, struct tcp_segment *seg);
 /* What a verdict that names sc sends: SYN,ACK (TV_OUTPUT), or an ACK if one is due. */
 void tcp_syncache_answer(struct syncache *sc, const struct tcp_verdict *tv);
 /* The listener goes: its handshakes are reset. */
@@ -91,5 +100,12 @@ void tcp_syncache_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci, uin
     uint16_t fport);
 /* The index-th entry, or NULL. */
 const struct syncache *tcp_syncache_nth(const struct netstack *ns, uint32_t index);
+
+/* tcp_syncookie.c */
+#define TCP_SYNCOOKIE_NS (15 * NSEC_PER_SEC) /* a secret's life */
+/* The number of our SYN,ACK, from which sc can be had again. */
+tcp_seq tcp_syncookie_make(const struct netstack *ns, const struct syncache *sc);
+/* The rest of sc, by its endpoints, sc_irs and sc_iss. => false: sc_iss is not of our making */
+bool tcp_syncookie_take(const struct netstack *ns, struct syncache *sc);
 
 #endif /* NETINET_TCP_SYNCACHE_H */

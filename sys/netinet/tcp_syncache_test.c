@@ -103,6 +103,7 @@ flood(struct tcp_test *tt, bool spoofed)
 	assert_in_range(ts->tcps_syncache.sch_pool.pl_hiwat, 1, TCP_SYNCACHE_CACHELIMIT);
 	assert_int_equal(tt->tt_listen->so_q0len, count(tt));
 	assert_true(stat_of(tt, TCPSTAT_sc_bucketoverflow) > 0);
+	assert_int_equal(stat_of(tt, TCPSTAT_sc_sendcookie) > 0, ts->tcps_sysctl.syncookies != 0);
 }
 
 /* 63: what is established goes on, a newcomer gets in, nothing is left. */
@@ -110,12 +111,14 @@ static void
 test_flood(void **state)
 {
 	(void)state;
-	for (int spoofed = 0; spoofed < 2; spoofed++) {
+	for (uint32_t way = 0; way < 4; way++) {
+		const bool spoofed = (way & 1) != 0;
 		struct tcp_test tt;
 		struct tcp_test_seg seg;
 		uint32_t iss;
 
 		tcp_test_start(&tt);
+		tt.tt_ns->ns_tcp->tcps_sysctl.syncookies = way >> 1;
 		(void)tcp_test_in_state(&tt, TCPS_LISTEN);
 		iss = syn(&tt, TT_PEER);
 		ack(&tt, TT_PEER, iss);
@@ -149,6 +152,7 @@ test_limits(void **state)
 	(void)state;
 	tcp_test_start(&tt);
 	(void)tcp_test_in_state(&tt, TCPS_LISTEN);
+	tt.tt_ns->ns_tcp->tcps_sysctl.syncookies = 0;
 	tt.tt_ns->ns_tcp->tcps_sysctl.syncache_bucketlimit = 1;
 	for (uint16_t i = 0; i < 2 * TCP_SYNCACHE_HASHSIZE; i++)
 		(void)syn(&tt, (uint16_t)(1000 + i));
@@ -296,6 +300,93 @@ test_ack_no_memory(void **state)
 	assert_true(failed >= 3); /* socket, pcb, tcpcb */
 }
 
+/* -- cookies --------------------------------------------------------------------------------- */
+
+/* What a cookie brings back of each scale and segment size: never more than the peer said. */
+static void
+test_cookie_values(void **state)
+{
+	static const uint16_t sizes[] = {64, 300, 536, 1459, 1460, 9000};
+
+	(void)state;
+	for (int scale = -1; scale < 15; scale++) {
+		for (size_t i = 0; i < nitems(sizes); i++) {
+			struct tcp_test tt;
+			struct tcpcb *tp;
+
+			tcp_test_start(&tt);
+			tt.tt_wscale = scale;
+			tt.tt_mss = sizes[i];
+			tt.tt_sack = i % 2 != 0;
+			tt.tt_ts = scale % 2 != 0;
+			tt.tt_ns->ns_tcp->tcps_sysctl.minmss = 64;
+			tt.tt_ns->ns_tcp->tcps_sysctl.syncookies_only = 1;
+			(void)tcp_test_in_state(&tt, TCPS_LISTEN);
+			ack(&tt, TT_PEER, syn(&tt, TT_PEER));
+			assert_int_equal(tt.tt_listen->so_qlen, 1);
+			assert_int_equal(count(&tt), 0);
+			tp = intotcpcb(TAILQ_FIRST(&tt.tt_listen->so_q)->so_pcb);
+			assert_in_range(tp->t_peermss, KERN_MIN(sizes[i], 1460) / 2,
+			    sizes[i] < 1460 ? sizes[i] : 1460);
+			assert_in_range(tp->snd_scale, 0, scale > 0 ? (uint32_t)scale : 0);
+			assert_int_equal((tp->t_flags & TF_RCVD_SCALE) != 0, scale >= 0);
+			assert_int_equal((tp->t_flags & TF_SACK_PERMIT) != 0, tt.tt_sack);
+			assert_int_equal((tp->t_flags & TF_RCVD_TSTMP) != 0, tt.tt_ts);
+			tcp_test_end(&tt);
+		}
+	}
+}
+
+/* 64: a cookie is its peer's, for its SYN; guesses while some are out are counted and reset. */
+static void
+test_cookie_guessed(void **state)
+{
+	struct tcp_test tt;
+	struct tcp_test_seg seg;
+	uint32_t iss;
+
+	(void)state;
+	tcp_test_start(&tt);
+	tt.tt_ns->ns_tcp->tcps_sysctl.syncookies_only = 1;
+	(void)tcp_test_in_state(&tt, TCPS_LISTEN);
+	iss = syn(&tt, TT_PEER);
+	for (uint32_t i = 0; i < 1000; i++) {
+		seg = from(&tt, (uint16_t)(i % 2 != 0 ? TT_PEER : 999), TH_ACK, 101, iss + 1);
+		if (i % 4 == 1)
+			seg.th.th_ack += 1 + 8191 * i;
+		else if (i % 4 == 3)
+			seg.th.th_seq += 1 + i;
+		tcp_test_input(&tt, &seg);
+		assert_int_equal(tcp_test_sent(&tt)->th.th_flags, TH_RST);
+		tcp_test_forget(&tt);
+	}
+	assert_int_equal(stat_of(&tt, TCPSTAT_sc_badcookie), 1000);
+	assert_int_equal(tt.tt_ns->ns_tcp->tcps_tcpcbpool.pl_nout, 1);
+	ack(&tt, TT_PEER, iss);
+	assert_int_equal(tt.tt_listen->so_qlen, 1);
+	tcp_test_end(&tt);
+}
+
+/* 63, 76: without memory for an entry the SYN is answered by a cookie. */
+static void
+test_cookie_no_memory(void **state)
+{
+	struct tcp_test tt;
+	uint32_t iss;
+
+	(void)state;
+	tcp_test_start(&tt);
+	(void)tcp_test_in_state(&tt, TCPS_LISTEN);
+	pool_setlimit(&tt.tt_ns->ns_tcp->tcps_syncache.sch_pool, 1);
+	(void)syn(&tt, TT_PEER);
+	iss = syn(&tt, 999);
+	assert_int_equal(stat_of(&tt, TCPSTAT_sc_zonefail), 1);
+	assert_int_equal(stat_of(&tt, TCPSTAT_sc_sendcookie), 1);
+	ack(&tt, 999, iss);
+	assert_int_equal(tt.tt_listen->so_qlen, 1);
+	tcp_test_end(&tt);
+}
+
 int
 main(void)
 {
@@ -306,6 +397,9 @@ main(void)
 	    cmocka_unit_test(test_syn_again),
 	    cmocka_unit_test(test_guesses),
 	    cmocka_unit_test(test_ack_no_memory),
+	    cmocka_unit_test(test_cookie_values),
+	    cmocka_unit_test(test_cookie_guessed),
+	    cmocka_unit_test(test_cookie_no_memory),
 	};
 
 	return cmocka_run_group_tests_name("tcp_syncache", tests, NULL, NULL);

@@ -126,6 +126,8 @@ struct tcp_state {
 		uint32_t syncache_cachelimit;
 		uint32_t syncache_rexmtlimit; /* a SYN,ACK is sent again as often */
 		uint32_t syncache_rst_on_sock_fail;
+		uint32_t syncookies; /* when the cache is full */
+		uint32_t syncookies_only;
 		uint32_t tso;
 		uint32_t sack_enable;
 		uint32_t sack_maxholes;       /* of a connection's scoreboard */
