@@ -14,6 +14,7 @@
 
 #include <netinet/in.h>
 
+#include <rumpus/bpf.h>
 #include <rumpus/fdsock.h>
 
 #include "fuzz/fuzz.h"
@@ -158,6 +159,26 @@ some_sock(struct fuzz_in *fi)
 	return n >= 0xf0 || sock < 0 ? world.w_tick.ls_fd : sock;
 }
 
+/* A capture of lo0, or of all, with a filter of up to three instructions. => bytes */
+static size_t
+capture_data(struct fuzz_in *fi, uint8_t kind, uint8_t *data)
+{
+	struct fdsock_capture fc = {.cp_direction = FDSOCK_CAPTURE_INOUT, .cp_ninsns = kind % 4u};
+	struct rumpus_bpf_insn insns[3] = {{.bi_code = 0x06, .bi_k = fuzz_u16(fi)}};
+
+	if ((kind & 0x10) != 0)
+		memcpy(fc.cp_name, "lo0", 4);
+	if ((kind & 0x20) != 0)
+		fc.cp_snaplen = fuzz_u8(fi);
+	for (unsigned i = 0; i + 1 < fc.cp_ninsns; i++) {
+		insns[i + 1] = insns[i];
+		fuzz_fill(fi, &insns[i], sizeof(insns[i]));
+	}
+	memcpy(data, &fc, sizeof(fc));
+	memcpy(data + sizeof(fc), insns, fc.cp_ninsns * sizeof(insns[0]));
+	return sizeof(fc) + fc.cp_ninsns * sizeof(insns[0]);
+}
+
 /* What the operation is likely to want as its data. => bytes */
 static size_t
 request_data(struct fuzz_in *fi, uint32_t op, uint8_t *data)
@@ -179,6 +200,8 @@ request_data(struct fuzz_in *fi, uint32_t op, uint8_t *data)
 		memcpy(data, &dg, sizeof(dg));
 		return sizeof(dg) + len;
 	}
+	if (kind < 0xc0 && op == FDSOCK_OP_CAPTURE)
+		return capture_data(fi, kind, data);
 	fuzz_fill(fi, data, len);
 	return len;
 }
@@ -314,6 +337,8 @@ world_end(void)
 		fuzz_run_for(world.w_ns, NSEC_PER_SEC);
 	}
 	FUZZ_CHECK(world.w_fd->fd_nctls == 0 && world.w_fd->fd_nsocks == 0);
+	turn();
+	FUZZ_CHECK(world.w_fd->fd_ncaptures == 0);
 	fd_server_close(world.w_fd);
 	FUZZ_CHECK(TAILQ_EMPTY(&world.w_loop.lp_tasks));
 	loop_del(&world.w_loop, &world.w_tick);
