@@ -39,7 +39,8 @@ struct tap_meta {
  * Opens the tap interface `name`, makes it when it is not there, and brings it up.
  * => queue: opens one queue of several; the host brings a flow to the queue that sent of it last,
  *    or to one by its hash.
- * => *offload in: wanted; out: the host does checksums and segmentation.
+ * => *offload in: wanted; out: the host does checksums and segmentation. One that cannot, or
+ *    refuses a part of it, gives and takes plain frames.
  * => NULL: why holds "what: why; try: ..." for people.
  * => *mtup: the host's MTU of it, bytes of network packet.
  */

@@ -57,30 +57,26 @@ tap_fail(int fd, const char *name, int error, char *why, size_t whylen)
 	return -1;
 }
 
-/* Asks for the interface on fd, with offload if it can be had. => errno */
+/* Asks for the interface on fd. => errno; EOPNOTSUPP: it is there, but not with the offload wanted */
 static int
-tap_setiff(int fd, const char *name, bool queue, bool *offload)
+tap_setiff(int fd, const char *name, bool queue, bool offload)
 {
-	const short kind = (short)(IFF_TAP | IFF_NO_PI | (queue ? IFF_MULTI_QUEUE : 0));
 	const int hdrlen = sizeof(struct virtio_net_hdr);
 	struct ifreq ifr = {0};
 
 	memcpy(ifr.ifr_name, name, strlen(name) + 1);
-	if (*offload) {
-		ifr.ifr_flags = (short)(kind | IFF_VNET_HDR);
-		if (ioctl(fd, TUNSETIFF, &ifr) == 0)
-			return ioctl(fd, TUNSETVNETHDRSZ, &hdrlen) == 0 &&
-				ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS) == 0
-			    ? 0
-			    : errno;
-		if (errno != EINVAL)
-			return errno;
-		*offload = false;
-	}
-	ifr.ifr_flags = kind;
-	return ioctl(fd, TUNSETIFF, &ifr) == 0 ? 0 : errno;
+	ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (queue ? IFF_MULTI_QUEUE : 0) |
+	    (offload ? IFF_VNET_HDR : 0));
+	if (ioctl(fd, TUNSETIFF, &ifr) != 0)
+		return offload && errno == EINVAL ? EOPNOTSUPP : errno;
+	if (offload &&
+	    (ioctl(fd, TUNSETVNETHDRSZ, &hdrlen) != 0 ||
+		ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS) != 0))
+		return EOPNOTSUPP;
+	return 0;
 }
 
+/* A descriptor asks once only: plain frames after a refusal are asked for by another. */
 static int
 tap_open_fd(const char *name, bool queue, bool *offload, char *why, size_t whylen)
 {
@@ -92,11 +88,18 @@ tap_open_fd(const char *name, bool queue, bool *offload, char *why, size_t whyle
 		    (size_t)TAP_NAMSIZ - 1);
 		return -1;
 	}
-	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return tap_fail(fd, name, errno, why, whylen);
-	error = tap_setiff(fd, name, queue, offload);
-	return error == 0 ? fd : tap_fail(fd, name, error, why, whylen);
+	for (;;) {
+		fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0)
+			return tap_fail(fd, name, errno, why, whylen);
+		error = tap_setiff(fd, name, queue, *offload);
+		if (error == 0)
+			return fd;
+		if (error != EOPNOTSUPP || !*offload)
+			return tap_fail(fd, name, error, why, whylen);
+		(void)close(fd);
+		*offload = false;
+	}
 }
 
 /* Brings the interface up if it is not. => errno */
