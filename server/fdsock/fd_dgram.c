@@ -276,6 +276,11 @@ fd_dgram_out1(struct fdsock *fs)
 		fd_addr_split(&nam.sa, &dg.dg_family, &dg.dg_port, dg.dg_addr, &dg.dg_scope_id);
 	}
 	fd_dgram_control(fs, &control, &dg);
+	if (nkv == FD_IOV) { /* of many fragments */
+		kv[0] = (struct kvec){fs->fs_server->fd_scratch + sizeof(dg), len};
+		sodirect_copyrecord(fs->fs_so, kv[0].kv_base, len);
+		nkv = 1;
+	}
 	if (!fs->fs_discard && !fd_dgram_write(fs, &dg, kv, nkv) && !fs->fs_discard)
 		return false;
 	fs->fs_server->fd_stat.fds_dgrams_out += !fs->fs_discard;

@@ -154,10 +154,12 @@ void sodirect_consume(struct socket *so, size_t len);
 int sodirect_oob(struct socket *so, uint8_t *byte);
 /*
  * The first datagram, left in place: sender (sa_len 0: unknown), control bytes, data. *nkvp in:
- * most pieces. => false: there is none
+ * most pieces. => false: there is none; *lenp: of all its data, also when it has more pieces
  */
 bool sodirect_peekrecord(const struct socket *so, union bsd_sockaddr_any *nam, struct kvec *control,
     struct kvec *kv, unsigned *nkvp, size_t *lenp);
+/* Its first len bytes of data, however many pieces they are in. */
+void sodirect_copyrecord(const struct socket *so, void *buf, size_t len);
 void sodirect_droprecord(struct socket *so);
 /* The socket's own name, or the peer's. => ENOTCONN, EINVAL: the protocol has let go */
 int sogetname(struct socket *so, bool peer, union bsd_sockaddr_any *nam);

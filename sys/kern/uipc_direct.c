@@ -174,7 +174,18 @@ sodirect_peekrecord(const struct socket *so, union bsd_sockaddr_any *nam, struct
 			*control = (struct kvec){.kv_base = m->m_data, .kv_len = m->m_len};
 	}
 	*nkvp = sodirect_pieces(m, SIZE_MAX, kv, *nkvp, lenp);
+	*lenp = m_length(m);
 	return true;
+}
+
+void
+sodirect_copyrecord(const struct socket *so, void *buf, size_t len)
+{
+	const struct mbuf *m = so->so_rcv.sb_mb;
+
+	while (m->m_type == MT_SONAME || m->m_type == MT_CONTROL)
+		m = m->m_next;
+	m_copydata(m, 0, len, buf);
 }
 
 void
