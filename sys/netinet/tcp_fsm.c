@@ -145,11 +145,10 @@ tcp_entered(struct tcpcb *tp, struct socket *so)
 		tcp_entered_established(tp, so);
 		break;
 	case TCPS_CLOSE_WAIT:
-		tcp_undefer(tp);
-		/* FALLTHROUGH */
 	case TCPS_CLOSING:
 		if (so != NULL)
 			socantrcvmore(so);
+		tcp_undefer(tp);
 		break;
 	case TCPS_FIN_WAIT_2:
 		tcp_entered_finwait2(tp, so);

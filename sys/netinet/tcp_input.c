@@ -350,7 +350,7 @@ tcp_challenge_due(struct tcpcb *tp)
 	if (tp->t_challenge_limit == 0 || ns->ns_now - tp->t_challenge_start_ns >= span) {
 		tp->t_challenge_start_ns = ns->ns_now;
 		tp->t_challenge_count = 0;
-		tp->t_challenge_limit = cnt + rng_below(&ns->ns_rng, cnt);
+		tp->t_challenge_limit = (uint16_t)(cnt + rng_below(&ns->ns_rng, cnt));
 	}
 	if (tp->t_challenge_count >= tp->t_challenge_limit) {
 		TCPSTAT_INC(ns, challengelimit);

@@ -110,14 +110,16 @@ struct tcpcb {
 	tcp_seq last_ack_sent;
 
 	/* segment sizes, bytes of payload */
-	uint32_t t_maxseg;  /* what we send at most, options taken off */
-	uint32_t t_ourmss;  /* what we announced */
-	uint32_t t_peermss; /* what the peer announced, or the default */
-	uint32_t t_usermss; /* TCP_MAXSEG; 0: none */
-	uint32_t t_tsomax;  /* bytes of the largest packet for the interface to cut up */
-	uint32_t t_pmtu;    /* from ICMP; 0: the interface's */
-	uint16_t t_bhmss;   /* most while a black hole is suspected (tcp_pmtud.c); 0: none is */
-	bool t_bhleast;     /* and it is the least: routers may cut up */
+	uint32_t t_maxseg;   /* what we send at most, options taken off */
+	uint32_t t_ourmss;   /* what we announced */
+	uint32_t t_peermss;  /* what the peer announced, or the default */
+	uint32_t t_usermss;  /* TCP_MAXSEG; 0: none */
+	uint32_t t_tsomax;   /* bytes of the largest packet for the interface to cut up */
+	uint32_t t_pmtu;     /* from ICMP; 0: the interface's */
+	uint16_t t_bhmss;    /* most while a black hole is suspected (tcp_pmtud.c); 0: none is */
+	bool t_bhleast;      /* and it is the least: routers may cut up */
+	uint8_t t_nrcvsack;  /* of t_rcvsack, below */
+	uint32_t t_winclamp; /* TCP_WINDOW_CLAMP; 0: none */
 
 	/* timestamps (RFC 7323) */
 	uint32_t ts_recent;
@@ -159,7 +161,6 @@ struct tcpcb {
 
 	/* SACK, as receiver: a number in each block, newest first, and a duplicate to be told of */
 	tcp_seq t_rcvsack[TCP_RCVSACKS];
-	uint32_t t_nrcvsack;
 	tcp_seq t_dsack_start; /* equal: none */
 	tcp_seq t_dsack_end;
 
@@ -194,13 +195,11 @@ struct tcpcb {
 	uint32_t t_keepinit_s;
 	uint32_t t_keepidle_s;
 	uint32_t t_keepintvl_s;
-	uint32_t t_keepcnt;
 	uint32_t t_usertimeout_ms; /* 0: none of its own */
-	uint32_t t_winclamp;       /* TCP_WINDOW_CLAMP; 0: none */
 	uint16_t t_defer_s;        /* TCP_DEFER_ACCEPT; 0: accepted as soon as established */
-	int16_t t_linger2_s;       /* TCP_LINGER2; 0: net.inet.tcp.finwait2_timeout */
-	int t_softerror;           /* from ICMP; reported when the connection times out */
-	uint64_t t_rcvtime_ns;     /* last segment from the peer */
+	int8_t t_linger2_s;        /* TCP_LINGER2; 0: net.inet.tcp.finwait2_timeout */
+	uint8_t t_keepcnt;
+	uint64_t t_rcvtime_ns; /* last segment from the peer */
 
 	/* receive buffer autotuning */
 	uint64_t t_rfbuf_start_ns;
@@ -217,8 +216,9 @@ struct tcpcb {
 
 	/* challenge ACKs (RFC 5961 §7), per connection */
 	uint64_t t_challenge_start_ns;
-	uint32_t t_challenge_count;
-	uint32_t t_challenge_limit;
+	uint16_t t_challenge_count;
+	uint16_t t_challenge_limit;
+	int t_softerror;      /* from ICMP; reported when the connection times out */
 	uint64_t t_oowack_ns; /* last ACK for an out-of-window segment */
 
 	TAILQ_ENTRY(tcpcb) t_twlist; /* TIME-WAIT, oldest first */

@@ -46,7 +46,7 @@ tcp_sackgen_note(struct tcpcb *tp, tcp_seq seq)
 {
 	tcp_seq kept[TCP_RCVSACKS] = {seq};
 	struct tcp_sackblk sb;
-	uint32_t n = 1;
+	uint8_t n = 1;
 
 	if (!tcp_has_sack(tp) || !sackgen_run(tp, seq, &sb))
 		return;

@@ -13,12 +13,11 @@
 #include <string.h>
 
 #define TCP_KEEP_MAX_S 2000000 /* 23 days */
-#define TCP_KEEPCNT_MAX 127
+#define TCP_COUNT_MAX 127
 #define TCP_DEFER_PERIOD_S 120
 #define TCP_DEFER_MAX_S 30000
 #define TCP_LINGER2_MAX_S 120
 #define TCP_WINCLAMP_LEAST 1152u
-#define TCP_SYNCNT_MAX 127
 
 /* A number of seconds, or a count, from 1 to most. */
 static int
@@ -71,7 +70,7 @@ tcp_opt_set_linger2(struct tcpcb *tp, const struct sockopt *sopt)
 	int value, error = sockopt_getint(sopt, &value);
 
 	if (error == 0)
-		tp->t_linger2_s = (int16_t)KERN_MAX(KERN_MIN(value, TCP_LINGER2_MAX_S), -1);
+		tp->t_linger2_s = (int8_t)KERN_MAX(KERN_MIN(value, TCP_LINGER2_MAX_S), -1);
 	return error;
 }
 
@@ -89,14 +88,15 @@ tcp_opt_set_winclamp(struct tcpcb *tp, const struct sockopt *sopt)
 	return 0;
 }
 
+/* TCP_SYNCNT, TCP_KEEPCNT */
 static int
-tcp_opt_set_syncnt(struct tcpcb *tp, const struct sockopt *sopt)
+tcp_opt_set_count(const struct sockopt *sopt, uint8_t *var)
 {
 	uint32_t value;
-	int error = tcp_opt_positive(sopt, TCP_SYNCNT_MAX, &value);
+	int error = tcp_opt_positive(sopt, TCP_COUNT_MAX, &value);
 
 	if (error == 0)
-		tp->t_syncnt = (uint8_t)value;
+		*var = (uint8_t)value;
 	return error;
 }
 
@@ -211,7 +211,7 @@ tcp_opt_set(struct tcpcb *tp, const struct sockopt *sopt)
 	case TCP_KEEPINIT:
 		return tcp_opt_set_keep(tp, sopt, &tp->t_keepinit_s);
 	case TCP_KEEPCNT:
-		return tcp_opt_positive(sopt, TCP_KEEPCNT_MAX, &tp->t_keepcnt);
+		return tcp_opt_set_count(sopt, &tp->t_keepcnt);
 	case TCP_CONGCTL:
 		return tcp_opt_set_congctl(tp, sopt);
 	case TCP_USER_TIMEOUT:
@@ -219,7 +219,7 @@ tcp_opt_set(struct tcpcb *tp, const struct sockopt *sopt)
 	case TCP_DEFER_ACCEPT:
 		return tcp_opt_set_defer(tp, sopt);
 	case TCP_SYNCNT:
-		return tcp_opt_set_syncnt(tp, sopt);
+		return tcp_opt_set_count(sopt, &tp->t_syncnt);
 	case TCP_LINGER2:
 		return tcp_opt_set_linger2(tp, sopt);
 	case TCP_WINDOW_CLAMP:
@@ -257,7 +257,7 @@ tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
 		sockopt_putint(sopt, (int)tp->t_keepinit_s);
 		return 0;
 	case TCP_KEEPCNT:
-		sockopt_putint(sopt, (int)tp->t_keepcnt);
+		sockopt_putint(sopt, tp->t_keepcnt);
 		return 0;
 	case TCP_CONGCTL:
 		sockopt_put(sopt, tp->t_congctl->cc_name, sizeof(tp->t_congctl->cc_name));

@@ -49,7 +49,7 @@ tcp_newtcpcb(struct inpcb *inp)
 	tp->t_keepinit_s = ts->tcps_sysctl.keepinit_ms / 1000;
 	tp->t_keepidle_s = ts->tcps_sysctl.keepidle_ms / 1000;
 	tp->t_keepintvl_s = ts->tcps_sysctl.keepintvl_ms / 1000;
-	tp->t_keepcnt = ts->tcps_sysctl.keepcnt;
+	tp->t_keepcnt = (uint8_t)ts->tcps_sysctl.keepcnt;
 	tcp_rtt_init(tp);
 	return tp;
 }

@@ -276,8 +276,7 @@ uint8_t tcp_ecn_ack_flags(const struct tcpcb *tp);
 /* The same for new data, whose *tos becomes capable. => a CWR is for one segment only */
 uint8_t tcp_ecn_data_flags(struct tcpcb *tp, uint8_t *tos);
 
-/* tcp_pmtud.c */
-/* The retransmission timer has run out: lowers the segment size, or undoes that. */
+/* tcp_pmtud.c: the retransmission timer has run out: lowers the segment size, or undoes that. */
 void tcp_pmtud_timeout(struct tcpcb *tp);
 
 /* tcp_hostcache.c: RFC 9040 */

@@ -396,7 +396,7 @@ main(void)
 	CHECK(m_freem(1) == 2);
 	for (int i = 0; i < 2; i++)
 		rumpus_proc_exit(hosts[i].proc);
-	run_for(300000 * MS);
+	run_for(3600 * 1000 * MS); /* what was known of paths is forgotten, too */
 	for (int i = 0; i < 2; i++) {
 		CHECK(rumpus_deadline(hosts[i].ns) == UINT64_MAX);
 		rumpus_destroy(hosts[i].ns);

@@ -170,12 +170,12 @@ deferred(void)
 	MUST(send(data, "x", 1, 0));
 	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 500));
 	conn = (int)MUST(accept(listener, NULL, NULL));
-	DO(recv(conn, &byte, 1, MSG_DONTWAIT));
+	DO(recv(conn, &byte, 1, 0));
 	MUST(connect(end, calls_loopback(calls_port(listener)), ADDRLEN));
 	MUST(close(end));
 	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 500));
 	conn = (int)MUST(accept(listener, NULL, NULL));
-	DO(recv(conn, &byte, 1, MSG_DONTWAIT));
+	DO(recv(conn, &byte, 1, 0));
 	MUST(connect(silent, calls_loopback(calls_port(listener)), ADDRLEN));
 	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 200));
 	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 5000));
