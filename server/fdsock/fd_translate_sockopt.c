@@ -152,8 +152,11 @@ fd_set_int(struct sockopt *sopt, const struct fd_option *op, const void *val, si
 	} else {
 		return EINVAL;
 	}
+	/* As Linux: the default. */
 	if (op->op_level == IPPROTO_IP && op->op_name == IP_TTL && value == -1)
-		value = IPDEFTTL; /* as Linux: the default */
+		value = IPDEFTTL;
+	if (op->op_level == IPPROTO_IP && op->op_name == IP_MULTICAST_TTL && value == -1)
+		value = 1;
 	if (op->op_kind == FD_OPT_FLAG || op->op_kind == FD_OPT_STAMP)
 		value = value != 0;
 	if (op->op_kind == FD_OPT_BUF)

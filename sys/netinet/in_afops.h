@@ -74,6 +74,7 @@ struct in_txinfo {
 	bool tx_bcast;       /* SO_BROADCAST: a broadcast destination is allowed */
 	bool tx_dontroute;   /* SO_DONTROUTE: directly attached destinations only */
 	bool tx_mcastloop;   /* loop multicast back to ourselves */
+	bool tx_hostonly;    /* and do not let it out: IP_MULTICAST_TTL 0 */
 };
 
 /* What earlier connections found out about a path (RFC 9040). 0: not known. */

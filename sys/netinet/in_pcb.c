@@ -205,7 +205,6 @@ in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
 {
 	struct in_lookup il = {.il_af = inp->inp_af, .il_lport = inp->inp_lport};
 	struct in_endpoint ep;
-	struct ifnet *ifp = NULL;
 	int error;
 
 	if ((error = in_pcbconnect_dest(inp, nam, &ep)) != 0)
@@ -213,10 +212,8 @@ in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
 	il.il_faddr = ep.ie_addr;
 	il.il_fport = ep.ie_port;
 	il.il_laddr = inp->inp_laddr;
-	if (inp->inp_mcast_ifindex != 0 && inp->inp_af->af_ismulticast(&ep.ie_addr))
-		ifp = if_byindex(inp->inp_ns, inp->inp_mcast_ifindex);
 	if (in_addrany_isany(&il.il_laddr) &&
-	    (error = inp->inp_af->af_selectsrc(inp->inp_ns, &ep.ie_addr, ifp, &il.il_laddr)) != 0)
+	    (error = inp->inp_af->af_selectsrc(inp->inp_ns, &ep.ie_addr, NULL, &il.il_laddr)) != 0)
 		return error;
 	if (il.il_lport == 0) {
 		if ((error = in_pcb_connectport(inp->inp_table, &il)) != 0)
@@ -383,10 +380,10 @@ in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct in_t
 	tx->tx_dst = *dst;
 	if (!inp->inp_af->af_ismulticast(dst))
 		return;
-	if (tx->tx_ttl == inp->inp_ttl)
+	if (tx->tx_ttl == inp->inp_ttl) {
 		tx->tx_ttl = inp->inp_mttl;
-	if (tx->tx_ifp == NULL && inp->inp_mcast_ifindex != 0)
-		tx->tx_ifp = if_byindex(inp->inp_ns, inp->inp_mcast_ifindex);
+		tx->tx_hostonly = inp->inp_mttl == 0;
+	}
 }
 
 int

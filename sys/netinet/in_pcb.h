@@ -20,7 +20,6 @@ struct ifnet;
 struct netstack;
 struct socket;
 struct sockopt;
-struct in_mcast;
 
 LIST_HEAD(inpcb_list, inpcb);
 
@@ -44,8 +43,6 @@ struct inpcb {
 	uint8_t inp_proto;          /* raw sockets: the protocol */
 	uint8_t inp_pmtudisc;       /* IP_PMTUDISC_* */
 	uint32_t inp_icmpfilter;    /* raw sockets: ICMP types that are not wanted */
-	uint32_t inp_mcast_ifindex; /* IP_MULTICAST_IF; 0: by route */
-	struct in_mcast *inp_mcast; /* memberships */
 	/* Route cache, valid while ro_gen equals the table's generation (net/route.h). */
 	struct {
 		uint64_t ro_gen;

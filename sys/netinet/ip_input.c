@@ -109,7 +109,7 @@ ip_destination(struct ifnet *ifp, const struct mbuf *m, uint32_t dst_be, bool *b
 		return DROP_COUNT;
 	if (ipv4_is_multicast(dst_be)) {
 		/* Every host is a member of 224.0.0.1 (RFC 1112 §4), and nobody of others yet. */
-		return dst_be == ipv4_addr_be(224, 0, 0, 1) && (ifp->if_flags & IFF_MULTICAST) != 0
+		return dst_be == IPV4_ALLHOSTS_BE && (ifp->if_flags & IFF_MULTICAST) != 0
 		    ? DROP_COUNT
 		    : DROP_IP_NOTFORUS;
 	}

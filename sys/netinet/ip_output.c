@@ -247,9 +247,9 @@ ip_output_check(const struct in_txinfo *tx, const struct ip_route *ir, uint32_t 
 	return 0;
 }
 
-/* A copy of what is broadcast is for ourselves too. */
+/* A copy is for ourselves too. */
 static void
-ip_loop_broadcast(const struct mbuf *m, const struct ip_route *ir)
+ip_loop_copy(const struct mbuf *m, const struct ip_route *ir)
 {
 	struct mbuf *copy = m_dup(m);
 
@@ -263,11 +263,14 @@ ip_loop_broadcast(const struct mbuf *m, const struct ip_route *ir)
 static void
 ip_output_group(struct mbuf *m, const struct in_txinfo *tx, const struct ip_route *ir)
 {
-	if (ipv4_is_multicast(tx->tx_dst.ia_w[0]))
+	if (ipv4_is_multicast(tx->tx_dst.ia_w[0])) {
 		m->m_flags |= M_MCAST;
+		if (tx->tx_mcastloop && tx->tx_dst.ia_w[0] == IPV4_ALLHOSTS_BE)
+			ip_loop_copy(m, ir);
+	}
 	if (ir->ir_bcast) {
 		m->m_flags |= M_BCAST;
-		ip_loop_broadcast(m, ir);
+		ip_loop_copy(m, ir);
 	}
 }
 
@@ -315,6 +318,10 @@ ip_output_packet(struct mbuf *m, const struct in_txinfo *tx, struct ip_route *ir
 	m->m_pkthdr.csum_start = IPV4_HDR_LEN;
 	ip_output_group(m, tx, ir);
 	IPSTAT_INC(ns, localout);
+	if (tx->tx_hostonly) {
+		m_freem(m);
+		return 0;
+	}
 	if (m->m_pkthdr.len <= ir->ir_mtu || (m->m_pkthdr.csum_flags & M_CSUM_TSO) != 0)
 		return ip_send(m, ir);
 	if (ip.ip_df || ir->ir_mtu < IPV4_MTU_MIN) {

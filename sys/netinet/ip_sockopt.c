@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Socket options at the level of IPv4. One that does not mean anything for a kind of socket is
- * refused there, as is one that is not known. Memberships are in in_mcast.c.
+ * refused there, as is one that is not known. Of groups there are no memberships yet.
  */
 #include <string.h>
 

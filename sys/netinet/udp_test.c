@@ -228,6 +228,55 @@ test_broadcast(void **state)
 	end_stacks(a, b);
 }
 
+static void
+set_ip(struct socket *so, int name, int value)
+{
+	struct sockopt sopt = {.sopt_set = true, .sopt_level = BSD_IPPROTO_IP, .sopt_name = name};
+
+	sopt.sopt_size = sizeof(value);
+	memcpy(sopt.sopt_data, &value, sizeof(value));
+	assert_int_equal(sosetopt(so, &sopt), 0);
+}
+
+/* All hosts' group: the others get it, and we by IP_MULTICAST_LOOP; with a TTL of 0 only we do. */
+static void
+test_all_hosts(void **state)
+{
+	union bsd_sockaddr_any to = test_sin(0, 7);
+	struct netstack *a, *b;
+	struct socket *snd, *own, *other;
+
+	(void)state;
+	two_stacks(&a, &b);
+	ia.ti_if.if_flags |= IFF_BROADCAST | IFF_MULTICAST;
+	ib.ti_if.if_flags |= IFF_BROADCAST | IFF_MULTICAST;
+	snd = test_udpsocket(a);
+	own = test_udpsocket(a);
+	other = test_udpsocket(b);
+	assert_int_equal(sobind(own, &to.sa), 0);
+	assert_int_equal(sobind(other, &to.sa), 0);
+	to = test_sin(IPV4_ALLHOSTS_BE, 7);
+	assert_int_equal(test_udpsend(snd, &to, 10), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect(own, 10);
+	expect(other, 10);
+	set_ip(snd, BSD_IP_MULTICAST_LOOP, 0);
+	assert_int_equal(test_udpsend(snd, &to, 20), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect_none(own);
+	expect(other, 20);
+	set_ip(snd, BSD_IP_MULTICAST_LOOP, 1);
+	set_ip(snd, BSD_IP_MULTICAST_TTL, 0);
+	assert_int_equal(test_udpsend(snd, &to, 30), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect(own, 30);
+	expect_none(other);
+	soclose(snd);
+	soclose(own);
+	soclose(other);
+	end_stacks(a, b);
+}
+
 /* To ourselves: by 127.0.0.1, by our address, by any; also a datagram with no room to be in one. */
 static void
 test_loopback(void **state)
@@ -453,6 +502,7 @@ main(void)
 	    cmocka_unit_test(test_port_unreachable),
 	    cmocka_unit_test(test_connected_filter),
 	    cmocka_unit_test(test_broadcast),
+	    cmocka_unit_test(test_all_hosts),
 	    cmocka_unit_test(test_loopback),
 	    cmocka_unit_test(test_no_route),
 	    cmocka_unit_test(test_47_full_buffer),

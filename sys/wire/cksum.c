@@ -36,6 +36,19 @@ load64(const uint8_t *p)
 	return v;
 }
 
+/* Carries are counted, an instruction a word, and come round at the end. */
+struct wide {
+	uint64_t w_sum;
+	uint64_t w_carries;
+};
+
+static inline void
+wide_add(struct wide *w, uint64_t v)
+{
+	w->w_sum += v;
+	w->w_carries += w->w_sum < v;
+}
+
 /* The last 0..7 bytes as one word, as if zeros followed them. */
 static uint64_t
 load_tail(const uint8_t *p, size_t len)
@@ -67,17 +80,18 @@ uint32_t
 cksum_partial(const void *buf, size_t len, uint32_t sum)
 {
 	const uint8_t *p = buf;
-	uint64_t even = sum, odd = 0;
+	struct wide w0 = {sum, 0}, w1 = {0, 0};
+	uint64_t even;
 
 	for (; len >= 32; len -= 32, p += 32) {
-		even = add64(even, load64(p));
-		odd = add64(odd, load64(p + 8));
-		even = add64(even, load64(p + 16));
-		odd = add64(odd, load64(p + 24));
+		wide_add(&w0, load64(p));
+		wide_add(&w1, load64(p + 8));
+		wide_add(&w0, load64(p + 16));
+		wide_add(&w1, load64(p + 24));
 	}
 	for (; len >= 8; len -= 8, p += 8)
-		even = add64(even, load64(p));
-	even = add64(even, odd);
+		wide_add(&w0, load64(p));
+	even = add64(add64(w0.w_sum, w0.w_carries), add64(w1.w_sum, w1.w_carries));
 	even = add64(even, load_tail(p, len));
 	return add32((uint32_t)even, (uint32_t)(even >> 32));
 }

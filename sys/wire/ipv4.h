@@ -150,6 +150,9 @@ ipv4_prefix_mask_be(unsigned prefix_len)
 	return prefix_len == 0 ? 0 : htobe32(UINT32_MAX << (32 - prefix_len));
 }
 
+/* The group that every host is a member of (RFC 1112 §4). */
+#define IPV4_ALLHOSTS_BE ipv4_addr_be(224, 0, 0, 1)
+
 /* 224.0.0.0/4 */
 static inline bool
 ipv4_is_multicast(uint32_t addr_be)

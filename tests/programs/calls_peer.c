@@ -132,6 +132,19 @@ urgent(void)
 	DO(buf[1]);
 }
 
+/* Until it can be written to: the end of a socket may be seen a moment before the room it makes. */
+static void
+wait_for_room(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	for (int ms = 0; ms < 5000 && (p.revents & POLLOUT) == 0; ms++) {
+		(void)poll(&p, 1, 1000);
+		if ((p.revents & POLLOUT) == 0)
+			host_sleep_ms(1);
+	}
+}
+
 static void
 refused(void)
 {
@@ -144,6 +157,7 @@ refused(void)
 	DO(connect(fd, (struct sockaddr *)&sin, ADDRLEN));
 	fd = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 	DO(connect(fd, (struct sockaddr *)&sin, ADDRLEN));
+	wait_for_room(fd);
 	(void)printf("polls -> %s\n", calls_wait(fd, POLLOUT));
 	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
 	DO(connect(u, (struct sockaddr *)&sin, ADDRLEN));
