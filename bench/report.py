@@ -329,6 +329,8 @@ def about_table(data):
             ["processor quota", f"{a['options']['cpu']} %" if a["options"].get("cpu") else "none"],
             ["congestion control of Linux", f"{a['congestion_linux']}; the machine's own: "
              f"{a['congestion_machine']}"]]
+    rows += [[f"figure {again['figure']} measured again", f"{again['when']}, at {again['commit']}"
+              + (", modified" if again["modified"] else "")] for again in a.get("again", ())]
     rows += [["failed", text] for text in a.get("failures", ())]
     if spread is not None:
         rows.append(["noise: half the range of native's cells", f"{100 * spread:.0f} % of the "

@@ -23,10 +23,12 @@ enum {
 	BSD_IP_RECVPKTINFO = 26,
 	/* FreeBSD's, where NetBSD has none */
 	BSD_IP_BINDANY = 24,
+	BSD_IP_MINTTL = 66, /* what comes with less is dropped (RFC 5082); 0: nothing is */
 	BSD_IP_RECVTOS = 68,
 	/* the host's alone, by numbers that no BSD uses */
 	BSD_IP_MTU_DISCOVER = 1010, /* BSD_IP_PMTUDISC_* */
-	BSD_IP_MTU = 1014
+	BSD_IP_MTU = 1014,
+	BSD_IP_BIND_ADDRESS_NO_PORT = 1024 /* the port is chosen by connect */
 };
 enum {
 	BSD_IP_PMTUDISC_DONT = 0, /* never DF */

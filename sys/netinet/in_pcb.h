@@ -37,12 +37,13 @@ struct inpcb {
 	uint16_t inp_lport; /* host order; 0: not bound */
 	uint16_t inp_fport; /* 0: not connected */
 	uint32_t inp_flags;
-	uint8_t inp_ttl;  /* 0: default */
-	uint8_t inp_mttl; /* multicast */
+	uint8_t inp_ttl;    /* 0: default */
+	uint8_t inp_mttl;   /* multicast */
+	uint8_t inp_minttl; /* IP_MINTTL */
 	uint8_t inp_tos;
-	uint8_t inp_proto;          /* raw sockets: the protocol */
-	uint8_t inp_pmtudisc;       /* IP_PMTUDISC_* */
-	uint32_t inp_icmpfilter;    /* raw sockets: ICMP types that are not wanted */
+	uint8_t inp_proto;       /* raw sockets: the protocol */
+	uint8_t inp_pmtudisc;    /* IP_PMTUDISC_* */
+	uint32_t inp_icmpfilter; /* raw sockets: ICMP types that are not wanted */
 	/* Route cache, valid while ro_gen equals the table's generation (net/route.h). */
 	struct {
 		uint64_t ro_gen;
@@ -64,7 +65,8 @@ struct inpcb {
 #define INP_MCASTLOOP 0x0080
 #define INP_BOUNDADDR 0x0100 /* bind named an address */
 #define INP_RECVTOS 0x0200
-#define INP_BINDANY 0x0400 /* may bind to addresses that are not ours */
+#define INP_BINDANY 0x0400    /* may bind to addresses that are not ours */
+#define INP_BINDNOPORT 0x0800 /* bind to an address does not choose the port yet */
 
 TAILQ_HEAD(inpcb_queue, inpcb);
 

@@ -95,18 +95,31 @@ in_pcbaddr_ok(const struct inpcb *inp, const struct in_addrany *a)
 	    (af->af_ismulticast(a) || af->af_isbroadcast(inp->inp_ns, a));
 }
 
+/* Is the port to be chosen later, when it is known who the peer is (IP_BIND_ADDRESS_NO_PORT)? */
+static bool
+bind_keepsport(const struct inpcb *inp, const struct in_endpoint *ep)
+{
+	return ep->ie_port == 0 && !in_addrany_isany(&ep->ie_addr) &&
+	    (inp->inp_flags & INP_BINDNOPORT) != 0;
+}
+
 int
 in_pcbbind(struct inpcb *inp, const struct bsd_sockaddr *nam)
 {
-	struct in_endpoint ep = {.ie_port = 0};
+	struct in_endpoint ep = {.ie_addr = inp->inp_laddr};
 	int error;
 
-	if (inp->inp_lport != 0 || (inp->inp_flags & INP_BOUNDADDR) != 0)
+	if (inp->inp_lport != 0 || (nam != NULL && (inp->inp_flags & INP_BOUNDADDR) != 0))
 		return EINVAL;
 	if (nam != NULL && (error = inp->inp_af->af_parse(nam, &ep)) != 0)
 		return error;
 	if (!in_pcbaddr_ok(inp, &ep.ie_addr))
 		return EADDRNOTAVAIL;
+	if (nam != NULL && bind_keepsport(inp, &ep)) {
+		inp->inp_laddr = ep.ie_addr;
+		inp->inp_flags |= INP_BOUNDADDR;
+		return 0;
+	}
 	if (ep.ie_port == 0) {
 		if ((error = bind_anyport(inp, &ep)) != 0)
 			return error;

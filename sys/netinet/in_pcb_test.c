@@ -179,6 +179,38 @@ test_bind_errors(void **state)
 	pcb_end(ns);
 }
 
+/* An address without a port: connections to elsewhere share one, and there are no more than that. */
+static void
+test_bind_noport(void **state)
+{
+	struct netstack *ns = pcb_stack(16);
+	struct socket so[3];
+	struct inpcb *inp[3];
+
+	(void)state;
+	table.it_portlo = table.it_porthi = 50000;
+	for (unsigned i = 0; i < 3; i++) {
+		inp[i] = pcb(ns, &so[i], 0);
+		inp[i]->inp_flags |= INP_BINDNOPORT;
+		assert_int_equal(bind_to(inp[i], US, 0), 0);
+		assert_int_equal(inp[i]->inp_lport, 0);
+		assert_int_equal(bind_to(inp[i], US, 0), BSD_EINVAL);
+	}
+	assert_int_equal(connect_to(inp[0], PEER, 80), 0);
+	assert_int_equal(connect_to(inp[1], PEER, 81), 0);
+	assert_int_equal(inp[0]->inp_lport, 50000);
+	assert_int_equal(inp[1]->inp_lport, 50000);
+	assert_int_equal(connect_to(inp[2], PEER, 80), BSD_EADDRNOTAVAIL);
+	in_pcbfree(inp[0]);
+	in_pcbfree(inp[1]);
+	/* Who does not connect gets one all the same. */
+	assert_int_equal(in_pcbbind(inp[2], NULL), 0);
+	assert_int_equal(inp[2]->inp_lport, 50000);
+	assert_int_equal(inp[2]->inp_laddr.ia_w[0], US);
+	in_pcbfree(inp[2]);
+	pcb_end(ns);
+}
+
 /* Ports that are given: in range, all different, in no order; then there are no more (HOSTILE 58, 73). */
 static void
 test_ephemeral_ports(void **state)
@@ -402,6 +434,7 @@ main(void)
 	    cmocka_unit_test(test_bind_matrix),
 	    cmocka_unit_test(test_bind_beside_connection),
 	    cmocka_unit_test(test_bind_errors),
+	    cmocka_unit_test(test_bind_noport),
 	    cmocka_unit_test(test_ephemeral_ports),
 	    cmocka_unit_test(test_connect_errors),
 	    cmocka_unit_test(test_ten_thousand),

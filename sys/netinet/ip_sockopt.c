@@ -28,6 +28,7 @@ static const struct {
     {IP_RECVTOS, INP_RECVTOS, IPOPT_DGRAM},
     {IP_MULTICAST_LOOP, INP_MCASTLOOP, IPOPT_DGRAM},
     {IP_BINDANY, INP_BINDANY, 0},
+    {IP_BIND_ADDRESS_NO_PORT, INP_BINDNOPORT, 0},
 };
 
 static bool
@@ -89,6 +90,9 @@ ip_setint(struct inpcb *inp, int name, int value)
 	case IP_MULTICAST_TTL:
 		inp->inp_mttl = (uint8_t)value;
 		return 0;
+	case IP_MINTTL:
+		inp->inp_minttl = (uint8_t)value;
+		return 0;
 	default:
 		return ENOPROTOOPT;
 	}
@@ -128,6 +132,9 @@ ip_getint(const struct inpcb *inp, int name, int *value)
 	case IP_MULTICAST_TTL:
 		*value = inp->inp_mttl;
 		return 0;
+	case IP_MINTTL:
+		*value = inp->inp_minttl;
+		return 0;
 	case IP_MTU_DISCOVER:
 		*value = ip_isstream(inp) ? IP_PMTUDISC_WANT : inp->inp_pmtudisc;
 		return 0;
@@ -142,7 +149,7 @@ static bool
 ip_isknown(const struct inpcb *inp, int name)
 {
 	return ip_flagopt(inp, name) != 0 || name == IP_TOS || name == IP_TTL ||
-	    name == IP_MULTICAST_TTL || name == IP_MTU_DISCOVER;
+	    name == IP_MULTICAST_TTL || name == IP_MINTTL || name == IP_MTU_DISCOVER;
 }
 
 int

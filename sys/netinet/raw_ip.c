@@ -94,7 +94,7 @@ rip_wants(struct inpcb *inp, const struct in_rxinfo *rx)
 		return false;
 	if (!in_addrany_isany(&inp->inp_faddr) && !in_addrany_eq(&inp->inp_faddr, &rx->rx_src))
 		return false;
-	return true;
+	return rx->rx_ttl >= inp->inp_minttl;
 }
 
 /* Puts m into the socket's buffer. Consumes m. */

@@ -137,6 +137,7 @@ tcp_inherit(struct tcpcb *tp, const struct tcpcb *head)
 
 	inp->inp_flags |= hinp->inp_flags & (uint32_t) ~(INP_CONNECTED | INP_ANONPORT);
 	inp->inp_ttl = hinp->inp_ttl;
+	inp->inp_minttl = hinp->inp_minttl;
 	inp->inp_tos = hinp->inp_tos;
 	tp->t_flags |= head->t_flags & (TF_NODELAY | TF_NOPUSH);
 	tp->t_usermss = head->t_usermss;

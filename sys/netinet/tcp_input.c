@@ -156,6 +156,8 @@ tcp_lookup(struct netstack *ns, const struct tcp_segment *seg, struct tcpcb **tp
 		}
 		inp = in_pcblookup_bind(table, &il);
 	}
+	if (inp != NULL && rx->rx_ttl < inp->inp_minttl)
+		return tcp_verdict_drop(DROP_IP_MINTTL);
 	*tpp = inp != NULL ? intotcpcb(inp) : NULL;
 	return tcp_verdict_continue();
 }

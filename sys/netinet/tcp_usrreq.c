@@ -139,16 +139,6 @@ tcp_bind(struct socket *so, const struct bsd_sockaddr *nam)
 
 /* A listener that was not bound gets a port of the stack's choice (RFC 9293 §3.10.1). */
 static int
-tcp_bind_any(struct inpcb *inp)
-{
-	const struct in_endpoint any = {0};
-	union bsd_sockaddr_any nam;
-
-	inp->inp_af->af_emit(&any, &nam);
-	return in_pcbbind(inp, &nam.sa);
-}
-
-static int
 tcp_listen(struct socket *so, int backlog)
 {
 	struct tcpcb *tp = sototcpcb(so);
@@ -162,7 +152,7 @@ tcp_listen(struct socket *so, int backlog)
 	if (tp->t_state != TCPS_CLOSED)
 		return EINVAL;
 	if (tp->t_inpcb->inp_lport == 0)
-		error = tcp_bind_any(tp->t_inpcb);
+		error = in_pcbbind(tp->t_inpcb, NULL);
 	if (error == 0)
 		tcp_set_state(tp, TCPS_LISTEN);
 	return error;

@@ -238,6 +238,32 @@ set_ip(struct socket *so, int name, int value)
 	assert_int_equal(sosetopt(so, &sopt), 0);
 }
 
+/* RFC 5082 §3 */
+static void
+test_minttl(void **state)
+{
+	union bsd_sockaddr_any to = test_sin(B, 7);
+	struct netstack *a, *b;
+	struct socket *snd, *rcv;
+
+	(void)state;
+	two_stacks(&a, &b);
+	snd = test_udpsocket(a);
+	rcv = bound(b, 0, 7);
+	set_ip(rcv, BSD_IP_MINTTL, 65);
+	assert_int_equal(test_udpsend(snd, &to, 10), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect_none(rcv);
+	assert_int_equal(b->ns_drops[DROP_IP_MINTTL], 1);
+	set_ip(snd, BSD_IP_TTL, 65);
+	assert_int_equal(test_udpsend(snd, &to, 10), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect(rcv, 10);
+	soclose(snd);
+	soclose(rcv);
+	end_stacks(a, b);
+}
+
 /* All hosts' group: the others get it, and we by IP_MULTICAST_LOOP; with a TTL of 0 only we do. */
 static void
 test_all_hosts(void **state)
@@ -503,6 +529,7 @@ main(void)
 	    cmocka_unit_test(test_connected_filter),
 	    cmocka_unit_test(test_broadcast),
 	    cmocka_unit_test(test_all_hosts),
+	    cmocka_unit_test(test_minttl),
 	    cmocka_unit_test(test_loopback),
 	    cmocka_unit_test(test_no_route),
 	    cmocka_unit_test(test_47_full_buffer),

@@ -140,6 +140,10 @@ udp_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx, const 
 	struct mbuf *control = NULL;
 	union bsd_sockaddr_any sa;
 
+	if (rx->rx_ttl < inp->inp_minttl) {
+		m_drop(m, DROP_IP_MINTTL);
+		return;
+	}
 	rx->rx_af->af_emit(&from, &sa);
 	m_adj(m, rx->rx_hlen + UDP_HDR_LEN);
 	if ((so->so_state & SS_CANTRCVMORE) != 0 || in_pcb_savecontrol(inp, rx, &control) != 0 ||

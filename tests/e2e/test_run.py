@@ -8,6 +8,7 @@ The program on the stack runs in host a's namespace, where the host's own loopba
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -378,6 +379,35 @@ def refusals(rig):
         done = rig.on_stack(program)
         equal(done.returncode, 125, "static")
         expect("statically linked" in done.stderr, done.stderr)
+
+
+@rig_test("files of another C library, word size or machine, broken ones, and scripts of such")
+def kinds(rig):
+    with open("/bin/true", "rb") as f:
+        good = f.read()
+    loader = re.search(rb"/lib[^\0]*/ld-[^\0]*", good)[0]
+    musl = b"/lib/ld-musl-x.so.1".ljust(len(loader), b"\0")[:len(loader)]
+    where = f"{rig.folder}/kind"
+    for text, data in (
+            ("another C library (/lib/ld-musl-x.so.1)", good.replace(loader, musl)),
+            ("another word size", good[:4] + bytes([3 - good[4]]) + good[5:]),
+            ("another machine", good[:18] + bytes([good[18] ^ 1]) + good[19:]),
+            ("make no sense", good[:54] + b"\xff\xff" + good[56:]),
+            ("make no sense", good[:64])):
+        with open(where, "wb") as f:
+            f.write(data)
+        with open(where + ".script", "w", encoding="utf-8") as f:
+            f.write(f"#! {where} -x\n")
+        for program in (where, where + ".script"):
+            os.chmod(program, 0o755)
+            done = rig.on_stack(program)
+            equal(done.returncode, 125, f"{text}: exit status ({done.stderr})")
+            expect(text in done.stderr, f"{text}: {done.stderr}")
+    with open(where, "w", encoding="utf-8") as f:
+        f.write(f"#!{where}\n")
+    done = rig.on_stack(where)
+    equal(done.returncode, 125, "a script of itself")
+    expect("a chain that is too long" in done.stderr, done.stderr)
 
 
 def _mapped(uid):

@@ -73,6 +73,7 @@ static const struct name names[] = {
     SAME(IP_HDRINCL),
     SAME(IP_TOS),
     SAME(IP_TTL),
+    SAME(IP_MINTTL),
     {"SHUT_RD", BSD_SHUT_RD},
     {"SHUT_WR", BSD_SHUT_WR},
     {"SHUT_RDWR", BSD_SHUT_RDWR},
