@@ -49,7 +49,9 @@ iface_tap_ready(struct loop_source *ls, uint32_t events)
 		iface_tap_lost(ifc);
 		return;
 	}
-	loop_events(ifc->if_loop, ls, EPOLLIN | (tap_tx_pending(ifc->if_ifp) ? EPOLLOUT : 0u));
+	if (!ifc->if_txtask.lt_queued) /* which sees to it at the end of the turn */
+		loop_events(ifc->if_loop, ls,
+		    EPOLLIN | (tap_tx_pending(ifc->if_ifp) ? EPOLLOUT : 0u));
 }
 
 static bool

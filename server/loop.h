@@ -54,6 +54,7 @@ struct loop {
 	uint64_t lp_spin_ns;    /* longest poll before sleeping; 0: never */
 	uint32_t lp_spin_score; /* 0 ... LOOP_SPIN_MAX: how well polling has paid off */
 	uint32_t lp_spin_skipped;
+	uint64_t lp_lost; /* datagrams for full sockets, ever */
 };
 
 /* => -1: errno says why. ns is borrowed for the loop's life. */
