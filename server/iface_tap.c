@@ -71,6 +71,7 @@ iface_tap_open(struct iface *ifc, const struct iface_spec *is, char *why, size_t
 	    tap_host_open(is->is_name, is->is_shared, &tc.tc_offload, &tc.tc_mtu, why, whylen);
 	if (ifc->if_soft == NULL)
 		return false;
+	tc.tc_uso = tap_host_uso(ifc->if_soft);
 	if (is->is_mtu != 0)
 		tc.tc_mtu = is->is_mtu;
 	error = tap_attach(ifc->if_loop->lp_ns, &tc, ifc->if_soft, &ifc->if_ifp);

@@ -9,7 +9,8 @@
  *
  * A short frame is copied to a plain mbuf and the chain stays, a longer one takes the mbufs it fills
  * with it and the rest waits on. What would leave a jumbo buffer mostly empty is copied to clusters.
- * Sending: a frame goes to the host at once; while the host takes none, frames queue up.
+ * Sending: a frame goes to the host at once, or at the end of the loop's turn, when datagrams of a
+ * flow that came one after the other go as one; while the host takes none, frames queue up.
  */
 #include "dev/tap/if_tap.h"
 
@@ -20,8 +21,10 @@
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "net/if.h"
+#include "net/if_uso.h"
 #include "wire/ether.h"
 #include "wire/tcp.h"
+#include "wire/udp.h"
 
 #define TAP_TXQ 512u    /* frames */
 #define TAP_TXBATCH 32u /* as many are written before the turn ends */
@@ -54,13 +57,15 @@ tap_chain_bufs(struct mbuf *m, struct tap_buf *tb)
 	return n;
 }
 
-/* Bytes of all headers of a TCP frame: the transport header's length is in its own 13th byte. */
+/* Bytes of all headers of a frame to be cut; the length of TCP's is in its own 13th byte. */
 static uint16_t
 tap_hdrlen(const struct mbuf *m)
 {
 	struct tcp_hdr th = {0};
 	uint8_t bytes[TCP_HDR_LEN];
 
+	if ((m->m_pkthdr.csum_flags & M_CSUM_USO) != 0)
+		return (uint16_t)(m->m_pkthdr.csum_start + UDP_HDR_LEN);
 	m_copydata(m, m->m_pkthdr.csum_start, sizeof(bytes), bytes);
 	(void)tcp_parse_partial(bytes, sizeof(bytes), SIZE_MAX, &th);
 	return (uint16_t)(m->m_pkthdr.csum_start + th.th_off);
@@ -77,9 +82,10 @@ tap_tx_meta(const struct mbuf *m, struct tap_meta *tm)
 	tm->tm_csum = true;
 	tm->tm_csum_start = ph->csum_start;
 	tm->tm_csum_offset = ph->csum_offset;
-	if ((ph->csum_flags & M_CSUM_TSO) != 0) {
+	if ((ph->csum_flags & (M_CSUM_TSO | M_CSUM_USO)) != 0) {
 		tm->tm_segsz = ph->segsz;
 		tm->tm_hdrlen = tap_hdrlen(m);
+		tm->tm_udp = (ph->csum_flags & M_CSUM_USO) != 0;
 	}
 }
 
@@ -131,10 +137,15 @@ tap_tx_resume(struct ifnet *ifp)
 	return true;
 }
 
-/* Queues a frame for the end of the turn. => false: no room */
+/* Queues a frame for the end of the turn, a datagram with those before it. => false: no room */
 static bool
 tap_tx_later(struct tap_softc *sc, struct mbuf *m)
 {
+	struct mbuf *last = sc->sc_tx.mq_tail;
+
+	if ((sc->sc_if.if_capenable & IFCAP_USO) != 0 && last != NULL &&
+	    if_uso_join(last, m, sc->sc_if.if_hdrlen, TAP_MAXBUFS))
+		return true;
 	if (sc->sc_tx.mq_len >= TAP_TXBATCH)
 		(void)tap_tx_resume(&sc->sc_if);
 	if (!mbufq_enqueue(&sc->sc_tx, m))
@@ -378,6 +389,8 @@ tap_setup(struct netstack *ns, struct tap_softc *sc, const struct tap_config *tc
 	ifp->if_mtu = tc->tc_mtu;
 	if (tc->tc_offload)
 		ifp->if_capenable = IFCAP_CSUM_TX | IFCAP_CSUM_RX | IFCAP_TSO4;
+	if (tc->tc_offload && tc->tc_uso)
+		ifp->if_capenable |= IFCAP_USO;
 	ifp->if_softc = sc;
 	ifp->if_start = tap_start;
 	ifp->if_detached = tap_detached;

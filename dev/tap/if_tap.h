@@ -14,6 +14,7 @@ struct tap_config {
 	const char *tc_name;      /* of the interface in the stack, fewer than 16 letters */
 	const uint8_t *tc_lladdr; /* station address; NULL: a random, locally administered one */
 	bool tc_offload;          /* the host does checksums and segmentation */
+	bool tc_uso;              /* and cuts what datagrams were joined to; with tc_txwait */
 	uint32_t tc_mtu;          /* bytes of network packet, 68 ... 65535 */
 	/*
 	 * Told when frames begin to wait for tap_tx_resume, which the owner of the loop calls when the

@@ -16,7 +16,10 @@
 #include "kern/testutil.h"
 #include "net/if.h"
 #include "net/net_state.h"
+#include "wire/cksum.h"
 #include "wire/ether.h"
+#include "wire/ipv4.h"
+#include "wire/udp.h"
 
 #define MAXFRAME 65553u
 
@@ -120,6 +123,7 @@ bed_make(struct bed *b, uint32_t mtu, bool offload, bool later)
 	    .tc_lladdr = mac,
 	    .tc_mtu = mtu,
 	    .tc_offload = offload,
+	    .tc_uso = offload,
 	    .tc_txwait = later ? txwait : NULL,
 	    .tc_arg = b};
 
@@ -359,6 +363,54 @@ test_send_later(void **state)
 	bed_close(&b); /* with a frame queued */
 }
 
+/* A datagram in an ethernet frame, of len bytes in all. */
+static struct mbuf *
+datagram(struct bed *b, uint32_t len)
+{
+	struct ipv4_hdr ip = {.ip_len = (uint16_t)(len - ETHER_HDR_LEN),
+	    .ip_df = true,
+	    .ip_ttl = 64,
+	    .ip_p = IPV4_PROTO_UDP};
+	struct udp_hdr uh = {1, 2, (uint16_t)(len - ETHER_HDR_LEN - IPV4_HDR_LEN), 0};
+	struct mbuf *m = m_getm(b->ns, len);
+	uint8_t bytes[1514] = {0};
+
+	ipv4_emit(bytes + ETHER_HDR_LEN, &ip);
+	udp_emit(bytes + ETHER_HDR_LEN + IPV4_HDR_LEN, &uh);
+	assert_non_null(m);
+	assert_int_equal(m_append(m, len, bytes), 0);
+	m->m_pkthdr.csum_flags = M_CSUM_NEEDED;
+	m->m_pkthdr.csum_start = ETHER_HDR_LEN + IPV4_HDR_LEN;
+	m->m_pkthdr.csum_offset = UDP_OFF_SUM;
+	return m;
+}
+
+/* Datagrams of a turn go as one frame, in their place among the others. */
+static void
+test_send_joined(void **state)
+{
+	struct bed b;
+
+	(void)state;
+	bed_make(&b, 1500, true, true);
+	assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, 1)), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(b.ifp->if_start(b.ifp, datagram(&b, 142)), 0);
+	assert_int_equal(b.ifp->if_start(b.ifp, frame(&b, 1)), 0);
+	assert_int_equal(b.ifp->if_start(b.ifp, datagram(&b, 142)), 0);
+	assert_int_equal(b.ifp->if_start(b.ifp, datagram(&b, 92)), 0);
+	assert_int_equal(b.nwaits, 1);
+	assert_true(tap_tx_resume(b.ifp));
+	assert_int_equal(b.th.th_ntx, 4);
+	assert_int_equal(b.th.th_txlen[1], 42 + 300);
+	assert_int_equal(b.th.th_txlen[2], 60);
+	assert_int_equal(b.th.th_txlen[3], 42 + 150);
+	assert_true(b.th.th_txmeta.tm_csum && b.th.th_txmeta.tm_udp);
+	assert_int_equal(b.th.th_txmeta.tm_segsz, 100);
+	assert_int_equal(b.th.th_txmeta.tm_hdrlen, 42);
+	bed_close(&b);
+}
+
 static void
 test_send_limits(void **state)
 {
@@ -442,6 +494,7 @@ main(void)
 	    cmocka_unit_test(test_send_offloaded),
 	    cmocka_unit_test(test_send_full_and_resume),
 	    cmocka_unit_test(test_send_later),
+	    cmocka_unit_test(test_send_joined),
 	    cmocka_unit_test(test_send_limits),
 	    cmocka_unit_test(test_send_many_pieces),
 	    cmocka_unit_test(test_refused),

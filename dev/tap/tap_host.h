@@ -25,7 +25,7 @@ struct tap_buf {
  * What travels beside a frame when the tap offloads. tm_csum: the checksum at tm_csum_start +
  * tm_csum_offset is still to be filled in (out), or nobody need look at it (in). tm_segsz: TCP
  * over IPv4, to be cut into so many bytes of payload each (out), or merged from such (in); 0: one
- * segment.
+ * segment. tm_udp: it is UDP that is to be cut (out only, and only when tap_host_uso).
  */
 struct tap_meta {
 	bool tm_csum;
@@ -33,6 +33,7 @@ struct tap_meta {
 	uint16_t tm_csum_offset;
 	uint16_t tm_segsz;
 	uint16_t tm_hdrlen; /* of all headers; only with tm_segsz */
+	bool tm_udp;
 };
 
 /*
@@ -47,6 +48,9 @@ struct tap_meta {
 struct tap_host *tap_host_open(const char *name, bool queue, bool *offload, uint32_t *mtup,
     char *why, size_t whylen);
 void tap_host_close(struct tap_host *th);
+
+/* Does the host cut frames of UDP? */
+bool tap_host_uso(const struct tap_host *th);
 
 /* The descriptor to wait on: readable when a frame is there. */
 int tap_host_fd(const struct tap_host *th);

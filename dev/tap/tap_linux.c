@@ -18,10 +18,21 @@
 struct tap_host {
 	int th_fd;
 	bool th_offload; /* each frame is led by a virtio_net_hdr */
+	bool th_uso;
 };
 
-/* What the host may hand us. TCP over IPv6 is left out: the stack would have to cut it. */
+/*
+ * What the host may hand us. TCP over IPv6 and UDP are left out: the stack would have to cut them.
+ * But a kernel that knows of UDP (Linux 6.2) cuts what we hand it.
+ */
 #define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4)
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
 
 _Static_assert(TAP_NAMSIZ == IFNAMSIZ, "interface names are as long as the host's");
 
@@ -74,6 +85,13 @@ tap_setiff(int fd, const char *name, bool queue, bool offload)
 		ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS) != 0))
 		return EOPNOTSUPP;
 	return 0;
+}
+
+static bool
+tap_knows_uso(int fd)
+{
+	return ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS | TUN_F_USO4 | TUN_F_USO6) == 0 &&
+	    ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS) == 0;
 }
 
 /* A descriptor asks once only: plain frames after a refusal are asked for by another. */
@@ -150,6 +168,7 @@ tap_host_open(const char *name, bool queue, bool *offload, uint32_t *mtup, char 
 	}
 	th->th_fd = tap_open_fd(name, queue, offload, why, whylen);
 	th->th_offload = *offload;
+	th->th_uso = th->th_fd >= 0 && *offload && tap_knows_uso(th->th_fd);
 	if (th->th_fd < 0 || tap_configure(name, mtup, why, whylen) != 0) {
 		tap_host_close(th);
 		return NULL;
@@ -163,6 +182,12 @@ tap_host_close(struct tap_host *th)
 	if (th->th_fd >= 0)
 		(void)close(th->th_fd);
 	free(th);
+}
+
+bool
+tap_host_uso(const struct tap_host *th)
+{
+	return th->th_uso;
 }
 
 int
@@ -220,7 +245,7 @@ tap_meta_out(const struct tap_meta *tm, struct virtio_net_hdr *vh)
 		vh->csum_offset = tm->tm_csum_offset;
 	}
 	if (tm->tm_segsz != 0) {
-		vh->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		vh->gso_type = tm->tm_udp ? VIRTIO_NET_HDR_GSO_UDP_L4 : VIRTIO_NET_HDR_GSO_TCPV4;
 		vh->gso_size = tm->tm_segsz;
 		vh->hdr_len = tm->tm_hdrlen;
 	}

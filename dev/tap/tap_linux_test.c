@@ -24,6 +24,7 @@
 /* What the kernel refuses, and with what. */
 static struct {
 	unsigned long rk_refuses;
+	unsigned rk_offloads; /* it does not know of */
 	int rk_error;
 } refuse;
 
@@ -82,6 +83,10 @@ ioctl(int fd, unsigned long request, ...)
 	case TUNSETIFF:
 		return setiff(arg);
 	case TUNSETOFFLOAD:
+		if (((unsigned)(uintptr_t)arg & refuse.rk_offloads) != 0) {
+			errno = EINVAL;
+			return -1;
+		}
 		kernel.kn_offloads = (unsigned)(uintptr_t)arg;
 		break;
 	case SIOCGIFFLAGS:
@@ -147,6 +152,39 @@ test_offload(void **state)
 	(void)close(kernel.kn_far);
 }
 
+/* Frames of UDP are for a kernel that knows them; it is asked to give us none. */
+static void
+test_uso(void **state)
+{
+	uint8_t frame[60] = {0}, wire[sizeof(struct virtio_net_hdr) + 60];
+	struct tap_meta tm = {.tm_csum = true, .tm_segsz = 9, .tm_hdrlen = 42, .tm_udp = true};
+	struct tap_buf out = {frame, sizeof(frame)};
+	struct virtio_net_hdr vh;
+	bool offload;
+	struct tap_host *th = host(&offload);
+
+	(void)state;
+	assert_true(tap_host_uso(th));
+	assert_int_equal(kernel.kn_offloads, TUN_F_CSUM | TUN_F_TSO4);
+	assert_int_equal(tap_host_write(th, &tm, &out, 1), TAP_SENT);
+	assert_int_equal(recv(kernel.kn_far, wire, sizeof(wire), 0), sizeof(wire));
+	memcpy(&vh, wire, sizeof(vh));
+	assert_int_equal(vh.gso_type, 5); /* VIRTIO_NET_HDR_GSO_UDP_L4 */
+	assert_int_equal(vh.gso_size, 9);
+	assert_int_equal(vh.hdr_len, 42);
+	tap_host_close(th);
+	(void)close(kernel.kn_far);
+
+	refuse.rk_offloads = ~(TUN_F_CSUM | TUN_F_TSO4);
+	th = host(&offload);
+	assert_true(offload);
+	assert_false(tap_host_uso(th));
+	frames(th, sizeof(struct virtio_net_hdr));
+	tap_host_close(th);
+	(void)close(kernel.kn_far);
+	refuse.rk_offloads = 0;
+}
+
 /* Whatever part of offload a kernel lacks, the tap works with plain frames. */
 static void
 test_refused(void **state)
@@ -196,6 +234,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_offload),
+	    cmocka_unit_test(test_uso),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_denied),
 	};

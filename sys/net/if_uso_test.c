@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Datagrams joined: cut as a host cuts them, they are the bytes that they were; and what would not
+ * be is left alone.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kern/cdefs.h"
+#include "kern/mbuf.h"
+#include "kern/netstack.h"
+#include "kern/testutil.h"
+#include "net/if_uso.h"
+#include "net/m_cksum.h"
+#include "wire/cksum.h"
+#include "wire/ether.h"
+#include "wire/ipv4.h"
+#include "wire/udp.h"
+
+#define SRC ipv4_addr_be(10, 0, 0, 1)
+#define L4OFF (ETHER_HDR_LEN + IPV4_HDR_LEN)
+#define HDRS (L4OFF + UDP_HDR_LEN)
+#define PIECES 128u
+#define MOST 70u
+
+/* What tells one datagram from the next. */
+struct dgram {
+	uint32_t dg_len; /* of the payload */
+	uint16_t dg_id;
+	uint16_t dg_dport;
+	uint8_t dg_host; /* last byte of the destination */
+	uint8_t dg_ttl;
+	uint8_t dg_tos;
+	bool dg_df;
+	uint8_t dg_mac; /* first byte of the frame */
+};
+
+static const struct dgram plain = {.dg_len = 100,
+    .dg_id = 0xfffe,
+    .dg_dport = 53,
+    .dg_host = 2,
+    .dg_ttl = 64};
+
+static struct netstack *
+netstack_of_many(void)
+{
+	struct netstack_config nc = test_config();
+
+	nc.nc_nmbufs = 2048;
+	nc.nc_nclusters = 512;
+	return netstack_create(&nc);
+}
+
+/* Headers in an mbuf of their own, as UDP makes it; payload byte i of the n-th is n + i. */
+static struct mbuf *
+dgram(struct netstack *ns, const struct dgram *dg, unsigned n)
+{
+	struct ipv4_hdr ip = {.ip_len = (uint16_t)(IPV4_HDR_LEN + UDP_HDR_LEN + dg->dg_len),
+	    .ip_id = dg->dg_id,
+	    .ip_df = dg->dg_df,
+	    .ip_tos = dg->dg_tos,
+	    .ip_ttl = dg->dg_ttl,
+	    .ip_p = IPV4_PROTO_UDP,
+	    .ip_src_be = SRC,
+	    .ip_dst_be = ipv4_addr_be(10, 0, 0, dg->dg_host)};
+	struct udp_hdr uh = {1000, dg->dg_dport, (uint16_t)(UDP_HDR_LEN + dg->dg_len), 0};
+	struct mbuf *m = m_gethdr(ns, MT_DATA), *data = m_getm(ns, dg->dg_len);
+	uint8_t bytes[1500];
+
+	assert_true(m != NULL && data != NULL && dg->dg_len <= sizeof(bytes));
+	memset(m->m_data, 0xee, ETHER_HDR_LEN);
+	m->m_data[0] = dg->dg_mac;
+	ipv4_emit(m->m_data + ETHER_HDR_LEN, &ip);
+	uh.uh_sum = cksum_fold(cksum_pseudo4(SRC, ip.ip_dst_be, IPV4_PROTO_UDP, uh.uh_ulen));
+	udp_emit(m->m_data + L4OFF, &uh);
+	m->m_len = m->m_pkthdr.len = HDRS;
+	for (uint32_t i = 0; i < dg->dg_len; i++)
+		bytes[i] = (uint8_t)(n + i);
+	assert_int_equal(m_append(data, dg->dg_len, bytes), 0);
+	if (dg->dg_len > 0)
+		m_cat(m, data);
+	else
+		m_freem(data);
+	m->m_pkthdr.csum_flags = M_CSUM_NEEDED;
+	m->m_pkthdr.csum_start = L4OFF;
+	m->m_pkthdr.csum_offset = UDP_OFF_SUM;
+	return m;
+}
+
+static uint32_t
+flat(struct mbuf *m, uint8_t *bytes)
+{
+	uint32_t len = m->m_pkthdr.len;
+
+	m_sanity(m);
+	m_copydata(m, 0, len, bytes);
+	m_freem(m);
+	return len;
+}
+
+/* The bytes of datagram dg on the wire, its checksum filled in. => how many */
+static uint32_t
+on_wire(struct netstack *ns, const struct dgram *dg, unsigned n, uint8_t *bytes)
+{
+	struct mbuf *m = dgram(ns, dg, n);
+
+	assert_int_equal(m_cksum_complete(&m), 0);
+	return flat(m, bytes);
+}
+
+/* What the host makes of a joined frame: segment n. => bytes */
+static uint32_t
+cut(const uint8_t *frame, uint32_t framelen, uint32_t segsz, unsigned n, uint8_t *bytes)
+{
+	uint32_t off = HDRS + n * segsz, len = KERN_MIN(segsz, framelen - off);
+	struct ipv4_hdr ip;
+	struct udp_hdr uh;
+
+	assert_int_equal(ipv4_parse(frame + ETHER_HDR_LEN, framelen - ETHER_HDR_LEN, &ip),
+	    IPV4_PARSE_OK);
+	assert_true(ipv4_cksum_ok(frame + ETHER_HDR_LEN, ip.ip_hl));
+	assert_int_equal(udp_parse(frame + L4OFF, framelen - L4OFF, &uh), UDP_PARSE_OK);
+	assert_int_equal(uh.uh_ulen, framelen - L4OFF);
+	assert_int_equal(uh.uh_sum,
+	    cksum_fold(cksum_pseudo4(ip.ip_src_be, ip.ip_dst_be, IPV4_PROTO_UDP, uh.uh_ulen)));
+	memcpy(bytes, frame, ETHER_HDR_LEN);
+	memcpy(bytes + HDRS, frame + off, len);
+	ip.ip_len = (uint16_t)(IPV4_HDR_LEN + UDP_HDR_LEN + len);
+	ip.ip_id = (uint16_t)(ip.ip_id + n);
+	ipv4_emit(bytes + ETHER_HDR_LEN, &ip);
+	uh.uh_ulen = (uint16_t)(UDP_HDR_LEN + len);
+	uh.uh_sum = 0;
+	udp_emit(bytes + L4OFF, &uh);
+	uh.uh_sum = cksum_finish(cksum_partial(bytes + L4OFF, uh.uh_ulen,
+	    cksum_pseudo4(ip.ip_src_be, ip.ip_dst_be, IPV4_PROTO_UDP, uh.uh_ulen)));
+	uh.uh_sum = uh.uh_sum == 0 ? 0xffff : uh.uh_sum;
+	udp_emit(bytes + L4OFF, &uh);
+	return HDRS + len;
+}
+
+/* Joins as many of n datagrams of len bytes, the last of lastlen, as go. => how many those are */
+static unsigned
+join_case(uint32_t len, uint32_t lastlen, unsigned n)
+{
+	static uint8_t frame[65536];
+	uint8_t got[1600], want[1600];
+	struct netstack *ns = netstack_of_many();
+	struct dgram dg = plain;
+	struct mbuf *head = NULL, *m;
+	uint32_t framelen, segsz;
+	unsigned joined = 0;
+
+	for (; joined < n; joined++) {
+		dg.dg_len = joined + 1 == n ? lastlen : len;
+		dg.dg_id = (uint16_t)(plain.dg_id + joined);
+		m = dgram(ns, &dg, joined);
+		if (head == NULL) {
+			head = m;
+		} else if (!if_uso_join(head, m, ETHER_HDR_LEN, PIECES)) {
+			m_freem(m);
+			break;
+		}
+	}
+	segsz = head->m_pkthdr.segsz;
+	assert_int_equal(head->m_pkthdr.csum_flags, M_CSUM_NEEDED | M_CSUM_USO);
+	assert_int_equal(segsz, len);
+	framelen = flat(head, frame);
+	assert_true(framelen <= ETHER_HDR_LEN + IPV4_LEN_MAX);
+	for (unsigned i = 0; i < joined; i++) {
+		dg.dg_len = i + 1 == n ? lastlen : len;
+		dg.dg_id = (uint16_t)(plain.dg_id + i);
+		assert_int_equal(cut(frame, framelen, segsz, i, got), on_wire(ns, &dg, i, want));
+		assert_memory_equal(got, want, HDRS + dg.dg_len);
+	}
+	test_netstack_end(ns);
+	return joined;
+}
+
+static void
+test_join(void **state)
+{
+	(void)state;
+	assert_int_equal(join_case(100, 100, 2), 2);
+	assert_int_equal(join_case(100, 1, 3), 3);
+	assert_int_equal(join_case(1472, 1472, 40), 40);
+	assert_int_equal(join_case(1472, 1472, MOST), 44); /* 65,535 bytes of IP */
+	assert_int_equal(join_case(1, 1, MOST), 64);       /* segments, and mbufs */
+}
+
+/* => were b and a joined? */
+static bool
+joins(const struct dgram *a, const struct dgram *b, unsigned maxpieces)
+{
+	struct netstack *ns = netstack_of_many();
+	struct mbuf *head = dgram(ns, a, 0), *m = dgram(ns, b, 1);
+	uint8_t before[1600], after[1600];
+	uint32_t len = head->m_pkthdr.len;
+	bool joined;
+
+	m_copydata(head, 0, len, before);
+	joined = if_uso_join(head, m, ETHER_HDR_LEN, maxpieces);
+	if (!joined) {
+		m_sanity(m);
+		m_freem(m);
+		assert_int_equal(flat(head, after), len);
+		assert_memory_equal(after, before, len);
+	} else {
+		m_freem(head);
+	}
+	test_netstack_end(ns);
+	return joined;
+}
+
+static void
+test_refused(void **state)
+{
+	struct dgram a = plain, b = plain;
+
+	(void)state;
+	b.dg_id++;
+	assert_true(joins(&a, &b, PIECES));
+	assert_false(joins(&a, &b, 3));
+	assert_false(joins(&a, &a, PIECES)); /* the identification that it has would be lost */
+	b.dg_id++;
+	assert_false(joins(&a, &b, PIECES));
+	a.dg_df = b.dg_df = true;
+	assert_true(joins(&a, &b, PIECES)); /* and need not be kept */
+	b.dg_df = false;
+	assert_false(joins(&a, &b, PIECES));
+#define REFUSED(field, value)                        \
+	do {                                         \
+		b = a;                               \
+		assert_true(joins(&a, &b, PIECES));  \
+		b.field = (value);                   \
+		assert_false(joins(&a, &b, PIECES)); \
+	} while (0)
+	REFUSED(dg_len, 101); /* longer than the one before */
+	REFUSED(dg_len, 0);
+	REFUSED(dg_dport, 54);
+	REFUSED(dg_host, 3);
+	REFUSED(dg_ttl, 63);
+	REFUSED(dg_tos, 4);
+	REFUSED(dg_mac, 2);
+#undef REFUSED
+}
+
+/* Behind one that is shorter there is none; and none joins what asks for no checksum, or is shared. */
+static void
+test_refused_by_state(void **state)
+{
+	struct netstack *ns = netstack_of_many();
+	struct dgram dg = plain;
+	struct mbuf *head, *m, *shared;
+
+	(void)state;
+	dg.dg_df = true;
+	head = dgram(ns, &dg, 0);
+	dg.dg_len = 99;
+	assert_true(if_uso_join(head, dgram(ns, &dg, 1), ETHER_HDR_LEN, PIECES));
+	m = dgram(ns, &dg, 2);
+	assert_false(if_uso_join(head, m, ETHER_HDR_LEN, PIECES));
+	m_freem(head);
+	head = dgram(ns, &dg, 0);
+	m->m_pkthdr.csum_flags = 0;
+	assert_false(if_uso_join(head, m, ETHER_HDR_LEN, PIECES));
+	m->m_pkthdr.csum_flags = M_CSUM_NEEDED | M_CSUM_TSO;
+	assert_false(if_uso_join(head, m, ETHER_HDR_LEN, PIECES));
+	m->m_pkthdr.csum_flags = M_CSUM_NEEDED;
+	m->m_data[ETHER_HDR_LEN + 6] = 0x20; /* more fragments */
+	assert_false(if_uso_join(head, m, ETHER_HDR_LEN, PIECES));
+	m_freem(m);
+	m_freem(head);
+
+	head = m_getcl(ns, MT_DATA, true);
+	m = dgram(ns, &dg, 0);
+	m_copydata(m, 0, m->m_pkthdr.len, head->m_data);
+	head->m_len = head->m_pkthdr.len = m->m_pkthdr.len;
+	head->m_pkthdr.csum_flags = M_CSUM_NEEDED;
+	head->m_pkthdr.csum_start = L4OFF;
+	head->m_pkthdr.csum_offset = UDP_OFF_SUM;
+	shared = m_copym(head, 0, head->m_pkthdr.len);
+	assert_false(if_uso_join(head, m, ETHER_HDR_LEN, PIECES));
+	m_freem(shared);
+	assert_true(if_uso_join(head, m, ETHER_HDR_LEN, PIECES));
+	m_freem(head);
+	test_netstack_end(ns);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_join),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_refused_by_state),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
