@@ -275,6 +275,8 @@ exchange_here(struct exchange *ex)
 		return errno;
 	error = request_deliver(ex, end[1]);
 	close_fd(end[1]);
+	if (error == 0 && ex->ex_wait != NULL)
+		error = ex->ex_wait(ex, end[0]);
 	if (error == 0)
 		error = reply_take(ex, end[0]);
 	reply_close(ex, end[0]);
@@ -371,9 +373,13 @@ control_exchange(struct exchange *ex)
 	ex->ex_answered = false;
 	ex->ex_fd = -1;
 	error = exchange_here(ex);
-	if (error == EMFILE && !ex->ex_answered)
-		error =
-		    ex->ex_op == FDSOCK_OP_SOCKET ? exchange_beyond(ex) : exchange_elsewhere(ex);
+	if (error != EMFILE || ex->ex_answered)
+		return error;
+	if (ex->ex_wait != NULL) { /* not there: signals are blocked */
+		ex->ex_wait = NULL;
+		ex->ex_arg[0] = 0;
+	}
+	error = ex->ex_op == FDSOCK_OP_SOCKET ? exchange_beyond(ex) : exchange_elsewhere(ex);
 	return error;
 }
 

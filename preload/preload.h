@@ -111,6 +111,8 @@ struct exchange {
 	void *ex_room;
 	size_t ex_roomlen;
 	bool ex_cloexec; /* of a descriptor that comes */
+	/* The answer may take long: waits for it to come at end. => 0, or errno: it is given up. */
+	int (*ex_wait)(const struct exchange *ex, int end);
 	/* the answer */
 	bool ex_answered;
 	struct fdsock_reply ex_reply;
@@ -122,7 +124,7 @@ struct exchange {
  * => errno, as the server says; ECONNRESET, or what the kernel says, if it did not answer
  *    (ex_answered tells).
  * => A descriptor that came has the lowest number that was free.
- * => Does not wait for the network. Signals do not cut it short.
+ * => Does not wait for the network, unless ex_wait does. Signals do not cut it short.
  */
 int control_exchange(struct exchange *ex);
 
@@ -141,6 +143,12 @@ socklen_t address_make(struct sockaddr_storage *ss, int family, const uint8_t *a
 int address_store(const void *from, socklen_t fromlen, struct sockaddr *to, socklen_t *tolen);
 /* Whether a call with this address belongs on the host; the rules say. */
 bool address_of_host(enum rule_op op, uint64_t tag, const struct sockaddr *sa, socklen_t len);
+
+/* Makes a request whose data is an address. => errno */
+int exchange_address(struct exchange *ex, const struct sockaddr *sa, socklen_t len);
+/* Whether a call goes to the host (*hostp); moves the descriptor there if it has to. => errno */
+int belongs_to_host(int fd, uint64_t tag, enum rule_op op, const struct sockaddr *sa, socklen_t len,
+    bool *hostp);
 
 /* --- moving to the host --------------------------------------------------------------------- */
 

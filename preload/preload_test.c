@@ -330,10 +330,10 @@ alarm_soon(void (*handler)(int), int flags)
 	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
 }
 
+/* Answered at once with EINPROGRESS, as in a process without numbers: the pair's gate is waited for. */
 static void
-test_connect_waits(void **state)
+test_connect_gate(void **state)
 {
-	const struct timeval short_time = {.tv_usec = 20000};
 	int fd = tcp();
 
 	(void)state;
@@ -343,12 +343,46 @@ test_connect_waits(void **state)
 	FAILS(connect_peer(fd), EINTR);
 	alarm_soon(open_gate, SA_RESTART);
 	assert_int_equal(connect_peer(fd), 0);
-	shut_gate(fd);
+	(void)signal(SIGALRM, SIG_DFL);
+	close_pair(fd);
+}
+
+static void
+answer_now(int sig)
+{
+	(void)sig;
+	fake_release();
+}
+
+/* The answer is waited for; a signal or SO_SNDTIMEO ends that, unless it has come meanwhile. */
+static void
+test_connect_waits(void **state)
+{
+	const struct timeval short_time = {.tv_usec = 20000};
+	int fd = tcp(), low = lowest_free();
+
+	(void)state;
+	fake.fk_hold = true;
+	fake.fk_value[FDSOCK_OP_QUERY] = EINPROGRESS;
+	alarm_soon(do_nothing, 0);
+	FAILS(connect_peer(fd), EINTR);
+	assert_int_equal(fake.fk_request.fq_arg[0], FDSOCK_CONNECT_WAIT);
+	assert_int_equal(fake.fk_count[FDSOCK_OP_QUERY], 1);
+	alarm_soon(answer_now, SA_RESTART);
+	assert_int_equal(connect_peer(fd), 0);
+	assert_int_equal(fake.fk_count[FDSOCK_OP_QUERY], 1);
+	fake.fk_value[FDSOCK_OP_QUERY] = 0;
+	fake.fk_error[FDSOCK_OP_CONNECT] = ECONNREFUSED;
+	alarm_soon(answer_now, 0);
+	FAILS(connect_peer(fd), ECONNREFUSED);
+	assert_int_equal(fake.fk_count[FDSOCK_OP_QUERY], 2);
+	(void)signal(SIGALRM, SIG_DFL);
+	fake.fk_value[FDSOCK_OP_QUERY] = EINPROGRESS;
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &short_time, sizeof(short_time)),
 	    0);
-	/* the server sets it in the pair */
-	assert_int_equal(fake.fk_request.fq_arg[1], SO_SNDTIMEO);
-	(void)signal(SIGALRM, SIG_DFL);
+	assert_int_equal(fake.fk_count[FDSOCK_OP_SETSOCKOPT], 0); /* the kernel's business */
+	FAILS(connect_peer(fd), EINPROGRESS);
+	assert_int_equal(lowest_free(), low);
 	close_pair(fd);
 }
 
@@ -471,6 +505,10 @@ test_read_end(void **state)
 	(void)state;
 	assert_int_equal(send(fake.fk_peer, "ab", 2, 0), 2);
 	assert_int_equal(read(fd, buf, sizeof(buf)), 2);
+	assert_int_equal(fake.fk_count[FDSOCK_OP_QUERY], 0);
+	/* Of an end in order there is nothing to ask. */
+	assert_int_equal(shutdown(fake.fk_peer, SHUT_WR), 0);
+	assert_int_equal(read(fd, buf, sizeof(buf)), 0);
 	assert_int_equal(fake.fk_count[FDSOCK_OP_QUERY], 0);
 	(void)close(fake.fk_peer);
 	assert_int_equal(read(fd, buf, 0), 0);
@@ -668,6 +706,7 @@ main(int argc, char **argv)
 	    T(test_children),
 	    T(test_no_numbers),
 	    T(test_connect),
+	    T(test_connect_gate),
 	    T(test_connect_waits),
 	    T(test_connect_replaces),
 	    T(test_accept),

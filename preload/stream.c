@@ -6,6 +6,7 @@
 #include "preload.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,6 +32,15 @@ stream_would_block(int fd)
 	return -1;
 }
 
+/* Has the peer said that it sends no more, no less? With an error the server closes its end. */
+static bool
+stream_goes_on(int fd)
+{
+	struct pollfd pfd = {.fd = fd};
+
+	return poll(&pfd, 1, 0) == 0;
+}
+
 ssize_t
 stream_after_read(int fd, ssize_t done)
 {
@@ -41,7 +51,8 @@ stream_after_read(int fd, ssize_t done)
 		return stream_would_block(fd);
 	if (done > 0 || (done < 0 && errno != ECONNRESET))
 		return done;
-	if (!descriptor_streams_possible() || !descriptor_is_stream(descriptor_tag(fd))) {
+	if (!descriptor_streams_possible() || !descriptor_is_stream(descriptor_tag(fd)) ||
+	    (done == 0 && stream_goes_on(fd))) {
 		errno = saved;
 		return done;
 	}

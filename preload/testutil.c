@@ -33,6 +33,7 @@ static struct {
 	int listener, quit[2];
 	int conn[CONNECTIONS];
 	int nconn;
+	int held; /* where the answer goes; -1 */
 } server;
 
 union control {
@@ -127,6 +128,22 @@ answer(const struct fdsock_request *req, int to)
 		(void)close(client);
 }
 
+void
+fake_release(void)
+{
+	const struct fdsock_reply reply = {.fp_magic = FDSOCK_MAGIC,
+	    .fp_error = fake.fk_error[FDSOCK_OP_CONNECT]};
+
+	(void)send(server.held, &reply, sizeof(reply), MSG_NOSIGNAL);
+}
+
+static void
+hold(int to)
+{
+	(void)close(server.held);
+	server.held = dup(to);
+}
+
 /* => false: the connection has ended */
 static bool
 serve_one(int conn)
@@ -158,7 +175,9 @@ serve_one(int conn)
 	fake.fk_count[req.fq_op]++;
 	if (fds[1] >= 0)
 		(void)close(fds[1]);
-	if (!fake.fk_mute[req.fq_op])
+	if (req.fq_op == FDSOCK_OP_CONNECT && fake.fk_hold)
+		hold(fds[0]);
+	else if (!fake.fk_mute[req.fq_op])
 		answer(&req, fds[0]);
 	(void)close(fds[0]);
 	fake.fk_done++;
@@ -208,6 +227,7 @@ fake_start(void)
 
 	memset(&fake, 0, sizeof(fake));
 	server.nconn = 0;
+	server.held = -1;
 	need(snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", getenv("RUMPUS_SERVER")) > 0, "");
 	server.listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	need(bind(server.listener, (struct sockaddr *)&sun, sizeof(sun)) == 0, sun.sun_path);
@@ -225,6 +245,7 @@ fake_stop(void)
 	(void)pthread_join(server.thread, NULL);
 	(void)close(server.quit[0]);
 	(void)close(server.listener);
+	(void)close(server.held);
 	for (int i = 0; i < server.nconn; i++)
 		(void)close(server.conn[i]);
 	(void)unlink(getenv("RUMPUS_SERVER"));

@@ -21,6 +21,7 @@ struct fake {
 	uint8_t fk_data[512];          /* of the answers that have data */
 	uint32_t fk_datalen;
 	bool fk_replace; /* CONNECT gives a new descriptor */
+	bool fk_hold;    /* CONNECT is answered by fake_release */
 	/* what the test looks at */
 	atomic_int fk_count[FDSOCK_OP_COUNT];
 	atomic_int fk_connections;
@@ -38,6 +39,9 @@ void fake_stop(void);
 
 /* Writes down in a descriptor what the server would. */
 void fake_tag(int fd, int family, int type, uint64_t flags);
+
+/* Answers the CONNECT that was held. For handlers of signals, too. */
+void fake_release(void);
 
 /* Puts a connection into a listener's pair. => our end of the connection's pair */
 int fake_accepted(int listener_peer, const struct fdsock_accepted *fa);

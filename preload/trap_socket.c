@@ -8,15 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #define TYPE_MASK 0xf
-#define NO_TIMEOUT (-1)
 
 /* Linux's result of an exchange. => 0, or -1 with errno */
 static int
@@ -54,8 +50,7 @@ socket(int domain, int type, int protocol)
 
 /* --- bind, listen --------------------------------------------------------------------------- */
 
-/* Whether the call goes to the host; moves the descriptor there if it has to. => errno */
-static int
+int
 belongs_to_host(int fd, uint64_t tag, enum rule_op op, const struct sockaddr *sa, socklen_t len,
     bool *hostp)
 {
@@ -69,23 +64,20 @@ belongs_to_host(int fd, uint64_t tag, enum rule_op op, const struct sockaddr *sa
 	return error == EALREADY ? 0 : error;
 }
 
-/* => errno; *ex is what was asked and answered */
-static int
-exchange_address(struct exchange *ex, int op, int fd, const struct sockaddr *sa, socklen_t len)
+int
+exchange_address(struct exchange *ex, const struct sockaddr *sa, socklen_t len)
 {
 	struct iovec iov = {(void *)(uintptr_t)sa, len};
 	int error;
 
-	*ex = (struct exchange){.ex_op = (uint32_t)op,
-	    .ex_about = fd,
-	    .ex_data = &iov,
-	    .ex_ndata = 1,
-	    .ex_cloexec = true,
-	    .ex_fd = -1};
+	ex->ex_fd = -1;
 	if (sa == NULL)
 		return EFAULT;
 	if (len > sizeof(struct sockaddr_storage))
 		return EINVAL;
+	ex->ex_data = &iov;
+	ex->ex_ndata = 1;
+	ex->ex_cloexec = true;
 	error = control_exchange(ex);
 	ex->ex_data = NULL;
 	return error;
@@ -95,7 +87,7 @@ TRAP int
 bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 {
 	const struct sockaddr *sa = addr.__sockaddr__;
-	struct exchange ex;
+	struct exchange ex = {.ex_op = FDSOCK_OP_BIND, .ex_about = fd};
 	bool host;
 	int error = belongs_to_host(fd, descriptor_tag(fd), RULE_BIND, sa, len, &host);
 
@@ -103,7 +95,7 @@ bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 		return fail(error);
 	if (host)
 		return (int)syscall(SYS_bind, fd, sa, len);
-	return result(exchange_address(&ex, FDSOCK_OP_BIND, fd, sa, len));
+	return result(exchange_address(&ex, sa, len));
 }
 
 TRAP int
@@ -112,124 +104,6 @@ listen(int fd, int backlog)
 	if (descriptor_tag(fd) == 0)
 		return (int)syscall(SYS_listen, fd, backlog);
 	return result(control_simple(FDSOCK_OP_LISTEN, fd, backlog, 0));
-}
-
-/* --- connect -------------------------------------------------------------------------------- */
-
-static bool
-is_nonblocking(int fd)
-{
-	return (syscall(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK) != 0;
-}
-
-/* SO_SNDTIMEO, which the pair itself has. => ms or NO_TIMEOUT */
-static int64_t
-send_timeout_ms(int fd)
-{
-	struct timeval tv = {0};
-	socklen_t len = sizeof(tv);
-
-	if (syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) != 0 ||
-	    (tv.tv_sec == 0 && tv.tv_usec == 0))
-		return NO_TIMEOUT;
-	return (int64_t)tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000;
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* What an instruction raises, and no other process: its handler interrupts no wait. */
-static bool
-is_fault(int sig)
-{
-	return sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL;
-}
-
-/*
- * A handler has run. poll() is never begun again, but connect() is when the handler was set up
- * with SA_RESTART. Which one ran cannot be told: it is begun again when all are of that kind.
- */
-static bool
-handlers_restart(void)
-{
-	struct sigaction sa;
-	bool any = false;
-
-	for (int sig = 1; sig < SIGRTMAX; sig++) {
-		if (is_fault(sig) || sigaction(sig, NULL, &sa) != 0 || sa.sa_handler == SIG_DFL ||
-		    sa.sa_handler == SIG_IGN)
-			continue;
-		if ((sa.sa_flags & SA_RESTART) == 0)
-			return false;
-		any = true;
-	}
-	return any;
-}
-
-/* Waits until fd is writable. => 0, EINTR, or ETIMEDOUT */
-static int
-wait_writable(int fd)
-{
-	int64_t timeout_ms = send_timeout_ms(fd), end_ms = now_ms() + timeout_ms;
-
-	for (;;) {
-		struct pollfd pfd = {.fd = fd, .events = POLLOUT};
-		int64_t left_ms = timeout_ms == NO_TIMEOUT ? NO_TIMEOUT : end_ms - now_ms();
-		int n;
-
-		if (timeout_ms != NO_TIMEOUT && left_ms < 0)
-			return ETIMEDOUT;
-		n = poll(&pfd, 1, (int)(left_ms > INT32_MAX ? INT32_MAX : left_ms));
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return errno;
-		if (n < 0 && (timeout_ms != NO_TIMEOUT || !handlers_restart()))
-			return EINTR;
-	}
-}
-
-/* A connection is under way, as begun says: EINPROGRESS or EALREADY. => errno, of its end */
-static int
-connect_finish(int fd, int begun)
-{
-	struct exchange ex = {.ex_op = FDSOCK_OP_QUERY, .ex_about = fd, .ex_arg = {2}};
-	int error = wait_writable(fd);
-
-	if (error != 0)
-		return error == ETIMEDOUT ? begun : error;
-	error = control_exchange(&ex);
-	if (error == ENOTSOCK)
-		error = ECONNRESET; /* of a server that is gone */
-	return error != 0 ? error : ex.ex_reply.fp_value[0];
-}
-
-TRAP int
-connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
-{
-	const struct sockaddr *sa = addr.__sockaddr__;
-	uint64_t tag = descriptor_tag(fd);
-	struct exchange ex;
-	bool host;
-	int error = belongs_to_host(fd, tag, RULE_CONNECT, sa, len, &host), replaced;
-
-	if (error != 0)
-		return fail(error);
-	if (host)
-		return real()->re_connect(fd, sa, len);
-	error = exchange_address(&ex, FDSOCK_OP_CONNECT, fd, sa, len);
-	if (ex.ex_fd >= 0 && (replaced = descriptor_replace(ex.ex_fd, fd)) != 0)
-		error = replaced;
-	if (descriptor_is_stream(tag) && (error == EINPROGRESS || error == EALREADY) &&
-	    !is_nonblocking(fd))
-		error = connect_finish(fd, error);
-	return result(error);
 }
 
 /* --- accept --------------------------------------------------------------------------------- */
@@ -408,6 +282,17 @@ tagged_option(uint64_t tag, int level, int name)
 	}
 }
 
+/*
+ * How long a call of this descriptor waits is the kernel's own business; the server asks when it
+ * listens. A listener's are the server's, for the connections that it will make.
+ */
+static bool
+option_of_pair(uint64_t tag, int level, int name)
+{
+	return level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO) &&
+	    (tag & FDSOCK_TAG_LISTENING) == 0;
+}
+
 TRAP int
 getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict len)
 {
@@ -419,7 +304,7 @@ getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restric
 	    .ex_arg = {level, name, FDSOCK_OPTION_MAX}};
 	socklen_t room;
 
-	if (tag == 0)
+	if (tag == 0 || option_of_pair(tag, level, name))
 		return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
 	if (len == NULL)
 		return fail(EFAULT);
@@ -451,9 +336,12 @@ setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	    .ex_arg = {level, name},
 	    .ex_data = &iov,
 	    .ex_ndata = 1};
+	uint64_t tag = descriptor_tag(fd);
 	int error;
 
-	if (descriptor_tag(fd) == 0)
+	if (option_of_pair(tag, level, name))
+		descriptor_mark(fd, TAG_OPTIONS);
+	if (tag == 0 || option_of_pair(tag, level, name))
 		return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
 	if ((int)len < 0)
 		return fail(EINVAL);

@@ -38,9 +38,12 @@ enum fdsock_op {
 	/* about; backlog. From now on the descriptor gives struct fdsock_accepted records. */
 	FDSOCK_OP_LISTEN = 4,
 	/*
-	 * about; data: sockaddr. A stream answers EINPROGRESS: the descriptor is unwritable until
-	 * the handshake has ended, then GETSOCKOPT SO_ERROR tells how. A blocking connect is this,
-	 * poll(POLLOUT), and SO_ERROR. Always ask SO_ERROR: it also widens the pair's buffers.
+	 * about; 0 or FDSOCK_CONNECT_WAIT; data: sockaddr. A stream answers EINPROGRESS: the
+	 * descriptor is unwritable until the handshake has ended, then GETSOCKOPT SO_ERROR tells how.
+	 * A blocking connect may be this, poll(POLLOUT), and SO_ERROR. Always ask SO_ERROR: it also
+	 * widens the pair's buffers.
+	 * With FDSOCK_CONNECT_WAIT the answer comes when the handshake has ended, and says how; the
+	 * descriptor stays writable meanwhile. QUERY 3 gives that up.
 	 * With FDSOCK_R_REPLACE the descriptor attached must take the place of the one asked about
 	 * (dup3), which has been used up by a connection that failed or ended.
 	 */
@@ -61,6 +64,8 @@ enum fdsock_op {
 	/* about; 1 takes the pending error, 0 looks -> errno pending, 0; struct fdsock_state.
 	 * 2 ends a blocking connect: a connection that was made has now been told, and an error
 	 * that came after it stays for the next call (0); else the error is taken.
+	 * 3: nobody waits for the answer to a CONNECT any more: EINPROGRESS, and it goes on as one
+	 * that nobody waited for; 0: the answer is there.
 	 * ENOTSOCK: the descriptor is none of ours. */
 	FDSOCK_OP_QUERY = 12,
 	/* index of the first wanted -> number in all, 0; data: struct fdsock_ifaddr[], at most
@@ -83,6 +88,8 @@ struct fdsock_request {
 	uint32_t fq_datalen;
 	int32_t fq_arg[4];
 };
+
+#define FDSOCK_CONNECT_WAIT 1
 
 #define FDSOCK_R_FD 0x1      /* a descriptor is attached */
 #define FDSOCK_R_REPLACE 0x2 /* it takes the place of the one asked about */

@@ -8,6 +8,10 @@
  * descriptor, which is the one that asks how the connect ended: only then do we hold it again.
  * (Keeping it meanwhile would hide that the client has closed it.)
  *
+ * A caller who waits in connect() is answered when it has ended, and there is no gate: nobody else
+ * is expected to look whether the descriptor is writable. It is shut when that changes: when the
+ * caller gives up (a signal, SO_SNDTIMEO), or another one connects meanwhile.
+ *
  * A connect that fails without anybody waiting in it ends the pair, with the filler unread: the
  * client's end shows IN, OUT, ERR and HUP, as Linux has it, whichever of them is waited for. One
  * that is waited for leaves the socket as it was, to connect again.
@@ -16,6 +20,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #define FD_GATE_WRITES 64
 
@@ -50,12 +56,43 @@ fd_gate_stuff(struct fdsock *fs, int clientfd)
 static void
 fd_gate_shut(struct fdsock *fs, int clientfd)
 {
+	int waiting = 0;
+
+	/* What was written while somebody waited lies before any filler, and must not be taken for it. */
+	if (ioctl(fs->fs_src.ls_fd, FIONREAD, &waiting) != 0 || (size_t)waiting > fs->fs_filler)
+		return;
 	if (!fs->fs_narrow)
 		fs->fs_sndbuf = fd_sndbuf(clientfd);
 	fs->fs_narrow = true;
 	fs->fs_filler += fd_gate_stuff(fs, clientfd);
-	fs->fs_gate = true;
-	fs->fs_patient = (fcntl(clientfd, F_GETFL) & O_NONBLOCK) == 0;
+}
+
+int
+fd_gate_unwait(struct fdsock *fs, int clientfd)
+{
+	if (fs->fs_waiter < 0)
+		return 0;
+	(void)close(fs->fs_waiter);
+	fs->fs_waiter = -1;
+	fd_gate_shut(fs, clientfd);
+	return EINPROGRESS;
+}
+
+/* Tells whoever waits how the connect ended. One who has given up will ask. */
+static void
+fd_gate_answer(struct fdsock *fs)
+{
+	struct fdsock_reply reply = {.fp_magic = FDSOCK_MAGIC, .fp_id = fs->fs_waiterid};
+
+	if (!fs->fs_up)
+		reply.fp_error = fd_errno(fs->fs_so->so_error);
+	if (fd_reply_send(fs->fs_server, fs->fs_waiter, &reply, NULL, -1)) {
+		fs->fs_untold = false;
+		if (!fs->fs_up)
+			fs->fs_so->so_error = 0;
+	}
+	(void)close(fs->fs_waiter);
+	fs->fs_waiter = -1;
 }
 
 /* What is sent on it all the same is refused, not waited with. */
@@ -114,6 +151,8 @@ fd_gate_check(struct fdsock *fs)
 	fs->fs_untold = fs->fs_up;
 	fd_sock_getname(fs);
 	fd_gate_open(fs);
+	if (fs->fs_waiter >= 0)
+		fd_gate_answer(fs);
 	return true;
 }
 
@@ -146,13 +185,16 @@ fd_connect_errno(int error, const struct bsd_sockaddr *nam)
 }
 
 static int
-fd_connect_stream(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam)
+fd_connect_stream(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam, bool wait)
 {
 	struct socket *so = fs->fs_so;
 	int error;
 
-	if (fs->fs_gate)
+	if (fs->fs_gate) {
+		if (fs->fs_filler == 0)
+			fd_gate_shut(fs, clientfd);
 		return EALREADY;
+	}
 	if (fs->fs_untold) {
 		fs->fs_untold = false;
 		return 0;
@@ -169,20 +211,23 @@ fd_connect_stream(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *na
 		fs->fs_up = true;
 		return 0;
 	}
-	fd_gate_shut(fs, clientfd);
+	fs->fs_gate = true;
+	fs->fs_patient = wait || (fcntl(clientfd, F_GETFL) & O_NONBLOCK) == 0;
+	if (!wait)
+		fd_gate_shut(fs, clientfd);
 	fd_sock_schedule(fs); /* it may have failed already */
 	return EINPROGRESS;
 }
 
 int
-fd_connect(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam)
+fd_connect(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam, bool wait)
 {
 	int error;
 
 	if (fs->fs_kind == FD_LISTENER)
 		return EISCONN; /* as Linux has it */
 	if (fs->fs_kind == FD_STREAM)
-		error = fd_connect_stream(fs, clientfd, nam);
+		error = fd_connect_stream(fs, clientfd, nam, wait);
 	else
 		error = fd_errno(soconnect(fs->fs_so, nam));
 	fd_sock_tag(fs, clientfd);

@@ -101,7 +101,7 @@ fd_record_sane(const struct fd_record *re)
 	    re->re.hdr.fq_datalen == re->re_len - sizeof(re->re.hdr) && re->re_nfds <= 2;
 }
 
-static void
+bool
 fd_reply_send(struct fd_server *fd, int to, struct fdsock_reply *rep, const uint8_t *out, int outfd)
 {
 	union {
@@ -121,8 +121,10 @@ fd_reply_send(struct fd_server *fd, int to, struct fdsock_reply *rep, const uint
 		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(cmsg), &outfd, sizeof(int));
 	}
-	if (sendmsg(to, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		fd->fd_stat.fds_replieslost++;
+	if (sendmsg(to, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	fd->fd_stat.fds_replieslost++;
+	return false;
 }
 
 /* A reply goes to unix sockets only: nothing else is sure to take it without waiting. */
@@ -166,8 +168,13 @@ fd_record_answer(struct fd_server *fd, struct fd_record *re, unsigned origin, un
 		fd_call_run(&ca);
 		passed = ca.ca_unknown && fd_sister_forward(fd, re, origin, hops);
 	}
-	if (!passed)
-		fd_reply_send(fd, re->re_fds[0], &reply, out, ca.ca_outfd);
+	if (ca.ca_waits != NULL) {
+		ca.ca_waits->fs_waiter = re->re_fds[0];
+		ca.ca_waits->fs_waiterid = re->re.hdr.fq_id;
+		re->re_fds[0] = -1;
+	} else if (!passed) {
+		(void)fd_reply_send(fd, re->re_fds[0], &reply, out, ca.ca_outfd);
+	}
 	if (ca.ca_outfd >= 0)
 		(void)close(ca.ca_outfd);
 	if (client != NULL)
@@ -184,8 +191,10 @@ fd_record_run(struct fd_server *fd, struct fd_record *re, unsigned origin, unsig
 		fd->fd_stat.fds_malformed++;
 	else if (!fd_record_answer(fd, re, origin, hops))
 		return true;
-	for (unsigned i = 0; i < re->re_nfds; i++)
-		fd_close_attached(re->re_fds[i]);
+	for (unsigned i = 0; i < re->re_nfds; i++) {
+		if (re->re_fds[i] >= 0)
+			fd_close_attached(re->re_fds[i]);
+	}
 	return possible;
 }
 

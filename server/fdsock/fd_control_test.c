@@ -443,7 +443,8 @@ static void
 test_pair_options(void **state)
 {
 	const struct timeval tv = {.tv_usec = 20000};
-	int sv[2];
+	int sv[2], listener, conn;
+	uint16_t port;
 	char byte;
 
 	(void)state;
@@ -453,6 +454,19 @@ test_pair_options(void **state)
 	assert_int_equal(errno, EAGAIN);
 	(void)close(sv[0]);
 	(void)close(sv[1]);
+	/* A connection has them of its listener, who may have set them without a request. */
+	listener = fdt_socket(SOCK_STREAM);
+	assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)), 0);
+	assert_int_equal(fdt_listen(listener, 1), 0);
+	port = fdt_port(listener);
+	sv[0] = fdt_socket(SOCK_STREAM);
+	assert_int_equal(fdt_connect(sv[0], INADDR_LOOPBACK, port), 0);
+	conn = fdt_accept(listener);
+	assert_int_equal(read(conn, &byte, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	(void)close(sv[0]);
+	(void)close(conn);
+	(void)close(listener);
 }
 
 /* The numbers are the host's; a short room cuts. */

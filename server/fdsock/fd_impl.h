@@ -53,13 +53,6 @@ struct fd_client {
 
 enum fd_kind { FD_STREAM, FD_LISTENER, FD_DGRAM, FD_KIND_COUNT };
 
-#define FD_PAIROPTS 4
-struct fd_pairopt { /* an option that the client's end itself has */
-	int po_name;
-	uint8_t po_len; /* 0: not set */
-	uint8_t po_value[16];
-};
-
 struct fdsock {
 	LIST_ENTRY(fdsock) fs_hash;
 	TAILQ_ENTRY(fdsock) fs_list;
@@ -101,6 +94,8 @@ struct fdsock {
 	bool fs_patient; /* the client waits in connect(): a failure leaves the pair as it is */
 	size_t fs_filler;
 	int fs_sndbuf; /* as getsockopt tells it: twice what is to be set */
+	int fs_waiter; /* where the answer to connect goes when it has ended; -1: nobody waits */
+	uint32_t fs_waiterid;
 	/* accepting: of a listener, and of what it made */
 	uint32_t fs_backlog;
 	uint32_t fs_unit;          /* what a record in the pair counts, by SIOCOUTQ */
@@ -191,6 +186,9 @@ struct fd_record {
  * => false: nobody could be answered
  */
 bool fd_record_run(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops);
+/* => false: nobody takes it */
+bool fd_reply_send(struct fd_server *fd, int to, struct fdsock_reply *rep, const uint8_t *out,
+    int outfd);
 void fd_ctl_accept(struct fd_server *fd, int sock);
 void fd_ctl_closeall(struct fd_server *fd);
 
@@ -253,13 +251,15 @@ void fd_dgram_work(struct fdsock *fs);
 void fd_stream_in(struct fdsock *fs);
 
 /* fd_connect.c: results are host errnos */
-int fd_connect(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam);
+int fd_connect(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam, bool wait);
 /* Has a connect ended that the client does not wait for, without a connection? Then fs is to die. */
 bool fd_gate_failed(const struct fdsock *fs);
 /* The handshake has ended if SS_ISCONNECTING is gone: opens the gate. => false: still shut */
 bool fd_gate_check(struct fdsock *fs);
 /* Makes a listener's end unwritable for good. */
 void fd_gate_listener(struct fdsock *fs, int clientfd);
+/* The caller of connect gives up waiting. => EINPROGRESS; 0: it has been answered */
+int fd_gate_unwait(struct fdsock *fs, int clientfd);
 /* Gives the client's end its buffer back. */
 void fd_gate_widen(struct fdsock *fs, int clientfd);
 
@@ -288,9 +288,10 @@ struct fd_call {
 	struct fdsock *ca_fs; /* of ca_fd; NULL: it has ended, see ca_tomb */
 	struct fd_tomb *ca_tomb;
 	struct fdsock_reply *ca_reply;
-	uint8_t *ca_out; /* fp_datalen bytes at most FDSOCK_REPLY_MAX - header */
-	int ca_outfd;    /* to be attached, then closed; -1 */
-	bool ca_unknown; /* out: ca_fd is neither a socket of ours nor one that was */
+	uint8_t *ca_out;         /* fp_datalen bytes at most FDSOCK_REPLY_MAX - header */
+	int ca_outfd;            /* to be attached, then closed; -1 */
+	bool ca_unknown;         /* out: ca_fd is neither a socket of ours nor one that was */
+	struct fdsock *ca_waits; /* out: the answer is given when this has connected */
 };
 void fd_call_run(struct fd_call *ca);
 

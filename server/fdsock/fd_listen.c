@@ -42,6 +42,7 @@ fd_listen(struct fdsock *fs, int clientfd, int backlog)
 	fs->fs_backlog = KERN_MAX((uint32_t)backlog, 1u);
 	fd_sock_tag(fs, clientfd);
 	fd_sock_schedule(fs);
+	fd_sockopt_note(fs, clientfd);
 	fd_sister_listen(fs, clientfd);
 	return 0;
 }

@@ -178,6 +178,7 @@ fd_op_connect(struct fd_call *ca)
 {
 	union fd_addr addr;
 	int fd = ca->ca_fd;
+	bool wait;
 	int error = fd_addr_in(ca->ca_data, ca->ca_req->fq_datalen, &addr);
 
 	if (error == 0 && ca->ca_fs == NULL) {
@@ -188,7 +189,12 @@ fd_op_connect(struct fd_call *ca)
 		fd_listen_reap(ca->ca_server, fd_addr_port(&addr));
 	if (error == 0 && addr.sa.sa_family == BSD_AF_UNSPEC && ca->ca_fs->fs_kind == FD_STREAM)
 		return ca->ca_fs->fs_up || ca->ca_fs->fs_gate ? fd_connect_undo(ca) : 0;
-	return error != 0 ? error : fd_connect(ca->ca_fs, fd, &addr.sa);
+	wait = ca->ca_req->fq_arg[0] == FDSOCK_CONNECT_WAIT && ca->ca_outfd < 0;
+	if (error == 0)
+		error = fd_connect(ca->ca_fs, fd, &addr.sa, wait);
+	if (error == EINPROGRESS && wait)
+		ca->ca_waits = ca->ca_fs;
+	return error;
 }
 
 static void
@@ -390,6 +396,9 @@ fd_op_query(struct fd_call *ca)
 	}
 	if (ca->ca_req->fq_arg[0] == 2)
 		ca->ca_reply->fp_value[0] = fd_query_connected(ca);
+	else if (ca->ca_req->fq_arg[0] == 3)
+		ca->ca_reply->fp_value[0] =
+		    ca->ca_fs != NULL ? fd_gate_unwait(ca->ca_fs, ca->ca_fd) : 0;
 	else
 		ca->ca_reply->fp_value[0] = fd_call_error(ca, ca->ca_req->fq_arg[0] != 0);
 	memcpy(ca->ca_out, &st, sizeof(st));

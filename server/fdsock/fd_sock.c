@@ -233,6 +233,7 @@ fd_sock_adopt(struct fd_client *owner, struct socket *so, int domain, int src, u
 	fs->fs_canwrite = true;
 	fs->fs_pendingfd = -1;
 	fs->fs_oobout = -1;
+	fs->fs_waiter = -1;
 	fs->fs_domain = domain;
 	fs->fs_protocol = so->so_proto->pr_protocol;
 	fs->fs_src = (struct loop_source){.ls_fd = src, .ls_ready = fd_sock_ready, .ls_arg = fs};
@@ -289,6 +290,8 @@ fd_sock_free(struct fdsock *fs)
 	}
 	loop_del(fd->fd_loop, &fs->fs_src);
 	(void)close(fs->fs_src.ls_fd);
+	if (fs->fs_waiter >= 0)
+		(void)close(fs->fs_waiter);
 	(void)soclose(fs->fs_so);
 	LIST_REMOVE(fs, fs_hash);
 	TAILQ_REMOVE(&fd->fd_socks, fs, fs_list);

@@ -459,6 +459,88 @@ test_gate_opens(void **state)
 	(void)close(listener);
 }
 
+/* A connect whose answer is to come when it has ended. => where it comes */
+static int
+connect_waiting(int sock, uint32_t addr, uint16_t port)
+{
+	const int32_t wait[4] = {FDSOCK_CONNECT_WAIT};
+	struct sockaddr_in sin = fdt_sin(addr, port);
+
+	return fdt_ask(FDSOCK_OP_CONNECT, sock, wait, &sin, sizeof(sin));
+}
+
+/* => FDSOCK_OP_QUERY's answer to one who gives up waiting */
+static int
+give_up(int sock)
+{
+	static struct fdt_reply rep;
+	const int32_t unwait[4] = {3};
+
+	assert_int_equal(fdt_request(FDSOCK_OP_QUERY, sock, unwait, NULL, 0, &rep), 0);
+	return rep.hdr.fp_value[0];
+}
+
+static void
+test_connect_waits(void **state)
+{
+	static struct fdt_reply rep;
+	uint16_t port;
+	int listener = fdt_listener(1, &port), sock = fdt_socket(SOCK_STREAM), conn;
+	char buf[4];
+
+	(void)state;
+	assert_int_equal(fdt_answer(connect_waiting(sock, INADDR_LOOPBACK, 1), &rep), ECONNREFUSED);
+	assert_int_equal(fdt_soerror(sock), 0);
+	assert_int_equal(fdt_answer(connect_waiting(sock, INADDR_LOOPBACK, port), &rep), 0);
+	assert_int_equal(fdt_answer(connect_waiting(sock, INADDR_LOOPBACK, port), &rep), EISCONN);
+	assert_int_equal(give_up(sock), 0);
+	assert_int_equal(write(sock, "ab", 2), 2);
+	conn = fdt_accept(listener);
+	(void)fdt_poll(conn, POLLIN);
+	assert_int_equal(read(conn, buf, sizeof(buf)), 2);
+	(void)close(sock);
+	(void)close(conn);
+	(void)close(listener);
+}
+
+/* One who gives up has the gate; what was written before is not taken for filler. */
+static void
+test_connect_given_up(void **state)
+{
+	static struct fdt_reply rep;
+	struct pollfd pfd = {.events = POLLOUT};
+	int end, sock;
+
+	(void)state;
+	fdt_call(make_dark, NULL);
+	sock = fdt_socket(SOCK_STREAM);
+	pfd.fd = sock;
+	end = connect_waiting(sock, DARK, 80);
+	assert_int_equal(fdt_poll(sock, POLLOUT), POLLOUT);
+	assert_int_equal(give_up(sock), EINPROGRESS);
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	assert_int_equal(fdt_answer(end, &rep), -1);
+	assert_int_equal(give_up(sock), 0);
+	(void)close(sock);
+
+	sock = fdt_socket(SOCK_STREAM);
+	end = connect_waiting(sock, DARK, 80);
+	assert_int_equal(fdt_connect_start(sock, DARK, 80), EALREADY); /* another thread */
+	pfd.fd = sock;
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	(void)close(sock); /* both are gone: nothing is left */
+	(void)close(end);
+
+	sock = fdt_socket(SOCK_STREAM);
+	end = connect_waiting(sock, DARK, 80);
+	assert_int_equal(write(sock, "ab", 2), 2);
+	assert_int_equal(give_up(sock), EINPROGRESS);
+	assert_int_equal(fdt_poll(sock, POLLOUT), POLLOUT);
+	(void)close(sock);
+	(void)close(end);
+	fdt_await("fdsock.sockets", 0);
+}
+
 static void
 test_unreachable(void **state)
 {
@@ -646,6 +728,8 @@ main(void)
 	    T(test_refused),
 	    T(test_gate),
 	    T(test_gate_opens),
+	    T(test_connect_waits),
+	    T(test_connect_given_up),
 	    T(test_unreachable),
 	    T(test_stray_write),
 	    T(test_accept_many),

@@ -256,8 +256,7 @@ fdt_recv(int sock, struct iovec *iov, unsigned niov, int *fd)
 }
 
 int
-fdt_request(uint32_t op, int about, const int32_t arg[4], const void *data, size_t len,
-    struct fdt_reply *rep)
+fdt_ask(uint32_t op, int about, const int32_t arg[4], const void *data, size_t len)
 {
 	union {
 		struct cmsghdr align;
@@ -268,7 +267,6 @@ fdt_request(uint32_t op, int about, const int32_t arg[4], const void *data, size
 	    .fq_id = 0x1234,
 	    .fq_datalen = (uint32_t)len};
 	struct iovec iov[2] = {{&req, sizeof(req)}, {(void *)(uintptr_t)data, len}};
-	struct iovec riov[2] = {{&rep->hdr, sizeof(rep->hdr)}, {rep->data, sizeof(rep->data)}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 	int fds[2] = {-1, about};
 	ssize_t n;
@@ -282,14 +280,31 @@ fdt_request(uint32_t op, int about, const int32_t arg[4], const void *data, size
 	n = sendmsg(fdt.ctl, &msg, MSG_NOSIGNAL);
 	(void)close(sv[1]);
 	if (n >= 0)
-		n = fdt_recv(sv[0], riov, 2, &rep->fd);
+		return sv[0];
 	(void)close(sv[0]);
+	return -1;
+}
+
+int
+fdt_answer(int end, struct fdt_reply *rep)
+{
+	struct iovec riov[2] = {{&rep->hdr, sizeof(rep->hdr)}, {rep->data, sizeof(rep->data)}};
+	ssize_t n = end < 0 ? -1 : fdt_recv(end, riov, 2, &rep->fd);
+
+	(void)close(end);
 	if (n <= 0)
 		return -1;
 	assert_int_equal(n, sizeof(rep->hdr) + rep->hdr.fp_datalen);
 	assert_int_equal(rep->hdr.fp_magic, FDSOCK_MAGIC);
 	assert_int_equal((rep->hdr.fp_flags & FDSOCK_R_FD) != 0, rep->fd >= 0);
 	return rep->hdr.fp_error;
+}
+
+int
+fdt_request(uint32_t op, int about, const int32_t arg[4], const void *data, size_t len,
+    struct fdt_reply *rep)
+{
+	return fdt_answer(fdt_ask(op, about, arg, data, len), rep);
 }
 
 int

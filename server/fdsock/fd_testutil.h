@@ -45,6 +45,9 @@ struct fdt_reply {
 /* One request. => the reply's error; -1: no reply came */
 int fdt_request(uint32_t op, int about, const int32_t arg[4], const void *data, size_t len,
     struct fdt_reply *rep);
+/* The same in two. => where the reply comes; fdt_answer takes it and closes that. */
+int fdt_ask(uint32_t op, int about, const int32_t arg[4], const void *data, size_t len);
+int fdt_answer(int end, struct fdt_reply *rep);
 
 int fdt_socket(int type);
 int fdt_socketflags(int type, int *error);

@@ -37,11 +37,20 @@ int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
 /* fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. */
 void fd_tcpinfo(struct sockopt *sopt);
 
+#define FD_PAIROPTS 4
+struct fd_pairopt { /* an option that the client's end itself has */
+	int po_name;
+	uint8_t po_len; /* 0: not set */
+	uint8_t po_value[16];
+};
+
 /* fd_translate_sockopt.c: results are host errnos */
 int fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void *val,
     size_t len);
 /* => *len in: room, out: bytes */
 int fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, size_t *len);
+/* What the client has set on its end by itself is noted, as if it had come by request. */
+void fd_sockopt_note(struct fdsock *fs, int clientfd);
 /* What was set on a listener's end is set on that of a connection it made. */
 void fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clientfd);
 /* Is the option known at all? */

@@ -14,6 +14,7 @@
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/time.h>
 
 enum fd_optkind {
 	FD_OPT_FLAG,   /* int, zero or not */
@@ -239,6 +240,22 @@ fd_set_pair(struct fdsock *fs, int clientfd, int name, const void *val, size_t l
 		break;
 	}
 	return 0;
+}
+
+void
+fd_sockopt_note(struct fdsock *fs, int clientfd)
+{
+	static const int names[] = {SO_RCVTIMEO, SO_SNDTIMEO};
+
+	for (size_t i = 0; i < nitems(names); i++) {
+		struct timeval tv = {0};
+		socklen_t len = sizeof(tv);
+
+		if (getsockopt(clientfd, SOL_SOCKET, names[i], &tv, &len) == 0 &&
+		    (tv.tv_sec != 0 || tv.tv_usec != 0) &&
+		    fd_set_pair(fs, clientfd, names[i], &tv, len) == 0)
+			fd_sister_option(fs, clientfd, SOL_SOCKET, names[i], &tv, len);
+	}
 }
 
 void
