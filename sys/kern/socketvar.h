@@ -152,13 +152,16 @@ unsigned sodirect_peek(const struct socket *so, struct kvec *kv, unsigned max, s
 void sodirect_consume(struct socket *so, size_t len);
 /* Takes the urgent byte. => EINVAL none, EWOULDBLOCK announced but not here */
 int sodirect_oob(struct socket *so, uint8_t *byte);
-/*
- * The first datagram, left in place: sender (sa_len 0: unknown), control bytes, data. *nkvp in:
- * most pieces. => false: there is none; *lenp: of all its data, also when it has more pieces
- */
-bool sodirect_peekrecord(const struct socket *so, union bsd_sockaddr_any *nam, struct kvec *control,
-    struct kvec *kv, unsigned *nkvp, size_t *lenp);
-/* Its first len bytes of data, however many pieces they are in. */
+struct sodirect_record {
+	union bsd_sockaddr_any sr_nam; /* the sender; sa_len 0: unknown */
+	struct kvec sr_control;        /* bytes of control messages */
+	struct kvec *sr_kv;            /* the data, in the caller's room */
+	unsigned sr_nkv;               /* in: most pieces; out: how many */
+	size_t sr_len;                 /* of all data, also when it has more pieces */
+};
+/* The datagram behind so many others, left in place. => false: there is none */
+bool sodirect_peekrecord(const struct socket *so, unsigned behind, struct sodirect_record *sr);
+/* Of the first one, the first len bytes of data, however many pieces they are in. */
 void sodirect_copyrecord(const struct socket *so, void *buf, size_t len);
 void sodirect_droprecord(struct socket *so);
 /* The socket's own name, or the peer's. => ENOTCONN, EINVAL: the protocol has let go */

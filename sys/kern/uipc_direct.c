@@ -158,23 +158,25 @@ sodirect_oob(struct socket *so, uint8_t *byte)
 }
 
 bool
-sodirect_peekrecord(const struct socket *so, union bsd_sockaddr_any *nam, struct kvec *control,
-    struct kvec *kv, unsigned *nkvp, size_t *lenp)
+sodirect_peekrecord(const struct socket *so, unsigned behind, struct sodirect_record *sr)
 {
 	const struct mbuf *m = so->so_rcv.sb_mb;
+	size_t len;
 
-	memset(nam, 0, sizeof(*nam));
-	*control = (struct kvec){0};
+	while (m != NULL && behind-- > 0)
+		m = m->m_nextpkt;
 	if (m == NULL)
 		return false;
+	memset(&sr->sr_nam, 0, sizeof(sr->sr_nam));
+	sr->sr_control = (struct kvec){0};
 	for (; m != NULL && (m->m_type == MT_SONAME || m->m_type == MT_CONTROL); m = m->m_next) {
 		if (m->m_type == MT_SONAME)
-			memcpy(nam, m->m_data, KERN_MIN(m->m_len, sizeof(*nam)));
-		else if (control->kv_len == 0)
-			*control = (struct kvec){.kv_base = m->m_data, .kv_len = m->m_len};
+			memcpy(&sr->sr_nam, m->m_data, KERN_MIN(m->m_len, sizeof(sr->sr_nam)));
+		else if (sr->sr_control.kv_len == 0)
+			sr->sr_control = (struct kvec){.kv_base = m->m_data, .kv_len = m->m_len};
 	}
-	*nkvp = sodirect_pieces(m, SIZE_MAX, kv, *nkvp, lenp);
-	*lenp = m_length(m);
+	sr->sr_nkv = sodirect_pieces(m, SIZE_MAX, sr->sr_kv, sr->sr_nkv, &len);
+	sr->sr_len = m_length(m);
 	return true;
 }
 

@@ -98,16 +98,16 @@ send_bytes(struct socket *so, const union bsd_sockaddr_any *to, const void *p, s
 static int
 recv_bytes(struct socket *so, uint8_t *buf, struct kvec *control)
 {
-	union bsd_sockaddr_any from;
 	struct kvec kv[8];
-	unsigned nkv = nitems(kv);
-	size_t len, off = 0;
+	struct sodirect_record sr = {.sr_kv = kv, .sr_nkv = nitems(kv)};
+	size_t off = 0;
 
-	if (!sodirect_peekrecord(so, &from, control, kv, &nkv, &len))
+	if (!sodirect_peekrecord(so, 0, &sr))
 		return -1;
-	for (unsigned i = 0; i < nkv; off += kv[i++].kv_len)
+	*control = sr.sr_control;
+	for (unsigned i = 0; i < sr.sr_nkv; off += kv[i++].kv_len)
 		memcpy(buf + off, kv[i].kv_base, kv[i].kv_len);
-	return (int)len;
+	return (int)sr.sr_len;
 }
 
 static int
