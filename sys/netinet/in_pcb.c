@@ -61,13 +61,14 @@ void
 in_pcbtable_fini(struct inpcbtable *table)
 {
 	KASSERT(TAILQ_EMPTY(&table->it_queue));
+	in_pairs_fini(table);
 	hash_free(table->it_connhash, table->it_connhash_size);
 	hash_free(table->it_porthash, table->it_porthash_size);
 	pool_destroy(&table->it_pool);
 }
 
-static struct inpcb_list *
-hash_conn(const struct inpcbtable *table, const struct in_lookup *il)
+uint64_t
+in_pcbhash_pair(const struct inpcbtable *table, const struct in_lookup *il)
 {
 	struct {
 		struct in_addrany laddr, faddr;
@@ -75,22 +76,31 @@ hash_conn(const struct inpcbtable *table, const struct in_lookup *il)
 	} key = {il->il_laddr, il->il_faddr, il->il_lport, il->il_fport};
 
 	static_assert(sizeof(key) == 36, "no padding is hashed");
-	return &table->it_connhash[siphash24(table->it_key, &key, sizeof(key)) &
-	    (table->it_connhash_size - 1)];
+	return siphash24(table->it_key, &key, sizeof(key));
+}
+
+uint64_t
+in_pcbhash_port(const struct inpcbtable *table, uint16_t lport)
+{
+	return siphash24(table->it_key, &lport, sizeof(lport));
+}
+
+static struct inpcb_list *
+hash_conn(const struct inpcbtable *table, const struct in_lookup *il)
+{
+	return &table->it_connhash[in_pcbhash_pair(table, il) & (table->it_connhash_size - 1)];
 }
 
 static struct inpcb_list *
 hash_bound(const struct inpcbtable *table, uint16_t lport)
 {
-	return &table->it_connhash[siphash24(table->it_key, &lport, sizeof(lport)) &
-	    (table->it_connhash_size - 1)];
+	return &table->it_connhash[in_pcbhash_port(table, lport) & (table->it_connhash_size - 1)];
 }
 
 static struct inpcb_list *
 hash_port(const struct inpcbtable *table, uint16_t lport)
 {
-	return &table->it_porthash[siphash24(table->it_key, &lport, sizeof(lport)) &
-	    (table->it_porthash_size - 1)];
+	return &table->it_porthash[in_pcbhash_port(table, lport) & (table->it_porthash_size - 1)];
 }
 
 static void
@@ -200,6 +210,12 @@ in_pcbconnect_dest(const struct inpcb *inp, const struct bsd_sockaddr *nam, stru
 	return 0;
 }
 
+static bool
+in_pcbpair_istaken(struct inpcbtable *table, const struct in_lookup *il)
+{
+	return in_pcblookup_connect(table, il) != NULL || in_pairlookup(table, il) != NULL;
+}
+
 int
 in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
 {
@@ -219,7 +235,7 @@ in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
 		if ((error = in_pcb_connectport(inp->inp_table, &il)) != 0)
 			return error;
 		inp->inp_flags |= INP_ANONPORT;
-	} else if (in_pcblookup_connect(inp->inp_table, &il) != NULL) {
+	} else if (in_pcbpair_istaken(inp->inp_table, &il)) {
 		return EADDRINUSE;
 	}
 	in_pcbhash_leave(inp);
@@ -239,7 +255,7 @@ in_pcbconnect_pair(struct inpcb *inp, const struct in_endpoint *local,
 	struct in_lookup il = {inp->inp_af, local->ie_addr, foreign->ie_addr, local->ie_port,
 	    foreign->ie_port};
 
-	if (in_pcblookup_connect(inp->inp_table, &il) != NULL)
+	if (in_pcbpair_istaken(inp->inp_table, &il))
 		return EADDRINUSE;
 	in_pcbhash_leave(inp);
 	inp->inp_laddr = local->ie_addr;

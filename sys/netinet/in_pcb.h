@@ -22,6 +22,7 @@ struct socket;
 struct sockopt;
 
 LIST_HEAD(inpcb_list, inpcb);
+LIST_HEAD(in_pair_list, in_pair);
 
 struct inpcb {
 	LIST_ENTRY(inpcb) inp_hash;       /* connected: by four-tuple; else by local port */
@@ -70,6 +71,20 @@ struct inpcb {
 
 TAILQ_HEAD(inpcb_queue, inpcb);
 
+/* Two endpoints that are taken though no pcb has them (TIME-WAIT); within what their owner keeps. */
+struct in_pair {
+	LIST_ENTRY(in_pair) ipr_hash;       /* by four-tuple */
+	LIST_ENTRY(in_pair) ipr_lport_hash; /* by local port */
+	const struct in_afops *ipr_af;
+	struct in_addrany ipr_laddr;
+	struct in_addrany ipr_faddr;
+	uint16_t ipr_lport;
+	uint16_t ipr_fport;
+	uint8_t ipr_ttl; /* as inp_ttl and its like */
+	uint8_t ipr_minttl;
+	uint8_t ipr_tos;
+};
+
 struct inpcbtable {
 	struct netstack *it_ns;
 	struct pool it_pool;
@@ -79,6 +94,10 @@ struct inpcbtable {
 	uint32_t it_porthash_size;
 	struct inpcb_list *it_connhash;
 	struct inpcb_list *it_porthash;
+	struct in_pair_list *it_pairhash;
+	struct in_pair_list *it_pairporthash;
+	uint32_t it_pairhash_size; /* of both; 0: there has been no pair */
+	uint32_t it_npairs;
 	uint8_t it_key[16];
 	uint16_t it_portlo; /* net.inet.ip.portrange.first, last: ephemeral ports */
 	uint16_t it_porthi;
@@ -110,7 +129,7 @@ int in_pcbconnect_pair(struct inpcb *inp, const struct in_endpoint *local,
 void in_pcbdisconnect(struct inpcb *inp);
 /* Unhashes and frees. The socket's so_pcb is cleared. */
 void in_pcbfree(struct inpcb *inp);
-/* The socket goes, the pcb stays (TIME-WAIT). */
+/* The socket goes, the pcb stays (TIME-WAIT, until its record takes its place). */
 void in_pcbdetach_socket(struct inpcb *inp);
 
 struct in_lookup {
@@ -130,6 +149,12 @@ struct inpcb *in_pcblookup_bind(struct inpcbtable *table, const struct in_lookup
  */
 struct inpcb *in_pcbnext_port(const struct inpcbtable *table, uint16_t lport,
     const struct inpcb *prev);
+/* The same of pairs without a pcb. in_pair_enter: => ENOMEM */
+int in_pair_enter(struct inpcbtable *table, struct in_pair *ipr);
+void in_pair_leave(struct inpcbtable *table, struct in_pair *ipr);
+struct in_pair *in_pairlookup(const struct inpcbtable *table, const struct in_lookup *il);
+const struct in_pair *in_pairnext_port(const struct inpcbtable *table, uint16_t lport,
+    const struct in_pair *prev);
 /* Calls fn for each pcb whose pair matches, for ICMP errors; fn may free it. */
 void in_pcbnotify(struct inpcbtable *table, const struct in_ctlinfo *ci, uint16_t lport,
     uint16_t fport, void (*fn)(struct inpcb *inp, const struct in_ctlinfo *ci));

@@ -45,6 +45,18 @@ bind_conflicts(const struct inpcb *inp, const struct in_endpoint *ep, const stru
 	return (mine & share) == 0 || (pcb_options(other) & share) == 0;
 }
 
+/* Does a pair without a pcb, in TIME-WAIT, claim what comes to ep? */
+static bool
+pair_overlaps(const struct inpcb *inp, const struct in_endpoint *ep)
+{
+	const struct in_pair *ipr = NULL;
+
+	while ((ipr = in_pairnext_port(inp->inp_table, ep->ie_port, ipr)) != NULL)
+		if (ipr->ipr_af == inp->inp_af && laddr_overlaps(&ep->ie_addr, &ipr->ipr_laddr))
+			return true;
+	return false;
+}
+
 static bool
 bind_isfree(const struct inpcb *inp, const struct in_endpoint *ep)
 {
@@ -53,7 +65,7 @@ bind_isfree(const struct inpcb *inp, const struct in_endpoint *ep)
 	while ((other = in_pcbnext_port(inp->inp_table, ep->ie_port, other)) != NULL)
 		if (bind_conflicts(inp, ep, other))
 			return false;
-	return true;
+	return (pcb_options(inp) & (SO_REUSEADDR | SO_REUSEPORT)) != 0 || !pair_overlaps(inp, ep);
 }
 
 /* A port that nobody overlaps with, whatever the options. */
@@ -65,7 +77,7 @@ bind_isunused(const struct inpcb *inp, const struct in_endpoint *ep)
 	while ((other = in_pcbnext_port(inp->inp_table, ep->ie_port, other)) != NULL)
 		if (other->inp_af == inp->inp_af && laddr_overlaps(&ep->ie_addr, &other->inp_laddr))
 			return false;
-	return true;
+	return !pair_overlaps(inp, ep);
 }
 
 static int
@@ -153,7 +165,7 @@ connectport_isfree(struct inpcbtable *table, const struct in_lookup *il)
 			return false;
 		}
 	}
-	return true;
+	return in_pairlookup(table, il) == NULL;
 }
 
 int

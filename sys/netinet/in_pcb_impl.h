@@ -5,6 +5,11 @@
 
 #include "netinet/in_pcb.h"
 
+/* Keyed hashes of a four-tuple and of a port, in the table's secret. */
+uint64_t in_pcbhash_pair(const struct inpcbtable *table, const struct in_lookup *il);
+uint64_t in_pcbhash_port(const struct inpcbtable *table, uint16_t lport);
+/* => no pair is left */
+void in_pairs_fini(struct inpcbtable *table);
 /* Puts a pcb that was given a port on its chains. => it is on none */
 void in_pcbhash_enter(struct inpcb *inp);
 /*

@@ -362,6 +362,61 @@ test_ten_thousand(void **state)
 	pcb_end(ns);
 }
 
+/* Pairs that no pcb has: found one by one and by their port, however many, and though growing fails. */
+static void
+test_pairs(void **state)
+{
+	struct netstack *ns = pcb_stack(10);
+	struct in_pair *pairs = calloc(NPCBS, sizeof(*pairs));
+	const struct in_pair *ipr = NULL;
+	struct in_lookup il = lookup_of(0);
+	unsigned i, longest = 0, ofport = 0;
+
+	(void)state;
+	assert_null(in_pairlookup(&table, &il));
+	assert_null(in_pairnext_port(&table, 80, NULL));
+	for (i = 1; i <= 2; i++) {
+		ns->ns_fault.af_fail_at = i;
+		assert_int_equal(in_pair_enter(&table, &pairs[0]), BSD_ENOMEM);
+	}
+	for (i = 0; i < NPCBS; i++) {
+		il = lookup_of(i);
+		pairs[i] = (struct in_pair){.ipr_af = il.il_af,
+		    .ipr_laddr = il.il_laddr,
+		    .ipr_faddr = il.il_faddr,
+		    .ipr_lport = il.il_lport,
+		    .ipr_fport = il.il_fport};
+		if (i % 64 == 0 && i > 0)
+			ns->ns_fault.af_fail_at = 1 + i / 64 % 2;
+		assert_int_equal(in_pair_enter(&table, &pairs[i]), 0);
+		ns->ns_fault.af_fail_at = 0;
+	}
+	for (i = 0; i < NPCBS; i++) {
+		il = lookup_of(i);
+		assert_ptr_equal(in_pairlookup(&table, &il), &pairs[i]);
+		il.il_fport = 65535;
+		assert_null(in_pairlookup(&table, &il));
+		ofport += il.il_lport == 80;
+	}
+	while ((ipr = in_pairnext_port(&table, 80, ipr)) != NULL)
+		ofport--;
+	assert_int_equal(ofport, 0);
+	for (i = 0; i < table.it_pairhash_size; i++) {
+		unsigned n = 0;
+
+		LIST_FOREACH(ipr, &table.it_pairhash[i], ipr_hash)
+			n++;
+		longest = KERN_MAX(longest, n);
+	}
+	assert_true(longest < 20);
+	for (i = 0; i < NPCBS; i++)
+		in_pair_leave(&table, &pairs[i]);
+	il = lookup_of(5);
+	assert_null(in_pairlookup(&table, &il));
+	free(pairs);
+	pcb_end(ns);
+}
+
 /* Steps of a walk through the chain of a bucket: to each pcb in it, and to its end. */
 struct probes {
 	uint64_t found;
@@ -438,6 +493,7 @@ main(void)
 	    cmocka_unit_test(test_ephemeral_ports),
 	    cmocka_unit_test(test_connect_errors),
 	    cmocka_unit_test(test_ten_thousand),
+	    cmocka_unit_test(test_pairs),
 	    cmocka_unit_test(test_lookup_cost),
 	};
 

@@ -345,7 +345,8 @@ test_end_in_timewait(void **state)
 	(void)soclose(peer);
 	(void)soclose(head);
 	netstack_run(ns);
-	assert_int_equal(ns->ns_tcp->tcps_tcpcbpool.pl_nout, 1);
+	assert_int_equal(ns->ns_tcp->tcps_tcpcbpool.pl_nout, 0);
+	assert_int_equal(ns->ns_tcp->tcps_timewait.tws_count, 1);
 	test_netstack_end(ns);
 }
 

@@ -165,6 +165,17 @@ tcp_entered(struct tcpcb *tp, struct socket *so)
 }
 
 void
+tcp_state_note(struct netstack *ns, enum tcp_fsm_state from, enum tcp_fsm_state to, uint16_t lport,
+    uint16_t fport)
+{
+	KASSERT(tcp_state_legal(from, to));
+	trace_add(ns, TRACE_TCP_STATE, (uint32_t)from << 16 | (uint32_t)to,
+	    (uint64_t)lport << 16 | fport);
+	if (to == TCPS_CLOSED && from != TCPS_LISTEN)
+		TCPSTAT_INC(ns, closed);
+}
+
+void
 tcp_set_state(struct tcpcb *tp, enum tcp_fsm_state state)
 {
 	const struct inpcb *inp = tp->t_inpcb;
@@ -172,15 +183,9 @@ tcp_set_state(struct tcpcb *tp, enum tcp_fsm_state state)
 
 	if (old == state)
 		return;
-	KASSERT(tcp_state_legal(old, state));
-	trace_add(tp->t_ns, TRACE_TCP_STATE, (uint32_t)old << 16 | (uint32_t)state,
-	    (uint64_t)inp->inp_lport << 16 | inp->inp_fport);
-	if (old == TCPS_TIME_WAIT)
-		tcp_timewait_leave(tp);
+	tcp_state_note(tp->t_ns, old, state, inp->inp_lport, inp->inp_fport);
 	if (old == TCPS_LISTEN)
 		tcp_syncache_unlisten(tp);
-	if (state == TCPS_CLOSED && old != TCPS_LISTEN)
-		TCPSTAT_INC(tp->t_ns, closed);
 	tp->t_state = state;
 	tcp_entered(tp, inp->inp_socket);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct netstack;
 struct tcpcb;
 
 enum tcp_fsm_state {
@@ -43,10 +44,13 @@ uint8_t tcp_outflags(enum tcp_fsm_state state);
  *   CLOSE-WAIT, CLOSING   socantrcvmore
  *   FIN-WAIT-2    if nobody can receive any more: soisdisconnected, TCPT_2MSL for tcp_finwait2_ns
  *   TIME-WAIT     only TCPT_2MSL runs, for 2 MSL; soisdisconnected (use tcp_timewait_enter)
- *   CLOSED        closed; all timers stop; leaves the TIME-WAIT list
+ *   CLOSED        closed; all timers stop
  * => the same state again is allowed and does nothing
  */
 void tcp_set_state(struct tcpcb *tp, enum tcp_fsm_state state);
+/* Traces and counts an edge; for those that only have a record left (tcp_timewait.c). */
+void tcp_state_note(struct netstack *ns, enum tcp_fsm_state from, enum tcp_fsm_state to,
+    uint16_t lport, uint16_t fport);
 /* How long FIN-WAIT-2 lasts when nobody has the socket any more. */
 uint64_t tcp_finwait2_ns(const struct tcpcb *tp);
 /* What TCP_DEFER_ACCEPT has kept from accept has data, or its end. */

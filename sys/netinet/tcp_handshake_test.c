@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CLOSED, LISTEN, SYN-SENT, SYN-RECEIVED and TIME-WAIT (RFC 9293 §3.10.7.1-4): what comes in, what
- * goes out; and segments that no connection should see.
+ * CLOSED, LISTEN, SYN-SENT and SYN-RECEIVED (RFC 9293 §3.10.7.1-4): what comes in, what goes out;
+ * and segments that no connection should see.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -459,128 +459,6 @@ test_simultaneous(void **state)
 	}
 }
 
-/* -- TIME-WAIT ------------------------------------------------------------------------------- */
-
-static void
-test_timewait(void **state)
-{
-	struct tcp_test tt;
-	struct tcpcb *tp = start(&tt, TCPS_TIME_WAIT);
-	struct tcp_test_seg seg;
-
-	(void)state;
-	seg = tcp_test_seg(&tt, TH_RST); /* 59 */
-	tcp_test_input(&tt, &seg);
-	seg = tcp_test_seg(&tt, TH_ACK);
-	tcp_test_input(&tt, &seg);
-	nothing(&tt);
-	tcp_test_advance(&tt, 50000 * MS);
-	seg = tcp_test_seg(&tt, TH_ACK | TH_FIN); /* the FIN again: the wait begins anew */
-	seg.th.th_seq--;
-	tcp_test_input(&tt, &seg);
-	answered(&tt, TH_ACK, tp->snd_max, tp->rcv_nxt);
-	tcp_test_advance(&tt, 50000 * MS);
-	assert_true(tcp_test_alive(&tt));
-	seg.th.th_seq -= 10; /* another FIN: answered, no more */
-	tcp_test_input(&tt, &seg);
-	answered(&tt, TH_ACK, tp->snd_max, tp->rcv_nxt);
-	seg = tcp_test_seg(&tt, TH_SYN); /* an old SYN */
-	seg.th.th_seq--;
-	tcp_test_input(&tt, &seg);
-	answered(&tt, TH_ACK, tp->snd_max, tp->rcv_nxt);
-	assert_true(tcp_test_alive(&tt));
-	tcp_test_advance(&tt, 10001 * MS);
-	assert_false(tcp_test_alive(&tt));
-	tcp_test_end(&tt);
-}
-
-/* RFC 6191: by timestamps where both have them, else by the sequence number. */
-static void
-test_timewait_reopen(void **state)
-{
-	static const struct {
-		bool ts;
-		int32_t seq, tsval;
-		bool reopens;
-	} cases[] = {
-	    {false, 1, 0, true},
-	    {false, 0, 0, false},
-	    {false, -5, 0, false},
-	    {true, -5, 1, true},
-	    {true, 5, -1, false},
-	    {true, 5, 0, true},
-	    {true, -5, 0, false},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < nitems(cases); i++) {
-		struct tcp_test tt;
-		struct tcp_test_seg seg;
-		struct tcpcb *tp;
-
-		tcp_test_start(&tt);
-		tt.tt_ts = cases[i].ts;
-		tp = tcp_test_in_state(&tt, TCPS_TIME_WAIT);
-		seg = tcp_test_seg(&tt, TH_SYN);
-		seg.th.th_seq = tp->rcv_nxt + (uint32_t)cases[i].seq;
-		seg.opts.to_tsval = tp->ts_recent + (uint32_t)cases[i].tsval;
-		tcp_test_input(&tt, &seg);
-		assert_int_equal(tcp_test_alive(&tt), !cases[i].reopens);
-		/* there is no listener: the new connection is refused */
-		assert_int_equal(tcp_test_sent(&tt)->th.th_flags,
-		    cases[i].reopens ? TH_RST | TH_ACK : TH_ACK);
-		tcp_test_end(&tt);
-	}
-}
-
-/* 73: no more than net.inet.tcp.maxtcptw; the oldest goes. */
-static void
-test_timewait_limit(void **state)
-{
-	struct tcp_test tt;
-	struct tcpcb *first;
-
-	(void)state;
-	first = start(&tt, TCPS_TIME_WAIT);
-	tt.tt_ns->ns_tcp->tcps_sysctl.maxtcptw = 3;
-	for (unsigned i = 0; i < 5; i++) {
-		struct socket *so = tt.tt_so;
-
-		tt.tt_peeriss += 100000;
-		(void)tcp_test_in_state(&tt, TCPS_TIME_WAIT);
-		assert_int_equal(soclose(so), 0);
-		assert_true(tt.tt_ns->ns_tcp->tcps_ntimewait <= 3);
-	}
-	assert_int_equal(tt.tt_ns->ns_tcp->tcps_ntimewait, 3);
-	assert_int_equal(tt.tt_ns->ns_tcp->tcps_stat[TCPSTAT_tw_recycled], 3);
-	(void)first;
-	tcp_test_end(&tt);
-}
-
-/* A socket that was closed before is not kept for the wait. */
-static void
-test_timewait_orphan(void **state)
-{
-	struct tcp_test tt;
-	struct tcpcb *tp = start(&tt, TCPS_FIN_WAIT_2);
-	struct tcp_test_seg seg = tcp_test_seg(&tt, TH_ACK | TH_FIN);
-
-	(void)state;
-	assert_int_equal(soclose(tt.tt_so), 0);
-	tt.tt_so = NULL;
-	tcp_test_forget(&tt);
-	tcp_test_input(&tt, &seg);
-	assert_int_equal(tp->t_state, TCPS_TIME_WAIT);
-	assert_null(tp->t_inpcb->inp_socket);
-	assert_int_equal(tt.tt_ns->ns_socketpool.pl_nout, 0);
-	answered(&tt, TH_ACK, tp->snd_max, tp->rcv_nxt);
-	tcp_test_input(&tt, &seg);
-	answered(&tt, TH_ACK, tp->snd_max, tp->rcv_nxt);
-	tcp_test_advance(&tt, 60001 * MS);
-	assert_false(tcp_test_alive(&tt));
-	tcp_test_end(&tt);
-}
-
 int
 main(void)
 {
@@ -596,10 +474,6 @@ main(void)
 	    cmocka_unit_test(test_syn_sent),
 	    cmocka_unit_test(test_syn_sent_data),
 	    cmocka_unit_test(test_simultaneous),
-	    cmocka_unit_test(test_timewait),
-	    cmocka_unit_test(test_timewait_reopen),
-	    cmocka_unit_test(test_timewait_limit),
-	    cmocka_unit_test(test_timewait_orphan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,7 +69,7 @@ static const struct sysctl_node tcp_nodes[] = {
 	"wait for the peer's FIN after close, ms"),
     TCP_NODE("persmin", persmin_ms, 10, 60000, "least time between window probes, ms"),
     TCP_NODE("persmax", persmax_ms, 10, 600000, "most time between window probes, ms"),
-    TCP_NODE("maxtcptw", maxtcptw, 1, 1000000, "most connections in TIME-WAIT"),
+    TCP_NODE("maxtcptw", maxtcptw, 1, TCP_TIMEWAIT_MAX, "most connections in TIME-WAIT"),
     TCP_NODE("reass.maxqueuelen", reass_maxqueuelen, 0, 100000,
 	"out-of-order segments a connection may hold"),
     TCP_NODE("blackhole", blackhole, 0, 2, "no RST: 1 to SYNs, 2 to any segment for a closed port"),
@@ -157,7 +157,7 @@ tcp_defaults(struct tcp_state *ts)
 	memcpy(ts->tcps_sysctl.cc_algorithm, "cubic", sizeof("cubic"));
 }
 
-/* A connection a socket, and as many again whose sockets are gone (TIME-WAIT). */
+/* A connection a socket, and as many again that are in TIME-WAIT and find no memory for a record. */
 static int
 tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 {
@@ -210,7 +210,6 @@ tcp_init(struct netstack *ns)
 	if (ts == NULL)
 		return ENOMEM;
 	ts->tcps_ns = ns;
-	TAILQ_INIT(&ts->tcps_timewait);
 	tcp_defaults(ts);
 	error = tcp_pools_init(ns, ts);
 	if (error != 0) {
@@ -218,8 +217,11 @@ tcp_init(struct netstack *ns)
 		return error;
 	}
 	ns->ns_tcp = ts;
-	error = tcp_syncache_init(ns);
+	error = tcp_timewait_init(ns);
+	if (error == 0)
+		error = tcp_syncache_init(ns);
 	if (error != 0) {
+		tcp_timewait_fini(ns);
 		tcp_pools_fini(ns, ts);
 		return error;
 	}
@@ -241,6 +243,7 @@ tcp_fini(struct netstack *ns)
 	tcp_syncache_fini(ns);
 	while ((inp = TAILQ_FIRST(&ts->tcps_table.it_queue)) != NULL)
 		(void)tcp_close(intotcpcb(inp));
+	tcp_timewait_fini(ns);
 	sysctl_unregister(ns, &ts->tcps_stat_sysctls);
 	sysctl_unregister(ns, &ts->tcps_sysctls);
 	tcp_pools_fini(ns, ts);

@@ -136,9 +136,9 @@ tcp_source_ok(struct netstack *ns, const struct in_rxinfo *rx)
 	    !rx->rx_af->af_isbroadcast(ns, &rx->rx_src);
 }
 
-/* => TCP_CONTINUE: *tpp is the connection, the listener, or NULL. */
+/* => TCP_CONTINUE: *tpp is the connection, the listener, or NULL. Else it was in TIME-WAIT, or nothing. */
 static struct tcp_verdict
-tcp_lookup(struct netstack *ns, const struct tcp_segment *seg, struct tcpcb **tpp)
+tcp_lookup(struct netstack *ns, struct tcp_segment *seg, struct tcpcb **tpp)
 {
 	const struct in_rxinfo *rx = seg->ts_rx;
 	struct inpcbtable *table = &ns->ns_tcp->tcps_table;
@@ -150,6 +150,10 @@ tcp_lookup(struct netstack *ns, const struct tcp_segment *seg, struct tcpcb **tp
 	struct inpcb *inp = in_pcblookup_connect(table, &il);
 
 	if (inp == NULL) {
+		struct tcptw *tw = tcp_timewait_lookup(ns, &il);
+
+		if (tw != NULL)
+			return tcp_tw_input(ns, tw, seg);
 		if (!tcp_source_ok(ns, rx)) {
 			TCPSTAT_INC(ns, badsyn);
 			return tcp_verdict_drop(DROP_TCP_ADDR);
@@ -174,7 +178,8 @@ tcp_owns(const struct mbuf *m, const struct in_rxinfo *rx)
 	m_copydata(m, rx->rx_hlen, sizeof(ports), ports);
 	il.il_fport = be16_get(ports);
 	il.il_lport = be16_get(ports + 2);
-	return in_pcblookup_connect(table, &il) != NULL || in_pcblookup_bind(table, &il) != NULL;
+	return in_pcblookup_connect(table, &il) != NULL || in_pairlookup(table, &il) != NULL ||
+	    in_pcblookup_bind(table, &il) != NULL;
 }
 
 static void
@@ -324,6 +329,14 @@ tcp_oowack_allowed(struct tcpcb *tp)
 	return true;
 }
 
+bool
+tcp_seg_isold(const struct tcp_segment *seg, tcp_seq nxt)
+{
+	const bool occupies = seg->ts_len > 0 || (seg->ts_flags & TH_FIN) != 0;
+
+	return occupies && (seg->ts_flags & TH_SYN) == 0 && SEQ_LT(seg->ts_seq, nxt);
+}
+
 /*
  * Is an ACK due for a segment that the window does not take? At once for old data, whose sender
  * must have missed our ACK; else once in TCP_OOWACK_NS, lest two ends answer each other for ever.
@@ -331,9 +344,7 @@ tcp_oowack_allowed(struct tcpcb *tp)
 static bool
 tcp_oowack_due(struct tcpcb *tp, const struct tcp_segment *seg)
 {
-	const bool occupies = seg->ts_len > 0 || (seg->ts_flags & TH_FIN) != 0;
-
-	if (occupies && (seg->ts_flags & TH_SYN) == 0 && SEQ_LT(seg->ts_seq, tp->rcv_nxt))
+	if (tcp_seg_isold(seg, tp->rcv_nxt))
 		return true;
 	return tcp_oowack_allowed(tp);
 }
@@ -412,35 +423,45 @@ tcp_wakeups(struct tcpcb *tp)
 	return alive;
 }
 
+/* Nothing is left to send; the FIN is answered, the ACK of ours is not. May free tp. */
+static void
+tcp_finish_timewait(struct tcpcb *tp, const struct tcp_segment *seg)
+{
+	if ((tp->t_flags & TF_ACKNOW) != 0)
+		tcp_answer_ack(tp, seg);
+	tp->t_flags &= ~(uint32_t)(TF_ACKNOW | TF_DELACK | TF_NEEDOUTPUT);
+	if (tcp_wakeups(tp) && tp->t_inpcb->inp_socket == NULL)
+		tcp_timewait_compact(tp);
+}
+
 /* The end of a segment's way through a connection: wake, send what became possible. */
 static void
 tcp_finish(struct tcpcb *tp, const struct tcp_segment *seg, uint8_t tv_flags)
 {
 	if ((tv_flags & TV_ACKNOW) != 0)
 		tp->t_flags |= TF_ACKNOW;
+	if (tp->t_state == TCPS_TIME_WAIT) {
+		tcp_finish_timewait(tp, seg);
+		return;
+	}
 	if (!tcp_wakeups(tp))
 		return;
 	if ((tv_flags & TV_OUTPUT) == 0 && (tp->t_flags & (TF_ACKNOW | TF_NEEDOUTPUT)) == 0)
 		return;
 	tp->t_flags &= ~(uint32_t)TF_NEEDOUTPUT;
-	if (tp->t_state == TCPS_TIME_WAIT) {
-		/* Nothing is left to send; the FIN is answered, the ACK of ours is not. */
-		if ((tp->t_flags & TF_ACKNOW) != 0)
-			tcp_answer_ack(tp, seg);
-		tp->t_flags &= ~(uint32_t)(TF_ACKNOW | TF_DELACK);
-	} else {
-		(void)tcp_output(tp);
-	}
+	(void)tcp_output(tp);
 }
 
 void
 tcp_verdict_apply(struct netstack *ns, struct tcpcb *tp, struct tcp_segment *seg,
     struct tcp_verdict tv)
 {
-	if ((tv.tv_flags & TV_CLOSED) != 0 || tv.tv_sc != NULL)
+	if ((tv.tv_flags & TV_CLOSED) != 0 || tv.tv_sc != NULL || tv.tv_tw != NULL)
 		tp = NULL;
 	if (tv.tv_sc != NULL)
 		tcp_syncache_answer(tv.tv_sc, &tv);
+	else if (tv.tv_tw != NULL)
+		tcp_tw_answer(ns, tv.tv_tw, seg);
 	else if (tv.tv_what == TCP_DROP_RST)
 		tcp_answer_rst(ns, seg);
 	else if (tv.tv_what == TCP_DROP_ACK && tcp_oowack_due(tp, seg))

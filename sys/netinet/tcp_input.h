@@ -45,6 +45,9 @@ tcp_rcvwnd(const struct tcpcb *tp)
 /* One answer in TCP_OOWACK_NS to what is out of the window. => true: it is this one */
 bool tcp_oowack_allowed(struct tcpcb *tp);
 
+/* Does a segment take up numbers before nxt? Its sender must have missed an ACK of ours. */
+bool tcp_seg_isold(const struct tcp_segment *seg, tcp_seq nxt);
+
 /* tcp_handshake.c */
 /*
  * Our SYN is acknowledged and the peer's known: everything that begins with a connection, and the

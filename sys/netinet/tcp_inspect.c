@@ -79,6 +79,34 @@ tcp_inspect_syncache(const struct netstack *ns, uint32_t index, struct tcp_inspe
 	return true;
 }
 
+/* What is left of a connection in TIME-WAIT; *index counts them. */
+static bool
+tcp_inspect_timewait(const struct netstack *ns, uint32_t *index, struct tcp_inspect *ti)
+{
+	const struct tcp_timewait *tws = &ns->ns_tcp->tcps_timewait;
+	const struct tcptw *tw;
+
+	if (*index >= tws->tws_count) {
+		*index -= tws->tws_count;
+		return false;
+	}
+	tw = tcp_timewait_nth(ns, *index);
+	*ti = (struct tcp_inspect){
+	    .ti_state = TCPS_TIME_WAIT,
+	    .ti_lport = tw->tw_pair.ipr_lport,
+	    .ti_fport = tw->tw_pair.ipr_fport,
+	    .ti_snd_una = tw->tw_snd_nxt,
+	    .ti_snd_nxt = tw->tw_snd_nxt,
+	    .ti_snd_max = tw->tw_snd_nxt,
+	    .ti_rcv_nxt = tw->tw_rcv_nxt,
+	    .ti_rcv_adv = tw->tw_rcv_nxt,
+	    .ti_orphan = true,
+	};
+	memcpy(ti->ti_laddr, tw->tw_pair.ipr_laddr.ia_w, sizeof(ti->ti_laddr));
+	memcpy(ti->ti_faddr, tw->tw_pair.ipr_faddr.ia_w, sizeof(ti->ti_faddr));
+	return true;
+}
+
 bool
 tcp_inspect_nth(const struct netstack *ns, uint32_t index, struct tcp_inspect *ti)
 {
@@ -92,7 +120,7 @@ tcp_inspect_nth(const struct netstack *ns, uint32_t index, struct tcp_inspect *t
 			return true;
 		}
 	}
-	return tcp_inspect_syncache(ns, index, ti);
+	return tcp_inspect_timewait(ns, &index, ti) || tcp_inspect_syncache(ns, index, ti);
 }
 
 static const char *
@@ -182,16 +210,38 @@ tcp_inspect_check(const struct tcpcb *tp)
 		wrong = tcp_check_send(tp);
 	if (wrong == NULL && tp->t_state > TCPS_LISTEN)
 		wrong = tcp_check_holes(tp);
-	if (wrong == NULL && ((tp->t_flags & TF_TIMEWAITQ) != 0) != (tp->t_state == TCPS_TIME_WAIT))
-		wrong = "the list of TIME-WAIT does not hold what is in TIME-WAIT";
 	return wrong;
+}
+
+/* The records in order of time, their number right, the callout for the first of them or sooner. */
+static const char *
+tcp_check_timewait(const struct tcp_state *ts)
+{
+	const struct tcp_timewait *tws = &ts->tcps_timewait;
+	const struct tcptw *tw = TAILQ_FIRST(&tws->tws_queue);
+	uint64_t last_ns = 0;
+	uint32_t n = 0;
+
+	if (tw != NULL &&
+	    (!callout_pending(&tws->tws_callout) ||
+		tws->tws_callout.c_deadline_ns > tw->tw_expire_ns))
+		return "no timer runs for the records of TIME-WAIT";
+	TAILQ_FOREACH(tw, &tws->tws_queue, tw_list) {
+		if (tw->tw_expire_ns < last_ns)
+			return "the records of TIME-WAIT are not in order of time";
+		last_ns = tw->tw_expire_ns;
+		n++;
+	}
+	if (n != tws->tws_count || n != ts->tcps_table.it_npairs || n != tws->tws_pool.pl_nout)
+		return "the records of TIME-WAIT are miscounted";
+	return NULL;
 }
 
 const char *
 tcp_inspect_check_all(const struct netstack *ns)
 {
 	const struct inpcb *inp;
-	const char *wrong = NULL;
+	const char *wrong = tcp_check_timewait(ns->ns_tcp);
 
 	TAILQ_FOREACH(inp, &ns->ns_tcp->tcps_table.it_queue, inp_queue) {
 		if (wrong == NULL && inp->inp_ppcb != NULL)

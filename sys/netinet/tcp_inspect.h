@@ -41,7 +41,8 @@ struct tcp_inspect {
 };
 
 /*
- * The index-th connection or listener, in the order of making; handshakes with listeners come last.
+ * The index-th connection or listener, in the order of making; then what is left of those in
+ * TIME-WAIT; handshakes with listeners come last.
  * => false: there are fewer.
  */
 bool tcp_inspect_nth(const struct netstack *ns, uint32_t index, struct tcp_inspect *ti);

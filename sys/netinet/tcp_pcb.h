@@ -221,8 +221,6 @@ struct tcpcb {
 	int t_softerror;      /* from ICMP; reported when the connection times out */
 	uint64_t t_oowack_ns; /* last ACK for an out-of-window segment */
 
-	TAILQ_ENTRY(tcpcb) t_twlist; /* TIME-WAIT, oldest first */
-
 	/* counts for TCP_INFO */
 	uint64_t t_sndbytes;
 	uint64_t t_rcvbytes;
@@ -247,11 +245,10 @@ struct tcpcb {
 #define TF_NEEDOUTPUT 0x1000
 #define TF_SYN_REXMT 0x2000
 #define TF_LASTIDLE 0x4000
-#define TF_TIMEWAITQ 0x8000 /* on the stack's TIME-WAIT list */
-#define TF_RCVDFIN 0x10000  /* the peer's FIN is in sequence */
-#define TF_NEEDFIN 0x20000  /* closed in SYN-RECEIVED: FIN-WAIT-1 once established */
-#define TF_RWAKEUP 0x40000  /* input: sorwakeup is owed at the end of the segment */
-#define TF_WWAKEUP 0x80000  /* input: sowwakeup likewise */
+#define TF_RCVDFIN 0x10000 /* the peer's FIN is in sequence */
+#define TF_NEEDFIN 0x20000 /* closed in SYN-RECEIVED: FIN-WAIT-1 once established */
+#define TF_RWAKEUP 0x40000 /* input: sorwakeup is owed at the end of the segment */
+#define TF_WWAKEUP 0x80000 /* input: sowwakeup likewise */
 
 #define TF_RESCUED 0x100000   /* RFC 6675: the rescue retransmission of this recovery is spent */
 #define TF_UNDO 0x200000      /* t_undo_* hold */

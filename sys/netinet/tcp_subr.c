@@ -54,26 +54,33 @@ tcp_newtcpcb(struct inpcb *inp)
 	return tp;
 }
 
-struct tcpcb *
-tcp_close(struct tcpcb *tp)
+void
+tcp_discardcb(struct tcpcb *tp)
 {
 	struct inpcb *inp = tp->t_inpcb;
-	struct socket *so = inp->inp_socket;
 
-	if (tp->t_state != TCPS_TIME_WAIT)
-		tcp_metrics_keep(tp);
-	tcp_set_state(tp, TCPS_CLOSED);
 	tcp_timers_stop(tp);
 	tcp_reass_flush(tp);
 	tcp_sack_clear(tp);
 	tcp_rack_idle(tp);
+	inp->inp_ppcb = NULL;
+	pool_put(&tp->t_ns->ns_tcp->tcps_tcpcbpool, tp);
+	in_pcbfree(inp);
+}
+
+struct tcpcb *
+tcp_close(struct tcpcb *tp)
+{
+	struct socket *so = tp->t_inpcb->inp_socket;
+
+	if (tp->t_state != TCPS_TIME_WAIT)
+		tcp_metrics_keep(tp);
+	tcp_set_state(tp, TCPS_CLOSED);
 	if (so != NULL) {
 		sohold(so);
 		soisdisconnected(so);
 	}
-	inp->inp_ppcb = NULL;
-	pool_put(&tp->t_ns->ns_tcp->tcps_tcpcbpool, tp);
-	in_pcbfree(inp);
+	tcp_discardcb(tp);
 	if (so != NULL) {
 		sofree(so);
 		sorele(so);

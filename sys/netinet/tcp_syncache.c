@@ -366,6 +366,9 @@ syncache_fill(struct syncache *sc, const struct tcpcb *head, const struct tcp_se
 	syncache_begin(sc, head, seg);
 	sc->sc_irs = seg->ts_seq;
 	sc->sc_iss = tcp_iss(head->t_ns, &sc->sc_local, &sc->sc_foreign);
+	/* RFC 9293 §3.6.1: beyond what the connection before has used; a cookie cannot see to it. */
+	if (seg->ts_reopens && SEQ_LEQ(sc->sc_iss, seg->ts_oldnxt))
+		sc->sc_iss = seg->ts_oldnxt + TCP_MAXWIN;
 	syncache_take_options(sc, seg);
 }
 

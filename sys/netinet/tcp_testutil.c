@@ -227,6 +227,7 @@ tt_drop_all(struct tcp_test *tt)
 
 	while ((inp = TAILQ_FIRST(&table->it_queue)) != NULL)
 		(void)tcp_drop(intotcpcb(inp), 0);
+	tcp_timewait_flush(tt->tt_ns);
 }
 
 void
@@ -246,7 +247,7 @@ tcp_test_end(struct tcp_test *tt)
 	assert_int_equal(ns->ns_tcp->tcps_tcpcbpool.pl_nout, 0);
 	assert_int_equal(ns->ns_tcp->tcps_reasspool.pl_nout, 0);
 	assert_int_equal(ns->ns_tcp->tcps_sendlogpool.pl_nout, 0);
-	assert_int_equal(ns->ns_tcp->tcps_ntimewait, 0);
+	assert_int_equal(ns->ns_tcp->tcps_timewait.tws_count, 0);
 	test_netstack_end(ns);
 	while (*link != tt)
 		link = &(*link)->tt_next;

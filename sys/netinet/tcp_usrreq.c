@@ -91,10 +91,12 @@ tcp_detach(struct socket *so)
 
 	if (tp == NULL)
 		return;
-	if (tp->t_state == TCPS_TIME_WAIT)
+	if (tp->t_state == TCPS_TIME_WAIT) {
 		in_pcbdetach_socket(sotoinpcb(so));
-	else if ((so->so_state & SS_ISDISCONNECTING) == 0)
+		tcp_timewait_compact(tp);
+	} else if ((so->so_state & SS_ISDISCONNECTING) == 0) {
 		(void)tcp_disconnect_pcb(tp);
+	}
 }
 
 static int

@@ -24,6 +24,7 @@
 #include "netinet/tcp_pcb.h"
 #include "netinet/tcp_stat.h"
 #include "netinet/tcp_syncache.h"
+#include "netinet/tcp_timewait.h"
 #include "wire/tcp.h"
 
 struct mbuf;
@@ -46,7 +47,9 @@ struct tcp_segment {
 	uint16_t ts_urp;
 	uint16_t ts_sport;
 	uint16_t ts_dport;
-	uint8_t ts_flags; /* TH_* */
+	uint8_t ts_flags;  /* TH_* */
+	bool ts_reopens;   /* a SYN to which a connection in TIME-WAIT gave way */
+	tcp_seq ts_oldnxt; /* whose SND.NXT was this */
 	struct tcp_opts ts_opts;
 };
 
@@ -71,6 +74,7 @@ struct tcp_verdict {
 	enum drop_reason tv_drop;
 	uint8_t tv_flags;
 	struct syncache *tv_sc; /* the handshake that answers in its listener's stead; else NULL */
+	struct tcptw *tv_tw;    /* the record that does; else NULL */
 };
 
 struct tcp_state {
@@ -82,8 +86,7 @@ struct tcp_state {
 	struct pool tcps_sendlogpool;
 	uint8_t tcps_isskey[16]; /* RFC 6528 */
 	uint8_t tcps_tskey[16];
-	TAILQ_HEAD(, tcpcb) tcps_timewait; /* oldest first */
-	uint32_t tcps_ntimewait;
+	struct tcp_timewait tcps_timewait;
 	struct tcp_syncache tcps_syncache;
 	bool tcps_nopredict; /* for tests: no header prediction, every segment takes all steps */
 	uint64_t tcps_stat[TCPSTAT_COUNT];
@@ -162,6 +165,8 @@ struct tcpcb *tcp_newtcpcb(struct inpcb *inp);
 struct tcpcb *tcp_drop(struct tcpcb *tp, int error);
 /* To CLOSED: stops timers, frees queues and the pcb, tells the socket. Frees; => NULL. */
 struct tcpcb *tcp_close(struct tcpcb *tp);
+/* Frees tp, its queues and its pcb, and no more. => the state and the socket have been seen to */
+void tcp_discardcb(struct tcpcb *tp);
 /* The user closes: next state on the way down. => NULL: freed (LISTEN, SYN-SENT, CLOSED). */
 struct tcpcb *tcp_usrclosed(struct tcpcb *tp);
 /* A keyed hash of a connection's endpoints. */
@@ -229,11 +234,6 @@ struct tcp_verdict tcp_step_fin(struct tcpcb *tp, struct tcp_segment *seg);
 /* Queues or delivers the payload of seg. => true: a FIN in sequence was reached. Takes seg->ts_m. */
 bool tcp_reass(struct tcpcb *tp, struct tcp_segment *seg);
 void tcp_reass_flush(struct tcpcb *tp);
-
-/* tcp_timewait.c */
-void tcp_timewait_enter(struct tcpcb *tp);
-struct tcp_verdict tcp_in_timewait(struct tcpcb *tp, struct tcp_segment *seg);
-void tcp_timewait_leave(struct tcpcb *tp);
 
 /* tcp_output.c */
 /* Sends what the state, windows and RFC 9293 §3.8 allow. => errno of the network layer. */
