@@ -123,6 +123,7 @@ struct rumpus_stray {
 	uint16_t rs_origin; /* the sister that had it from the wire: of rs_hops > 0 */
 	uint8_t rs_hops;    /* how many have passed it on; the owner counts */
 	bool rs_all;
+	bool rs_csumok; /* the transport's checksum has been seen to be right */
 };
 struct mbuf;
 typedef void rumpus_stray_fn(void *arg, const struct rumpus_stray *rs, const struct mbuf *m);

@@ -5,7 +5,9 @@
  *
  * Theory of operation: the driver's queues bring a flow to the same sister again and again, as a
  * rule to the one that has its connection. What comes to another is passed on, from sister to
- * sister, until one knows it or the last has been asked, and that one answers. What each of them
+ * sister, until one knows it or the last has been asked, and that one answers. Sisters have the same
+ * listeners: a SYN belongs to whom it comes to, all that follows to who has the connection, the
+ * handshake, or made the cookie. What each of them
  * must hear (ARP, ICMP errors) goes to all, and only the first answers. Who passes it on is
  * ns_stray, the owner's; a stack alone has none.
  */

@@ -170,16 +170,22 @@ bool
 tcp_owns(const struct mbuf *m, const struct in_rxinfo *rx)
 {
 	struct inpcbtable *table = &m->m_ns->ns_tcp->tcps_table;
-	uint8_t ports[TCP_PORTS_LEN];
+	uint8_t bytes[TCP_HDR_LEN];
 	struct in_lookup il = {.il_af = rx->rx_af, .il_laddr = rx->rx_dst, .il_faddr = rx->rx_src};
+	struct tcp_hdr th;
 
-	if (rx->rx_len < sizeof(ports))
+	if (rx->rx_len < sizeof(bytes))
 		return true; /* to be judged, and dropped, here */
-	m_copydata(m, rx->rx_hlen, sizeof(ports), ports);
-	il.il_fport = be16_get(ports);
-	il.il_lport = be16_get(ports + 2);
-	return in_pcblookup_connect(table, &il) != NULL || in_pairlookup(table, &il) != NULL ||
-	    in_pcblookup_bind(table, &il) != NULL;
+	m_copydata(m, rx->rx_hlen, sizeof(bytes), bytes);
+	if (tcp_parse_partial(bytes, sizeof(bytes), rx->rx_len, &th) != TCP_PARSE_OK)
+		return true;
+	il.il_fport = th.th_sport;
+	il.il_lport = th.th_dport;
+	if (in_pcblookup_connect(table, &il) != NULL || in_pairlookup(table, &il) != NULL)
+		return true;
+	if ((th.th_flags & TH_SYN) != 0)
+		return in_pcblookup_bind(table, &il) != NULL;
+	return tcp_syncache_owns(m->m_ns, rx, &th);
 }
 
 static void

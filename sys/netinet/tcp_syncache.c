@@ -141,13 +141,38 @@ syncache_find(struct netstack *ns, const struct in_afops *af, const struct in_en
 	return NULL;
 }
 
+/* How long the handshake has lasted, by the time-outs that are over and the present one. */
+static uint64_t
+syncache_age_ns(const struct netstack *ns, const struct syncache *sc)
+{
+	const uint64_t first_ns = ns->ns_tcp->tcps_sysctl.rexmit_initial_ms * NSEC_PER_MSEC;
+	const uint64_t all_ns = (first_ns << (sc->sc_rxmits + 1)) - first_ns;
+	const uint64_t left_ns =
+	    sc->sc_deadline_ns > ns->ns_now ? sc->sc_deadline_ns - ns->ns_now : 0;
+
+	return all_ns > left_ns ? all_ns - left_ns : 0;
+}
+
+/* TCP_KEEPINIT of the listener: longer than that no handshake lasts (RFC 9293 §3.8.3). */
+static bool
+syncache_toolate(const struct netstack *ns, const struct syncache *sc)
+{
+	return syncache_age_ns(ns, sc) >= intotcpcb(sc->sc_listener)->t_keepinit_s * NSEC_PER_SEC;
+}
+
 struct syncache *
 tcp_syncache_lookup(struct netstack *ns, const struct tcp_segment *seg)
 {
 	const struct in_endpoint local = {seg->ts_rx->rx_dst, seg->ts_dport};
 	const struct in_endpoint foreign = {seg->ts_rx->rx_src, seg->ts_sport};
 
-	return syncache_find(ns, seg->ts_rx->rx_af, &local, &foreign);
+	struct syncache *sc = syncache_find(ns, seg->ts_rx->rx_af, &local, &foreign);
+
+	if (sc == NULL || !syncache_toolate(ns, sc))
+		return sc;
+	TCPSTAT_INC(ns, sc_stale);
+	syncache_remove(sc);
+	return NULL;
 }
 
 const struct syncache *
@@ -240,10 +265,12 @@ static bool
 syncache_answer_due(struct syncache *sc)
 {
 	const struct netstack *ns = sc->sc_listener->inp_ns;
-	const uint32_t now_ms = (uint32_t)(ns->ns_now / NSEC_PER_MSEC) | 1;
+	const uint32_t now_ms = (uint32_t)(ns->ns_now / NSEC_PER_MSEC);
 
-	if (sc->sc_answer_ms != 0 && now_ms - sc->sc_answer_ms < TCP_OOWACK_NS / NSEC_PER_MSEC)
+	if ((sc->sc_flags & SCF_ANSWERED) != 0 &&
+	    now_ms - sc->sc_answer_ms < TCP_OOWACK_NS / NSEC_PER_MSEC)
 		return false;
+	sc->sc_flags |= SCF_ANSWERED;
 	sc->sc_answer_ms = now_ms;
 	return true;
 }
@@ -271,7 +298,8 @@ syncache_expire(struct netstack *ns, struct syncache *sc)
 {
 	struct tcp_syncache *sch = &ns->ns_tcp->tcps_syncache;
 
-	if (sc->sc_rxmits >= ns->ns_tcp->tcps_sysctl.syncache_rexmtlimit) {
+	if (sc->sc_rxmits >= ns->ns_tcp->tcps_sysctl.syncache_rexmtlimit ||
+	    syncache_toolate(ns, sc)) {
 		TCPSTAT_INC(ns, sc_stale);
 		syncache_remove(sc);
 		return;
@@ -459,8 +487,6 @@ syncache_cookie(struct netstack *ns, const struct syncache *filled)
 
 	sch->sch_stateless = *filled;
 	sch->sch_stateless.sc_iss = tcp_syncookie_make(ns, filled);
-	sch->sch_cookie_ns = ns->ns_now;
-	TCPSTAT_INC(ns, sc_sendcookie);
 	return &sch->sch_stateless;
 }
 
@@ -691,15 +717,26 @@ tcp_syncache_input(struct syncache *sc, struct tcp_segment *seg)
 	return syncache_expand(sc, seg);
 }
 
+bool
+tcp_syncache_owns(struct netstack *ns, const struct in_rxinfo *rx, const struct tcp_hdr *th)
+{
+	struct syncache sc = {.sc_local = {rx->rx_dst, th->th_dport},
+	    .sc_foreign = {rx->rx_src, th->th_sport},
+	    .sc_irs = th->th_seq - 1,
+	    .sc_iss = th->th_ack - 1};
+
+	if (syncache_find(ns, rx->rx_af, &sc.sc_local, &sc.sc_foreign) != NULL)
+		return true;
+	return (th->th_flags & (TH_ACK | TH_RST)) == TH_ACK && tcp_syncookie_take(ns, &sc);
+}
+
 struct tcp_verdict
 tcp_syncache_cookie(struct tcpcb *head, struct tcp_segment *seg)
 {
 	struct netstack *ns = head->t_ns;
-	struct tcp_syncache *sch = &ns->ns_tcp->tcps_syncache;
-	struct syncache *sc = &sch->sch_stateless;
+	struct syncache *sc = &ns->ns_tcp->tcps_syncache.sch_stateless;
 
-	if (sch->sch_cookie_ns == 0 || ns->ns_now - sch->sch_cookie_ns >= 2 * TCP_SYNCOOKIE_NS ||
-	    (seg->ts_flags & TH_SYN) != 0)
+	if (!tcp_syncookie_isout(ns) || (seg->ts_flags & TH_SYN) != 0)
 		return tcp_verdict(TCP_DROP_RST, DROP_TCP_LISTEN, 0);
 	syncache_begin(sc, head, seg);
 	sc->sc_irs = seg->ts_seq - 1;

@@ -16,8 +16,10 @@
 #include "netinet/tcp_pcb.h"
 
 struct in_ctlinfo;
+struct in_rxinfo;
 struct inpcb;
 struct netstack;
+struct tcp_hdr;
 struct tcp_segment;
 struct tcp_verdict;
 
@@ -34,6 +36,7 @@ struct tcp_verdict;
 #define SCF_ECN 0x08
 #define SCF_NOTIME 0x10  /* the SYN,ACK was sent twice: no round trip is measured by it */
 #define SCF_UNREACH 0x20 /* an ICMP error came */
+#define SCF_ANSWERED 0x40
 
 struct syncache {
 	TAILQ_ENTRY(syncache) sc_hash;   /* of its bucket, oldest first */
@@ -44,7 +47,7 @@ struct syncache {
 	struct in_endpoint sc_foreign;
 	uint64_t sc_deadline_ns; /* of the retransmission */
 	uint32_t sc_sent_us;     /* when the SYN,ACK was sent first */
-	uint32_t sc_answer_ms;   /* when a segment was last answered; 0: never */
+	uint32_t sc_answer_ms;   /* when a segment was last answered, with SCF_ANSWERED */
 	tcp_seq sc_iss;
 	tcp_seq sc_irs;
 	uint32_t sc_tsoff;
@@ -69,7 +72,8 @@ struct tcp_syncache {
 	uint32_t sch_count;
 	uint8_t sch_key[16];
 	uint8_t sch_cookiekey[16];
-	uint64_t sch_cookie_ns;        /* when the last cookie was sent; 0: never */
+	uint64_t sch_cookie_ns;        /* when the last cookie was sent, with sch_cookies */
+	bool sch_cookies;              /* one was */
 	struct syncache sch_stateless; /* the handshake of a cookie, for as long as its segment */
 };
 
@@ -79,7 +83,7 @@ int tcp_syncache_init(struct netstack *ns);
 void tcp_syncache_fini(struct netstack *ns);
 /* A SYN for the listener head: remembered, and answered by the verdict (RFC 9293 §3.10.7.2). */
 struct tcp_verdict tcp_syncache_add(struct tcpcb *head, struct tcp_segment *seg);
-/* => the handshake that a segment without a connection belongs to, or NULL */
+/* => the handshake that a segment without a connection belongs to, or NULL; one that is too old goes */
 struct syncache *tcp_syncache_lookup(struct netstack *ns, const struct tcp_segment *seg);
 /*
  * RFC 9293 §3.10.7.4 in SYN-RECEIVED. => TCP_RETRY: the handshake is done, and there is now a
@@ -91,6 +95,8 @@ struct tcp_verdict tcp_syncache_input(struct syncache *sc, struct tcp_segment *s
  * above; else why not, answered by RST
  */
 struct tcp_verdict tcp_syncache_cookie(struct tcpcb *head, struct tcp_segment *seg);
+/* Is a segment, not a SYN, for a handshake here, or the answer to a cookie of this stack? */
+bool tcp_syncache_owns(struct netstack *ns, const struct in_rxinfo *rx, const struct tcp_hdr *th);
 /* What a verdict that names sc sends: SYN,ACK (TV_OUTPUT), or an ACK if one is due. */
 void tcp_syncache_answer(struct syncache *sc, const struct tcp_verdict *tv);
 /* The listener goes: its handshakes are reset. */
@@ -103,8 +109,10 @@ const struct syncache *tcp_syncache_nth(const struct netstack *ns, uint32_t inde
 
 /* tcp_syncookie.c */
 #define TCP_SYNCOOKIE_NS (15 * NSEC_PER_SEC) /* a secret's life */
-/* The number of our SYN,ACK, from which sc can be had again. */
-tcp_seq tcp_syncookie_make(const struct netstack *ns, const struct syncache *sc);
+/* The number of our SYN,ACK, which is about to be sent, from which sc can be had again. */
+tcp_seq tcp_syncookie_make(struct netstack *ns, const struct syncache *sc);
+/* May an answer to one still come? */
+bool tcp_syncookie_isout(const struct netstack *ns);
 /* The rest of sc, by its endpoints, sc_irs and sc_iss. => false: sc_iss is not of our making */
 bool tcp_syncookie_take(const struct netstack *ns, struct syncache *sc);
 

@@ -367,6 +367,54 @@ test_cookie_guessed(void **state)
 	tcp_test_end(&tt);
 }
 
+/* At the very beginning of the clock, too, a cookie is out once it was sent, and not before. */
+static void
+test_cookie_at_zero(void **state)
+{
+	struct tcp_test tt;
+	uint32_t iss;
+
+	(void)state;
+	tcp_test_start_at(&tt, 0);
+	tt.tt_ns->ns_tcp->tcps_sysctl.syncookies_only = 1;
+	(void)tcp_test_in_state(&tt, TCPS_LISTEN);
+	ack(&tt, TT_PEER, 1000);
+	assert_int_equal(stat_of(&tt, TCPSTAT_sc_badcookie), 0); /* not looked at */
+	tcp_test_forget(&tt);
+	iss = syn(&tt, TT_PEER);
+	assert_int_equal(tt.tt_ns->ns_now, 0);
+	ack(&tt, TT_PEER, iss);
+	assert_int_equal(tt.tt_listen->so_qlen, 1);
+	tcp_test_end(&tt);
+}
+
+/* At zero, and where milliseconds in 32 bits begin anew, a SYN that comes again is answered once. */
+static void
+test_syn_again_at_zero(void **state)
+{
+	static const uint64_t times[] = {0, (1ull << 32) * MS - 100 * MS, (1ull << 32) * MS};
+
+	(void)state;
+	for (size_t i = 0; i < nitems(times); i++) {
+		struct tcp_test tt;
+		struct tcp_test_seg seg;
+
+		tcp_test_start_at(&tt, times[i]);
+		(void)tcp_test_in_state(&tt, TCPS_LISTEN);
+		(void)syn(&tt, TT_PEER);
+		seg = from(&tt, TT_PEER, TH_SYN, 100, 0);
+		for (unsigned n = 0; n < 10; n++) {
+			tcp_test_input(&tt, &seg);
+			tcp_test_advance(&tt, 20 * MS);
+		}
+		assert_int_equal(tcp_test_nsent(&tt), 1);
+		tcp_test_advance(&tt, 301 * MS);
+		tcp_test_input(&tt, &seg);
+		assert_int_equal(tcp_test_nsent(&tt), 2);
+		tcp_test_end(&tt);
+	}
+}
+
 /* 63, 76: without memory for an entry the SYN is answered by a cookie. */
 static void
 test_cookie_no_memory(void **state)
@@ -387,6 +435,42 @@ test_cookie_no_memory(void **state)
 	tcp_test_end(&tt);
 }
 
+/* TCP_KEEPINIT of the listener: later no handshake ends, nor is its SYN,ACK sent again. */
+static void
+test_keepinit(void **state)
+{
+	struct sockopt sopt = {.sopt_set = true,
+	    .sopt_level = BSD_IPPROTO_TCP,
+	    .sopt_name = BSD_TCP_KEEPINIT,
+	    .sopt_size = sizeof(int)};
+	const int limit_s = 2;
+	struct tcp_test tt;
+	uint32_t iss[3];
+
+	(void)state;
+	tcp_test_start(&tt);
+	(void)tcp_test_in_state(&tt, TCPS_LISTEN);
+	memcpy(sopt.sopt_data, &limit_s, sizeof(limit_s));
+	assert_int_equal(sosetopt(tt.tt_listen, &sopt), 0);
+	for (uint16_t i = 0; i < 3; i++)
+		iss[i] = syn(&tt, 1000 + i);
+	tcp_test_advance(&tt, 1999 * MS);
+	assert_int_equal(tcp_test_nsent(&tt), 3); /* all once more after a second */
+	tcp_test_forget(&tt);
+	ack(&tt, 1000, iss[0]);
+	assert_int_equal(tt.tt_listen->so_qlen, 1);
+	tcp_test_advance(&tt, 1 * MS);
+	ack(&tt, 1001, iss[1]);
+	assert_int_equal(tt.tt_listen->so_qlen, 1);
+	assert_int_equal(tcp_test_sent(&tt)->th.th_flags, TH_RST);
+	assert_int_equal(count(&tt), 1);
+	tcp_test_advance(&tt, 60000 * MS);
+	assert_int_equal(tcp_test_nsent(&tt), 0);
+	assert_int_equal(count(&tt), 0);
+	assert_int_equal(stat_of(&tt, TCPSTAT_sc_stale), 2);
+	tcp_test_end(&tt);
+}
+
 int
 main(void)
 {
@@ -399,7 +483,10 @@ main(void)
 	    cmocka_unit_test(test_ack_no_memory),
 	    cmocka_unit_test(test_cookie_values),
 	    cmocka_unit_test(test_cookie_guessed),
+	    cmocka_unit_test(test_cookie_at_zero),
+	    cmocka_unit_test(test_syn_again_at_zero),
 	    cmocka_unit_test(test_cookie_no_memory),
+	    cmocka_unit_test(test_keepinit),
 	};
 
 	return cmocka_run_group_tests_name("tcp_syncache", tests, NULL, NULL);

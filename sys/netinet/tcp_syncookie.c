@@ -81,11 +81,22 @@ cookie_seal(const struct netstack *ns, const struct syncache *sc, uint64_t gen, 
 }
 
 tcp_seq
-tcp_syncookie_make(const struct netstack *ns, const struct syncache *sc)
+tcp_syncookie_make(struct netstack *ns, const struct syncache *sc)
 {
 	const uint64_t gen = ns->ns_now / TCP_SYNCOOKIE_NS;
 
+	ns->ns_tcp->tcps_syncache.sch_cookie_ns = ns->ns_now;
+	ns->ns_tcp->tcps_syncache.sch_cookies = true;
+	TCPSTAT_INC(ns, sc_sendcookie);
 	return cookie_seal(ns, sc, gen, cookie_encode(sc) | (gen & COOKIE_GEN));
+}
+
+bool
+tcp_syncookie_isout(const struct netstack *ns)
+{
+	const struct tcp_syncache *sch = &ns->ns_tcp->tcps_syncache;
+
+	return sch->sch_cookies && ns->ns_now - sch->sch_cookie_ns < 2 * TCP_SYNCOOKIE_NS;
 }
 
 bool
@@ -94,6 +105,8 @@ tcp_syncookie_take(const struct netstack *ns, struct syncache *sc)
 	const uint32_t bits = sc->sc_iss & COOKIE_MASK;
 	uint64_t gen = ns->ns_now / TCP_SYNCOOKIE_NS;
 
+	if (!tcp_syncookie_isout(ns))
+		return false;
 	if ((gen & COOKIE_GEN) != (bits & COOKIE_GEN))
 		gen--;
 	if (cookie_seal(ns, sc, gen, bits) != sc->sc_iss)

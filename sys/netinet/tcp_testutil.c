@@ -199,8 +199,15 @@ static const struct domain *const tt_domains[] = {&tt_domain, NULL};
 void
 tcp_test_start(struct tcp_test *tt)
 {
+	tcp_test_start_at(tt, test_config().nc_now_ns);
+}
+
+void
+tcp_test_start_at(struct tcp_test *tt, uint64_t now_ns)
+{
 	struct netstack_config nc = test_config();
 
+	nc.nc_now_ns = now_ns;
 	tt_usrreqs = tcp_usrreqs;
 	tt_usrreqs.pr_attach = tt_attach;
 	nc.nc_domains = tt_domains;

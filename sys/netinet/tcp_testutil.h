@@ -69,6 +69,8 @@ struct tcp_test {
 
 /* A fresh stack at one second on the clock. => fails the test without memory. */
 void tcp_test_start(struct tcp_test *tt);
+/* The same at any time. */
+void tcp_test_start_at(struct tcp_test *tt, uint64_t now_ns);
 /* Closes what is open, lets TIME-WAIT run out; checks that no mbuf, tcpcb or timer is left. */
 void tcp_test_end(struct tcp_test *tt);
 

@@ -205,7 +205,7 @@ void tcp_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci);
 
 /* tcp_input.c */
 void tcp_input(struct mbuf *m, const struct in_rxinfo *rx);
-/* Is there a connection or a listener that m (borrowed) is for? */
+/* Is there a connection, a handshake or, for a SYN, a listener that m (borrowed) is for? */
 bool tcp_owns(const struct mbuf *m, const struct in_rxinfo *rx);
 struct tcp_verdict tcp_segment_arrives(struct tcpcb *tp, struct tcp_segment *seg);
 void tcp_verdict_apply(struct netstack *ns, struct tcpcb *tp, struct tcp_segment *seg,

@@ -17,6 +17,7 @@ stack_stray(struct ifnet *ifp, const struct mbuf *m, uint16_t ethertype, bool al
 	    .rs_flags = m->m_flags & (M_BCAST | M_MCAST),
 	    .rs_nsegs = m->m_pkthdr.nsegs,
 	    .rs_all = all,
+	    .rs_csumok = (m->m_pkthdr.csum_flags & M_CSUM_OK) != 0,
 	    .rs_hops = m->m_pkthdr.strayhops,
 	    .rs_origin = m->m_pkthdr.strayorigin};
 
@@ -53,8 +54,7 @@ rumpus_stray_input(struct netstack *ns, const struct rumpus_stray *rs, const voi
 	}
 	m->m_flags |= rs->rs_flags;
 	m->m_pkthdr.rcvif = ifp;
-	m->m_pkthdr.csum_flags =
-	    M_CSUM_OK; /* the sister who passed it on has looked, or need not */
+	m->m_pkthdr.csum_flags = rs->rs_csumok ? M_CSUM_OK : 0;
 	m->m_pkthdr.nsegs = rs->rs_nsegs;
 	m->m_pkthdr.stray = last ? M_STRAY_LAST : M_STRAY_MORE;
 	m->m_pkthdr.strayhops = rs->rs_hops;

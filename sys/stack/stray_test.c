@@ -182,6 +182,18 @@ dial(uint16_t port)
 	return fd;
 }
 
+/* What the peer is about to send comes to `to`, and no more. */
+static void
+syn_to(unsigned to)
+{
+	run();
+	assert_int_equal(side[PEER].out.n, 1);
+	side[PEER].out.n = 0;
+	assert_int_equal(rumpus_ptp_input(side[to].ns, "ppp0", side[PEER].out.bytes[0],
+			     side[PEER].out.stray[0].rs_len),
+	    0);
+}
+
 /* A connection of the first goes on although all that the peer sends comes to the second. */
 static void
 test_connection(void **state)
@@ -210,6 +222,83 @@ test_twins(void **state)
 	carry(SECOND);
 	assert_int_equal(rumpus_accept(side[FIRST].p, l[FIRST], NULL, NULL, 0), -BSD_EAGAIN);
 	assert_true(rumpus_accept(side[SECOND].p, l[SECOND], NULL, NULL, 0) >= 0);
+}
+
+static void
+goes_on(int l, int c)
+{
+	int fd = rumpus_accept(side[FIRST].p, l, NULL, NULL, 0);
+	char text[8] = "";
+
+	assert_true(fd >= 0);
+	assert_int_equal(rumpus_write(side[PEER].p, c, "astray", 6), 6);
+	carry(SECOND);
+	assert_int_equal(rumpus_read(side[FIRST].p, fd, text, sizeof(text)), 6);
+	assert_string_equal(text, "astray");
+	now_ns += NSEC_PER_SEC; /* acknowledged meanwhile */
+	carry(SECOND);
+	assert_int_equal(rumpus_write(side[PEER].p, c, "more", 4), 4);
+	carry(FIRST);
+	assert_int_equal(rumpus_read(side[FIRST].p, fd, text, sizeof(text)), 4);
+}
+
+/* A SYN comes to the first, all else to the second, who has a listener there, too. */
+static void
+test_twins_stray(void **state)
+{
+	int l[2] = {listener(FIRST), listener(SECOND)}, c = dial(PORT);
+
+	(void)state;
+	syn_to(FIRST);
+	carry(SECOND);
+	assert_int_equal(rumpus_accept(side[SECOND].p, l[SECOND], NULL, NULL, 0), -BSD_EAGAIN);
+	goes_on(l[FIRST], c);
+}
+
+/* The same with a cookie, which only who made it can read. */
+static void
+test_twins_cookie(void **state)
+{
+	int l[2] = {listener(FIRST), listener(SECOND)}, c = dial(PORT), d;
+
+	(void)state;
+	for (unsigned i = FIRST; i <= SECOND; i++)
+		assert_int_equal(rumpus_sysctl_set(side[i].ns, "net.inet.tcp.syncookies_only", "1"),
+		    0);
+	syn_to(FIRST);
+	carry(SECOND);
+	goes_on(l[FIRST], c);
+	/* though the other has cookies out as well */
+	d = dial(PORT);
+	carry(SECOND);
+	assert_true(rumpus_accept(side[SECOND].p, l[SECOND], NULL, NULL, 0) >= 0);
+	(void)d;
+	c = dial(PORT);
+	syn_to(FIRST);
+	carry(SECOND);
+	goes_on(l[FIRST], c);
+}
+
+/* A segment that nobody has looked at is looked at by whom it reaches. */
+static void
+test_damaged(void **state)
+{
+	int l = listener(FIRST), c = dial(PORT), fd;
+	char text[8];
+
+	(void)state;
+	carry(FIRST);
+	fd = rumpus_accept(side[FIRST].p, l, NULL, NULL, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(rumpus_write(side[PEER].p, c, "whole", 5), 5);
+	run();
+	assert_int_equal(side[PEER].out.n, 1);
+	side[PEER].out.bytes[0][side[PEER].out.stray[0].rs_len - 1] ^= 1;
+	carry(SECOND);
+	assert_int_equal(rumpus_read(side[FIRST].p, fd, text, sizeof(text)), -BSD_EAGAIN);
+	now_ns += NSEC_PER_SEC;
+	carry(SECOND);
+	assert_int_equal(rumpus_read(side[FIRST].p, fd, text, sizeof(text)), 5);
 }
 
 /* Nobody's: one reset, from the last who was asked. */
@@ -284,6 +373,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_connection, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_twins, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_twins_stray, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_twins_cookie, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_datagrams, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_errors_go_to_all, setup, teardown),

@@ -15,8 +15,7 @@
 #define TCP_HDR_LEN 20     /* without options */
 #define TCP_HDR_LEN_MAX 60 /* with all options that fit */
 #define TCP_OPTS_LEN_MAX 40
-#define TCP_PORTS_LEN 4 /* the source's port, the destination's */
-#define TCP_OFF_SUM 16  /* where the checksum lies */
+#define TCP_OFF_SUM 16 /* where the checksum lies */
 
 #define TH_FIN 0x01
 #define TH_SYN 0x02

@@ -75,9 +75,9 @@ except ConnectionRefusedError:
 """
 
 
-def start(w):
+def start(w, *args):
     control = f"{w.folder}/control.sock"
-    server = w.server("a", "--control", control, "--threads", str(THREADS))
+    server = w.server("a", "--control", control, "--threads", str(THREADS), *args)
     return server, [wire.program("rumpus"), "-s", control, "run", "--"]
 
 
@@ -105,6 +105,24 @@ def spread():
             echo.communicate()
         equal(w.b.run(["ping", "-q", "-c", "20", "-i", "0.01", wire.STACK_A], stdout=-3).returncode,
               0, "exit status of ping")
+
+
+@test("handshakes of which only a cookie tells are every thread's own")
+def cookies():
+    with threaded() as w:
+        server, run = start(w, "-o", "net.inet.tcp.syncookies_only=1")
+        echo = w.a.popen([*run, sys.executable, "-c", ECHO, wire.STACK_A], stdout=-1, text=True)
+        try:
+            port, dgport = wire.listening(echo), echo.stdout.readline().strip()
+            done = w.b.run([sys.executable, "-c", CALLS, wire.STACK_A, port, dgport,
+                            str(CONNECTIONS)], stdout=-1, stderr=-2, text=True, timeout=60)
+            equal(done.stdout, "done\n", "what the peer says")
+            name = "net.inet.tcp.stats.sc_recvcookie"
+            first = server.get(name)[name]
+            expect(0 < first < CONNECTIONS, f"the first thread took {first} cookies")
+        finally:
+            echo.kill()
+            echo.communicate()
 
 
 @test("streams in both directions, over connections made either way, are byte-exact")
