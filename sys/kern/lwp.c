@@ -16,13 +16,37 @@
 void
 waitq_init(struct waitq *wq)
 {
-	TAILQ_INIT(&wq->wq_sleepers);
+	wq->wq_first = NULL;
 }
 
 bool
 waitq_empty(const struct waitq *wq)
 {
-	return TAILQ_EMPTY(&wq->wq_sleepers);
+	return wq->wq_first == NULL;
+}
+
+static void
+waitq_insert(struct waitq *wq, struct lwp *l)
+{
+	struct lwp *first = wq->wq_first;
+
+	if (first == NULL) {
+		wq->wq_first = l->l_wnext = l->l_wprev = l;
+		return;
+	}
+	l->l_wnext = first;
+	l->l_wprev = first->l_wprev;
+	first->l_wprev->l_wnext = l;
+	first->l_wprev = l;
+}
+
+static void
+waitq_remove(struct waitq *wq, struct lwp *l)
+{
+	l->l_wprev->l_wnext = l->l_wnext;
+	l->l_wnext->l_wprev = l->l_wprev;
+	if (wq->wq_first == l)
+		wq->wq_first = l->l_wnext != l ? l->l_wnext : NULL;
 }
 
 /* Back to the loop. */
@@ -48,7 +72,7 @@ lwp_main(void *arg)
 static void
 lwp_wake(struct lwp *l, int error)
 {
-	TAILQ_REMOVE(&l->l_wchan->wq_sleepers, l, l_queue);
+	waitq_remove(l->l_wchan, l);
 	l->l_wchan = NULL;
 	l->l_wmesg = NULL;
 	l->l_error = error;
@@ -193,7 +217,7 @@ tsleep(struct netstack *ns, struct waitq *wq, const char *wmesg, uint64_t timeou
 	l->l_wchan = wq;
 	l->l_wmesg = wmesg;
 	l->l_state = LWP_SLEEPING;
-	TAILQ_INSERT_TAIL(&wq->wq_sleepers, l, l_queue);
+	waitq_insert(wq, l);
 	if (timeout_ns != 0 && timeout_ns < TIMEOUT_MAX_NS)
 		callout_reset(&l->l_timeout, timeout_ns);
 	lwp_switch(l);
@@ -205,17 +229,15 @@ wakeup(struct waitq *wq)
 {
 	struct lwp *l;
 
-	while ((l = TAILQ_FIRST(&wq->wq_sleepers)) != NULL)
+	while ((l = wq->wq_first) != NULL)
 		lwp_wake(l, 0);
 }
 
 void
 wakeup_one(struct waitq *wq)
 {
-	struct lwp *l = TAILQ_FIRST(&wq->wq_sleepers);
-
-	if (l != NULL)
-		lwp_wake(l, 0);
+	if (wq->wq_first != NULL)
+		lwp_wake(wq->wq_first, 0);
 }
 
 void

@@ -24,9 +24,9 @@ struct host_context;
 
 TAILQ_HEAD(lwp_list, lwp);
 
-/* A place to sleep. No state but the sleepers. */
+/* A place to sleep. No state but the sleepers, in a ring, first come first. */
 struct waitq {
-	struct lwp_list wq_sleepers;
+	struct lwp *wq_first;
 };
 
 enum lwp_state { LWP_IDLE, LWP_RUNNABLE, LWP_RUNNING, LWP_SLEEPING, LWP_STATE_COUNT };
@@ -35,12 +35,14 @@ enum lwp_state { LWP_IDLE, LWP_RUNNABLE, LWP_RUNNING, LWP_SLEEPING, LWP_STATE_CO
 #define LWP_CACHE_MAX 64u
 
 struct lwp {
-	TAILQ_ENTRY(lwp) l_queue;   /* on the run queue, a wait queue or the idle list */
+	TAILQ_ENTRY(lwp) l_queue;   /* on the run queue or the idle list */
 	LIST_ENTRY(lwp) l_siblings; /* of the proc */
 	struct netstack *l_ns;
 	struct proc *l_proc;
 	enum lwp_state l_state;
-	struct waitq *l_wchan;
+	struct waitq *l_wchan; /* asleep there, between l_wnext and l_wprev */
+	struct lwp *l_wnext;
+	struct lwp *l_wprev;
 	const char *l_wmesg;
 	int l_error;       /* what tsleep returns */
 	int l_interrupted; /* errno that every later sleep fails with; 0: none */

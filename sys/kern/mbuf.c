@@ -223,7 +223,7 @@ m_free(struct mbuf *m)
 	if ((m->m_flags & M_EXT) != 0)
 		ext_release(m->m_ext.ext_ref);
 	pool_put(&ns->ns_mbpool, m);
-	if (!TAILQ_EMPTY(&ns->ns_mbwait.wq_sleepers))
+	if (!waitq_empty(&ns->ns_mbwait))
 		wakeup(&ns->ns_mbwait);
 	return next;
 }

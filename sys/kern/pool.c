@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define POOL_CHUNK_BYTES (64u * 1024) /* aimed at; larger items have chunks of one */
-#define POOL_ALIGN 64u
-#define POOL_ALIGN_SMALL 16u
+#define POOL_ALIGN 64u                /* of the first item of a chunk */
+#define POOL_ALIGN_ITEM 16u
 
 struct pool_item {
 	struct pool_item *pi_next;
@@ -65,11 +65,9 @@ int
 pool_init(struct pool *pl, const char *name, size_t item_bytes, uint32_t limit, uint32_t reserve,
     struct alloc_fault *fault)
 {
-	size_t align = item_bytes >= POOL_ALIGN ? POOL_ALIGN : POOL_ALIGN_SMALL;
-
 	KASSERT(item_bytes > 0 && limit > 0 && reserve <= limit);
 	*pl = (struct pool){.pl_name = name,
-	    .pl_item_bytes = howmany(item_bytes, align) * align,
+	    .pl_item_bytes = howmany(item_bytes, POOL_ALIGN_ITEM) * POOL_ALIGN_ITEM,
 	    .pl_limit = limit,
 	    .pl_fault = fault};
 	return reserve == 0 ? 0 : pool_grow(pl, reserve);

@@ -39,7 +39,7 @@ void kmem_free(void *p, size_t len_bytes);
 
 struct pool {
 	const char *pl_name;
-	size_t pl_item_bytes; /* rounded up to the alignment */
+	size_t pl_item_bytes; /* rounded up to 16 */
 	uint32_t pl_limit;    /* most items out at once */
 	uint32_t pl_nout;     /* items out now */
 	uint32_t pl_hiwat;    /* most items ever out at once */
@@ -54,7 +54,7 @@ struct pool {
 
 /*
  * Prepares a pool and allocates its reserve.
- * => item_bytes: size of an item; items are aligned to 16 bytes (64 when item_bytes >= 64).
+ * => item_bytes: size of an item; items are aligned to 16 bytes, and to 64 if it is a multiple of 64.
  * => limit: most items at once, at least 1; reserve: items allocated now, <= limit.
  * => fault may be NULL. name is borrowed for the pool's life.
  * => ENOMEM: the reserve could not be had; nothing is left to free.

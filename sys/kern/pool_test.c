@@ -49,7 +49,7 @@ test_items_apart(void **state)
 
 	(void)state;
 	for (size_t s = 0; s < nitems(sizes); s++) {
-		size_t align = sizes[s] >= 64 ? 64 : 16, n = sizes[s] > 4096 ? 20 : ITEMS;
+		size_t align = sizes[s] % 64 == 0 ? 64 : 16, n = sizes[s] > 4096 ? 20 : ITEMS;
 		struct pool pl;
 
 		assert_int_equal(pool_init(&pl, "t", sizes[s], ITEMS, 3, NULL), 0);

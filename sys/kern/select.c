@@ -7,7 +7,7 @@
 void
 selinfo_init(struct selinfo *si)
 {
-	TAILQ_INIT(&si->si_recs);
+	LIST_INIT(&si->si_recs);
 }
 
 void
@@ -16,7 +16,7 @@ selrecord(struct selinfo *si, struct selrec *sr, struct waitq *wq)
 	KASSERT(sr->sr_info == NULL);
 	sr->sr_info = si;
 	sr->sr_waitq = wq;
-	TAILQ_INSERT_TAIL(&si->si_recs, sr, sr_list);
+	LIST_INSERT_HEAD(&si->si_recs, sr, sr_list);
 }
 
 void
@@ -24,7 +24,7 @@ selremove(struct selrec *sr)
 {
 	if (sr->sr_info == NULL)
 		return;
-	TAILQ_REMOVE(&sr->sr_info->si_recs, sr, sr_list);
+	LIST_REMOVE(sr, sr_list);
 	sr->sr_info = NULL;
 }
 
@@ -33,7 +33,7 @@ selnotify(struct selinfo *si)
 {
 	struct selrec *sr;
 
-	TAILQ_FOREACH(sr, &si->si_recs, sr_list)
+	LIST_FOREACH(sr, &si->si_recs, sr_list)
 		wakeup(sr->sr_waitq);
 }
 
@@ -42,7 +42,7 @@ seldestroy(struct selinfo *si)
 {
 	struct selrec *sr;
 
-	while ((sr = TAILQ_FIRST(&si->si_recs)) != NULL) {
+	while ((sr = LIST_FIRST(&si->si_recs)) != NULL) {
 		struct waitq *wq = sr->sr_waitq;
 
 		selremove(sr);

@@ -13,13 +13,13 @@
 #include "kern/queue.h"
 
 struct selrec {
-	TAILQ_ENTRY(selrec) sr_list;
+	LIST_ENTRY(selrec) sr_list;
 	struct selinfo *sr_info; /* NULL: not recorded */
 	struct waitq *sr_waitq;  /* of the call */
 };
 
 struct selinfo {
-	TAILQ_HEAD(, selrec) si_recs;
+	LIST_HEAD(, selrec) si_recs;
 };
 
 void selinfo_init(struct selinfo *si);

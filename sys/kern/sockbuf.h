@@ -30,21 +30,21 @@ struct socket;
 #define SB_FLUSHLATER 0x0008 /* sbflush came meanwhile; sbcopy_end does it */
 
 struct sockbuf {
-	uint32_t sb_cc;    /* bytes of data */
-	uint32_t sb_mbcnt; /* bytes of storage */
-	uint32_t sb_hiwat; /* most data */
-	uint32_t sb_mbmax; /* most storage */
-	uint32_t sb_lowat; /* least that makes it readable or writable */
-	uint32_t sb_flags;
+	uint32_t sb_cc;       /* bytes of data */
+	uint32_t sb_mbcnt;    /* bytes of storage */
+	uint32_t sb_hiwat;    /* most data */
+	uint32_t sb_mbmax;    /* most storage */
+	uint32_t sb_lowat;    /* least that makes it readable or writable */
+	uint32_t sb_sndmboff; /* of sb_sndmb, below */
 	uint64_t sb_timeo_ns; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
 	struct mbuf *sb_mb;
 	struct mbuf *sb_mbtail;
 	struct mbuf *sb_lastrecord;
 	/* Where the byte at sb_sndoff lies, so that tcp_output need not walk (sb_sndptr). */
-	struct mbuf *sb_sndmb;
-	uint32_t sb_sndmboff; /* offset of sb_sndmb's first byte from the start of the buffer */
-	struct waitq sb_wait; /* sbwait sleeps here */
+	struct mbuf *sb_sndmb; /* its first byte is sb_sndmboff from the start of the buffer */
+	struct waitq sb_wait;  /* sbwait sleeps here */
 	struct waitq sb_lockwait;
+	uint32_t sb_flags;
 };
 
 void sb_init(struct sockbuf *sb);

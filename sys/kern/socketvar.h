@@ -39,27 +39,40 @@
 
 TAILQ_HEAD(socket_list, socket);
 
+/* so_onq */
+enum { SOQ_NONE, SOQ_Q0, SOQ_Q };
+
 struct socket {
 	struct netstack *so_ns;
 	const struct protosw *so_proto;
 	void *so_pcb;
 	uint32_t so_options; /* BSD_SO_* bits */
 	uint32_t so_state;
+	int so_error;        /* reported once */
+	uint32_t so_refs;    /* held by upcalls and sleeping calls (sohold, sorele) */
+	uint32_t so_oobmark; /* bytes of so_rcv before the mark */
+	uint32_t so_qlen;    /* of a listener: connections that wait for accept */
 	uint16_t so_linger_s;
-	int so_error;     /* reported once */
-	uint32_t so_refs; /* held by upcalls and sleeping calls (sohold, sorele) */
+	bool so_listens;   /* or did: so_q0 and so_q hold, which is no connection's */
+	uint8_t so_onq;    /* SOQ_*: the queue of so_head that we are on */
+	bool so_rcvdlater; /* on ns_rcvdq */
+	bool so_inupcall;  /* running; a change meanwhile makes it run once more */
+	bool so_upcallagain;
 	struct sockbuf so_rcv;
 	struct sockbuf so_snd;
-	uint32_t so_oobmark; /* bytes of so_rcv before the mark */
-	/* listening */
-	struct socket *so_head; /* the listener we are queued on */
-	struct socket_list *so_onq;
-	struct socket_list so_q0;
-	struct socket_list so_q;
-	TAILQ_ENTRY(socket) so_qe;
-	uint32_t so_q0len;
-	uint32_t so_qlen;
-	uint32_t so_qlimit;
+	union {
+		struct { /* a listener's */
+			struct socket_list so_q0;
+			struct socket_list so_q;
+			uint32_t so_q0len;
+			uint32_t so_qlimit;
+		};
+		struct {                        /* anyone else's */
+			struct socket *so_head; /* the listener we are queued on */
+			TAILQ_ENTRY(socket) so_qe;
+			TAILQ_ENTRY(socket) so_rcvdqe;
+		};
+	};
 	struct waitq so_timeo; /* connect, accept and linger sleep here */
 	/*
 	 * Told of every change of readiness (from the loop or an lwp, never re-entered). It must not
@@ -67,12 +80,8 @@ struct socket {
 	 */
 	void (*so_upcall)(struct socket *so, void *arg);
 	void *so_upcallarg;
-	bool so_inupcall; /* running; a change meanwhile makes it run once more */
-	bool so_upcallagain;
 	struct selinfo so_sel;       /* polls and selects waiting here */
 	TAILQ_ENTRY(socket) so_list; /* of ns_sockets */
-	bool so_rcvdlater;           /* on ns_rcvdq */
-	TAILQ_ENTRY(socket) so_rcvdqe;
 };
 
 struct sockopt {
@@ -200,7 +209,8 @@ int soreserve(struct socket *so, uint32_t sndcc, uint32_t rcvcc);
  * With kern.soreceive.batch it is told only once less than half a buffer is left to read.
  */
 void sorcvd(struct socket *so);
-/* Tells what sorcvd put off. => false: nothing was. */
+/* Forgets, or tells, what sorcvd put off. => false: nothing was. */
+void sorcvd_forget(struct socket *so);
 bool sorcvd_run(struct netstack *ns);
 /* Frees the socket if neither descriptor, pcb, queue nor reference holds it. */
 void sofree(struct socket *so);
@@ -210,8 +220,8 @@ void sorele(struct socket *so);
 /* within the socket layer */
 /* A bare socket of this protocol, on ns_sockets, not attached. => NULL: ns_socketpool is used up. */
 struct socket *soalloc(struct netstack *ns, const struct protosw *pr);
-/* Puts a socket on a queue of head / takes it off the one it is on. */
-void soqinsque(struct socket *head, struct socket *so, struct socket_list *queue);
+/* Puts a socket on a queue of head, SOQ_Q0 or SOQ_Q / takes it off the one it is on. */
+void soqinsque(struct socket *head, struct socket *so, uint8_t queue);
 void soqremque(struct socket *so);
 /* Ends a connection that nobody accepted. Consumes so, which is on no queue any more. */
 void soabort(struct socket *so);

@@ -42,7 +42,7 @@ teardown(void **state)
 	struct world *w = *state;
 
 	for (unsigned i = 0; i < NFILES; i++)
-		assert_null(w->w_ff[i].ff_sel.si_recs.tqh_first);
+		assert_true(LIST_EMPTY(&w->w_ff[i].ff_sel.si_recs));
 	proc_exit(w->w_p);
 	test_netstack_end(w->w_ns);
 	return 0;
@@ -161,7 +161,7 @@ a_killed_poll_leaves_no_record(void **state)
 	proc_exit(p);
 	netstack_run(w->w_ns);
 	assert_int_equal(tc.tc_error, BSD_EINTR);
-	assert_null(ff.ff_sel.si_recs.tqh_first);
+	assert_true(LIST_EMPTY(&ff.ff_sel.si_recs));
 	assert_int_equal(ff.ff_nclosed, 1);
 }
 

@@ -33,8 +33,6 @@ soalloc(struct netstack *ns, const struct protosw *pr)
 	so->so_proto = pr;
 	sb_init(&so->so_rcv);
 	sb_init(&so->so_snd);
-	TAILQ_INIT(&so->so_q0);
-	TAILQ_INIT(&so->so_q);
 	waitq_init(&so->so_timeo);
 	selinfo_init(&so->so_sel);
 	TAILQ_INSERT_TAIL(&ns->ns_sockets, so, so_list);
@@ -108,6 +106,14 @@ solisten(struct socket *so, int backlog)
 	error = sousrreqs(so)->pr_listen(so, backlog);
 	if (error != 0)
 		return error;
+	if (!so->so_listens) {
+		sorcvd_forget(so);
+		KASSERT(so->so_onq == SOQ_NONE);
+		TAILQ_INIT(&so->so_q0);
+		TAILQ_INIT(&so->so_q);
+		so->so_q0len = 0;
+		so->so_listens = true;
+	}
 	so->so_options |= SO_ACCEPTCONN;
 	so->so_qlimit = (uint32_t)(backlog < 0 ? 0 : KERN_MIN(backlog, SOMAXCONN));
 	return 0;
@@ -280,7 +286,7 @@ soshutdown(struct socket *so, int how)
 void
 soabort(struct socket *so)
 {
-	KASSERT(so->so_onq == NULL && (so->so_state & SS_NOFDREF) != 0);
+	KASSERT(so->so_onq == SOQ_NONE && (so->so_state & SS_NOFDREF) != 0);
 	sohold(so);
 	if (so->so_pcb != NULL)
 		sousrreqs(so)->pr_abort(so);
@@ -323,8 +329,10 @@ soclose(struct socket *so)
 	sohold(so);
 	so->so_upcall = NULL;
 	so->so_options &= ~(uint32_t)SO_ACCEPTCONN; /* no new ones while we abort the old */
-	soabort_queue(&so->so_q0);
-	soabort_queue(&so->so_q);
+	if (so->so_listens) {
+		soabort_queue(&so->so_q0);
+		soabort_queue(&so->so_q);
+	}
 	if (so->so_pcb != NULL && (so->so_state & SS_ISCONNECTED) != 0) {
 		if ((so->so_state & SS_ISDISCONNECTING) == 0)
 			error = sodisconnect(so);
@@ -351,12 +359,11 @@ sofree(struct socket *so)
 
 	if (so->so_pcb != NULL || (so->so_state & SS_NOFDREF) == 0 || so->so_refs > 0)
 		return;
-	if (so->so_head != NULL) {
-		if (so->so_onq == &so->so_head->so_q)
-			return; /* accept will find it, and say ECONNABORTED */
+	if (so->so_onq == SOQ_Q)
+		return; /* accept will find it, and say ECONNABORTED */
+	if (so->so_onq == SOQ_Q0)
 		soqremque(so);
-	}
-	KASSERT(TAILQ_EMPTY(&so->so_q0) && TAILQ_EMPTY(&so->so_q));
+	KASSERT(!so->so_listens || (TAILQ_EMPTY(&so->so_q0) && TAILQ_EMPTY(&so->so_q)));
 	KASSERT(waitq_empty(&so->so_timeo) && waitq_empty(&so->so_snd.sb_wait));
 	seldestroy(&so->so_sel);
 	sbflush(&so->so_snd);

@@ -118,13 +118,13 @@ soisconnecting(struct socket *so)
 void
 soisconnected(struct socket *so)
 {
-	struct socket *head = so->so_head;
-
 	so->so_state &= ~(uint32_t)(SS_ISCONNECTING | SS_ISDISCONNECTING);
 	so->so_state |= SS_ISCONNECTED;
-	if (head != NULL && so->so_onq == &head->so_q0) {
+	if (so->so_onq == SOQ_Q0) {
+		struct socket *head = so->so_head;
+
 		soqremque(so);
-		soqinsque(head, so, &head->so_q);
+		soqinsque(head, so, SOQ_Q);
 		wakeup(&head->so_timeo);
 		sorwakeup(head);
 		return;
@@ -150,16 +150,18 @@ soisdisconnected(struct socket *so)
 }
 
 void
-soqinsque(struct socket *head, struct socket *so, struct socket_list *queue)
+soqinsque(struct socket *head, struct socket *so, uint8_t queue)
 {
-	KASSERT(so->so_onq == NULL);
+	KASSERT(so->so_onq == SOQ_NONE && head->so_listens);
 	so->so_head = head;
 	so->so_onq = queue;
-	TAILQ_INSERT_TAIL(queue, so, so_qe);
-	if (queue == &head->so_q)
+	if (queue == SOQ_Q) {
+		TAILQ_INSERT_TAIL(&head->so_q, so, so_qe);
 		head->so_qlen++;
-	else
+	} else {
+		TAILQ_INSERT_TAIL(&head->so_q0, so, so_qe);
 		head->so_q0len++;
+	}
 }
 
 void
@@ -167,13 +169,15 @@ soqremque(struct socket *so)
 {
 	struct socket *head = so->so_head;
 
-	KASSERT(head != NULL && so->so_onq != NULL);
-	TAILQ_REMOVE(so->so_onq, so, so_qe);
-	if (so->so_onq == &head->so_q)
+	KASSERT(so->so_onq != SOQ_NONE);
+	if (so->so_onq == SOQ_Q) {
+		TAILQ_REMOVE(&head->so_q, so, so_qe);
 		head->so_qlen--;
-	else
+	} else {
+		TAILQ_REMOVE(&head->so_q0, so, so_qe);
 		head->so_q0len--;
-	so->so_onq = NULL;
+	}
+	so->so_onq = SOQ_NONE;
 	so->so_head = NULL;
 }
 
@@ -228,7 +232,7 @@ sonewconn(struct socket *head, uint32_t connstate)
 		sorele(so);
 		return NULL;
 	}
-	soqinsque(head, so, connstate != 0 ? &head->so_q : &head->so_q0);
+	soqinsque(head, so, connstate != 0 ? SOQ_Q : SOQ_Q0);
 	so->so_refs--; /* not sorele: the queue holds it, even before there is a pcb */
 	if (connstate != 0) {
 		so->so_state |= connstate;
@@ -311,6 +315,16 @@ sorcvd(struct socket *so)
 	so->so_rcvdlater = true;
 	sohold(so);
 	TAILQ_INSERT_TAIL(&ns->ns_rcvdq, so, so_rcvdqe);
+}
+
+void
+sorcvd_forget(struct socket *so)
+{
+	if (!so->so_rcvdlater)
+		return;
+	TAILQ_REMOVE(&so->so_ns->ns_rcvdq, so, so_rcvdqe);
+	so->so_rcvdlater = false;
+	so->so_refs--; /* the caller holds it, too */
 }
 
 bool

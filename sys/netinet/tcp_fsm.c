@@ -112,7 +112,7 @@ tcp_entered_established(struct tcpcb *tp, struct socket *so)
 	TCPSTAT_INC(tp->t_ns, connects);
 	tcp_keepalive_restart(tp);
 	tcp_metrics_use(tp);
-	if (so != NULL && so->so_head != NULL && tp->t_defer_s != 0)
+	if (so != NULL && so->so_onq != SOQ_NONE && tp->t_defer_s != 0)
 		tcp_timer_arm(tp, TCPT_DEFER, tp->t_defer_s * NSEC_PER_SEC);
 	else if (so != NULL)
 		soisconnected(so);

@@ -124,7 +124,7 @@ tcp_timewait_enter(struct tcpcb *tp)
 	tcp_reass_flush(tp);
 	tcp_set_state(tp, TCPS_TIME_WAIT);
 	/* Nobody holds a descriptor: the socket need not wait for the end. */
-	if (so != NULL && (so->so_state & SS_NOFDREF) != 0 && so->so_head == NULL) {
+	if (so != NULL && (so->so_state & SS_NOFDREF) != 0 && so->so_onq == SOQ_NONE) {
 		sohold(so);
 		in_pcbdetach_socket(inp);
 		sorele(so);
