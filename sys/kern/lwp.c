@@ -19,12 +19,6 @@ waitq_init(struct waitq *wq)
 	wq->wq_first = NULL;
 }
 
-bool
-waitq_empty(const struct waitq *wq)
-{
-	return wq->wq_first == NULL;
-}
-
 static void
 waitq_insert(struct waitq *wq, struct lwp *l)
 {

@@ -54,7 +54,12 @@ struct lwp {
 };
 
 void waitq_init(struct waitq *wq);
-bool waitq_empty(const struct waitq *wq);
+
+static inline bool
+waitq_empty(const struct waitq *wq)
+{
+	return wq->wq_first == NULL;
+}
 
 /*
  * Runs func(l, arg) in an lwp of process p, at the next netstack_run (or at once by lwp_run).

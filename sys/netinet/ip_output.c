@@ -112,7 +112,7 @@ ip_output_route(const struct in_txinfo *tx, struct ip_route *ir)
 	    inp->inp_route.ro_dst.ia_w[0] == dst_be && tx->tx_src.ia_w[0] != 0) {
 		*ir = (struct ip_route){.ir_ifp = inp->inp_route.ro_ifp,
 		    .ir_nexthop_be = inp->inp_route.ro_nexthop.ia_w[0],
-		    .ir_mtu = KERN_MIN(inp->inp_route.ro_mtu, inp->inp_route.ro_ifp->if_mtu),
+		    .ir_mtu = KERN_MIN(inp->inp_routemtu, inp->inp_route.ro_ifp->if_mtu),
 		    .ir_direct = inp->inp_route.ro_nexthop.ia_w[0] == dst_be,
 		    .ir_local = inp->inp_route.ro_ifp == if_loop(ns)};
 		return 0;
@@ -127,7 +127,7 @@ ip_output_route(const struct in_txinfo *tx, struct ip_route *ir)
 	inp->inp_route.ro_dst = tx->tx_dst;
 	inp->inp_route.ro_nexthop = in4_any(ir->ir_nexthop_be);
 	inp->inp_route.ro_ifp = ir->ir_ifp;
-	inp->inp_route.ro_mtu = ir->ir_mtu;
+	inp->inp_routemtu = ir->ir_mtu;
 	return 0;
 }
 

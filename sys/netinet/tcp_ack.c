@@ -22,7 +22,7 @@ tcp_ack_accepted(struct tcpcb *tp, const struct tcp_segment *seg)
 		return;
 	/* PAWS has let an older one through only because TS.Recent is out of date. */
 	tp->ts_recent = seg->ts_opts.to_tsval;
-	tp->ts_recent_age_ns = tp->t_ns->ns_now;
+	tp->ts_recent_age = tcp_ts_age_now(tp);
 }
 
 /* By our own clock if a segment was timed; else by what the peer echoed. */
@@ -36,9 +36,7 @@ tcp_ack_rtt(struct tcpcb *tp, const struct tcp_segment *seg)
 		if (SEQ_LEQ(seg->ts_ack, tp->t_rtseq))
 			return;
 		tp->t_rtttiming = false;
-		tcp_rtt_sample(tp,
-		    (uint32_t)KERN_MIN((now - tp->t_rtstart_ns) / NSEC_PER_USEC,
-			(uint64_t)UINT32_MAX));
+		tcp_rtt_sample(tp, (uint32_t)(now / NSEC_PER_USEC) - tp->t_rtstart_us);
 		return;
 	}
 	if ((tp->t_flags & TF_RCVD_TSTMP) == 0 || (seg->ts_opts.to_flags & TOF_TS) == 0 ||
@@ -66,12 +64,9 @@ tcp_ack_echo(struct tcpcb *tp, const struct tcp_segment *seg)
 void
 tcp_ack_syn(struct tcpcb *tp)
 {
-	const uint64_t rtt_ns = tp->t_ns->ns_now - tp->t_rtstart_ns;
-
 	if (tp->t_rtttiming) {
 		tp->t_rtttiming = false;
-		tcp_rtt_sample(tp,
-		    (uint32_t)KERN_MIN(rtt_ns / NSEC_PER_USEC, (uint64_t)UINT32_MAX));
+		tcp_rtt_sample(tp, (uint32_t)(tp->t_ns->ns_now / NSEC_PER_USEC) - tp->t_rtstart_us);
 	}
 	tcp_timer_disarm(tp, TCPT_REXMT);
 	tp->t_rxtshift = 0;

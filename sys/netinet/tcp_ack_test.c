@@ -252,10 +252,9 @@ same(const struct tcpcb *a, const struct tcpcb *b)
 	SAME(rcv_nxt);
 	SAME(rcv_adv);
 	SAME(rcv_up);
-	SAME(rcv_wnd);
 	SAME(last_ack_sent);
 	SAME(ts_recent);
-	SAME(ts_recent_age_ns);
+	SAME(ts_recent_age);
 	SAME(t_srtt_us);
 	SAME(t_rttvar_us);
 	SAME(t_rto_us);
@@ -277,7 +276,6 @@ same(const struct tcpcb *a, const struct tcpcb *b)
 	SAME(t_rack_rtt_us);
 	SAME(t_rack_fack);
 	SAME(t_tlp_end);
-	SAME(t_nrcvsack);
 	SAME(t_dsack_end);
 	SAME(t_rcvtime_ns);
 	SAME(t_keepprobes);

@@ -50,7 +50,7 @@ tcp_take_mss(struct tcpcb *tp, const struct tcp_opts *to)
 		TCPSTAT_INC(tp->t_ns, minmssdrops);
 		mss = ts->tcps_sysctl.minmss;
 	}
-	tp->t_peermss = mss;
+	tp->t_peermss = (uint16_t)mss;
 	tcp_mss_update(tp);
 }
 
@@ -67,7 +67,7 @@ tcp_take_syn_options(struct tcpcb *tp, const struct tcp_opts *to)
 	if ((to->to_flags & TOF_TS) != 0 && (tp->t_flags & TF_REQ_TSTMP) != 0) {
 		tp->t_flags |= TF_RCVD_TSTMP;
 		tp->ts_recent = to->to_tsval;
-		tp->ts_recent_age_ns = tp->t_ns->ns_now;
+		tp->ts_recent_age = tcp_ts_age_now(tp);
 	}
 	if ((to->to_flags & TOF_SACKPERM) != 0 && (tp->t_flags & TF_REQ_SACK) != 0)
 		tp->t_flags |= TF_SACK_PERMIT;
@@ -81,8 +81,8 @@ tcp_take_syn(struct tcpcb *tp, struct tcp_segment *seg)
 	tp->irs = seg->ts_seq;
 	tp->rcv_nxt = seg->ts_seq + 1;
 	/* The window of a SYN is not scaled (RFC 7323 §2.2). */
-	tp->rcv_wnd = KERN_MIN(tcp_receive_space(tp), TCP_MAXWIN);
-	tp->rcv_adv = tp->rcv_nxt + tp->rcv_wnd;
+	const uint32_t wnd = KERN_MIN(tcp_receive_space(tp), TCP_MAXWIN);
+	tp->rcv_adv = tp->rcv_nxt + wnd;
 	tp->rcv_up = tp->rcv_nxt;
 	tp->last_ack_sent = tp->rcv_nxt;
 	tp->t_rfbuf_seq = tp->rcv_nxt;
@@ -100,9 +100,9 @@ tcp_take_syn(struct tcpcb *tp, struct tcp_segment *seg)
 		seg->ts_urp--;
 	else
 		seg->ts_flags &= (uint8_t)~TH_URG;
-	if (seg->ts_len > tp->rcv_wnd) {
-		m_adj(seg->ts_m, -(int)(seg->ts_len - tp->rcv_wnd));
-		seg->ts_len = tp->rcv_wnd;
+	if (seg->ts_len > wnd) {
+		m_adj(seg->ts_m, -(int)(seg->ts_len - wnd));
+		seg->ts_len = wnd;
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
+#include "netinet/tcp_input.h"
 #include "netinet/tcp_var.h"
 
 static_assert((int)TCPS_CLOSED == BSD_TCPS_CLOSED && (int)TCPS_LISTEN == BSD_TCPS_LISTEN &&
@@ -85,8 +86,8 @@ tcp_info(const struct tcpcb *tp, struct sockopt *sopt)
 	    .tcpi_snd_cwnd = tp->snd_cwnd,
 	    .tcpi_snd_ssthresh = tp->snd_ssthresh,
 	    .tcpi_snd_wnd = tp->snd_wnd,
-	    .tcpi_rcv_wnd = tp->rcv_wnd,
-	    .tcpi_rcv_ooo = tp->t_reass_bytes,
+	    .tcpi_rcv_wnd = tcp_rcvwnd(tp),
+	    .tcpi_rcv_ooo = tcp_reass_bytes(tp),
 	    .tcpi_last_data_sent_ms = tcp_info_since_ms(tp, tp->t_lastsend_ns),
 	    .tcpi_last_rcv_ms = tcp_info_since_ms(tp, tp->t_rcvtime_ns),
 	    .tcpi_total_retrans = tp->t_sndrexmitpack,

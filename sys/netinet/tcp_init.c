@@ -169,8 +169,11 @@ tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 	    pool_init(&ts->tcps_tcpcbpool, "tcpcb", sizeof(struct tcpcb), limit, 0, &ns->ns_fault);
 	if (error != 0)
 		return error;
-	error = pool_init(&ts->tcps_reasspool, "tcpreass", sizeof(struct tcp_reass_seg),
-	    TCP_REASS_MAX, 0, &ns->ns_fault);
+	error = pool_init(&ts->tcps_reassqpool, "tcpreassq", sizeof(struct tcp_reass), limit, 0,
+	    &ns->ns_fault);
+	if (error == 0)
+		error = pool_init(&ts->tcps_reasspool, "tcpreass", sizeof(struct tcp_reass_seg),
+		    TCP_REASS_MAX, 0, &ns->ns_fault);
 	if (error == 0)
 		error = pool_init(&ts->tcps_holepool, "tcpsackhole", sizeof(struct tcp_sackhole),
 		    TCP_HOLES_MAX, 0, &ns->ns_fault);
@@ -184,6 +187,7 @@ tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 	pool_destroy(&ts->tcps_sendlogpool);
 	pool_destroy(&ts->tcps_holepool);
 	pool_destroy(&ts->tcps_reasspool);
+	pool_destroy(&ts->tcps_reassqpool);
 	pool_destroy(&ts->tcps_tcpcbpool);
 	return error;
 }
@@ -196,6 +200,7 @@ tcp_pools_fini(struct netstack *ns, struct tcp_state *ts)
 	pool_destroy(&ts->tcps_sendlogpool);
 	pool_destroy(&ts->tcps_holepool);
 	pool_destroy(&ts->tcps_reasspool);
+	pool_destroy(&ts->tcps_reassqpool);
 	pool_destroy(&ts->tcps_tcpcbpool);
 	ns->ns_tcp = NULL;
 	kmem_free(ts, sizeof(*ts));

@@ -266,7 +266,7 @@ tcp_is_predicted(const struct tcpcb *tp, const struct tcp_segment *seg)
 
 	if ((seg->ts_flags & (odd | TH_ACK)) != TH_ACK || seg->ts_seq != tp->rcv_nxt ||
 	    tp->snd_nxt != tp->snd_max || (tp->t_flags & unusual) != 0 || tcp_sack_any(tp) ||
-	    (seg->ts_opts.to_flags & TOF_SACK) != 0 || !TAILQ_EMPTY(&tp->t_reassq) ||
+	    (seg->ts_opts.to_flags & TOF_SACK) != 0 || tp->t_reass != NULL ||
 	    seg->ts_win << tp->snd_scale != tp->snd_wnd || !tcp_ecn_isquiet(tp, seg))
 		return false;
 	if ((tp->t_flags & TF_RCVD_TSTMP) != 0 &&
@@ -325,13 +325,14 @@ tcp_segment_arrives(struct tcpcb *tp, struct tcp_segment *seg)
 bool
 tcp_oowack_allowed(struct tcpcb *tp)
 {
-	const uint64_t now = tp->t_ns->ns_now;
+	const uint32_t now_ms = tcp_now_ms(tp->t_ns);
 
-	if (tp->t_oowack_ns != 0 && now - tp->t_oowack_ns < TCP_OOWACK_NS) {
+	if ((tp->t_flags & TF_OOWACKED) != 0 && now_ms - tp->t_oowack_ms < TCP_OOWACK_MS) {
 		TCPSTAT_INC(tp->t_ns, oowacklimit);
 		return false;
 	}
-	tp->t_oowack_ns = now;
+	tp->t_flags |= TF_OOWACKED;
+	tp->t_oowack_ms = now_ms;
 	return true;
 }
 
@@ -345,7 +346,7 @@ tcp_seg_isold(const struct tcp_segment *seg, tcp_seq nxt)
 
 /*
  * Is an ACK due for a segment that the window does not take? At once for old data, whose sender
- * must have missed our ACK; else once in TCP_OOWACK_NS, lest two ends answer each other for ever.
+ * must have missed our ACK; else once in TCP_OOWACK_MS, lest two ends answer each other for ever.
  */
 static bool
 tcp_oowack_due(struct tcpcb *tp, const struct tcp_segment *seg)
@@ -363,11 +364,12 @@ static bool
 tcp_challenge_due(struct tcpcb *tp)
 {
 	struct netstack *ns = tp->t_ns;
-	const uint64_t span = ns->ns_tcp->tcps_sysctl.ack_war_timewindow_ms * NSEC_PER_MSEC;
+	const uint32_t now_ms = tcp_now_ms(ns);
 	const uint32_t cnt = KERN_MAX(ns->ns_tcp->tcps_sysctl.ack_war_cnt, 1u);
 
-	if (tp->t_challenge_limit == 0 || ns->ns_now - tp->t_challenge_start_ns >= span) {
-		tp->t_challenge_start_ns = ns->ns_now;
+	if (tp->t_challenge_limit == 0 ||
+	    now_ms - tp->t_challenge_start_ms >= ns->ns_tcp->tcps_sysctl.ack_war_timewindow_ms) {
+		tp->t_challenge_start_ms = now_ms;
 		tp->t_challenge_count = 0;
 		tp->t_challenge_limit = (uint16_t)(cnt + rng_below(&ns->ns_rng, cnt));
 	}

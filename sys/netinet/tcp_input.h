@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kern/cdefs.h"
+#include "kern/netstack.h"
 #include "netinet/tcp_var.h"
 #include "wire/tcp_seq.h"
 
@@ -40,9 +42,23 @@ tcp_rcvwnd(const struct tcpcb *tp)
 	return SEQ_GT(tp->rcv_adv, tp->rcv_nxt) ? tp->rcv_adv - tp->rcv_nxt : 0;
 }
 
+/* The unit of ts_recent_age. */
+#define TCP_TS_AGE_SHIFT 30
+static inline uint32_t
+tcp_ts_age_now(const struct tcpcb *tp)
+{
+	return (uint32_t)(tp->t_ns->ns_now >> TCP_TS_AGE_SHIFT);
+}
+
 /* tcp_input.c */
-#define TCP_OOWACK_NS (500 * NSEC_PER_MSEC)
-/* One answer in TCP_OOWACK_NS to what is out of the window. => true: it is this one */
+#define TCP_OOWACK_MS 500u
+/* A clock that begins anew after 49 days: for what is soon over, or may be taken for young once. */
+static inline uint32_t
+tcp_now_ms(const struct netstack *ns)
+{
+	return (uint32_t)(ns->ns_now / NSEC_PER_MSEC);
+}
+/* One answer in TCP_OOWACK_MS to what is out of the window. => true: it is this one */
 bool tcp_oowack_allowed(struct tcpcb *tp);
 
 /* Does a segment take up numbers before nxt? Its sender must have missed an ACK of ours. */

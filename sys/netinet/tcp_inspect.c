@@ -46,8 +46,8 @@ tcp_inspect(const struct tcpcb *tp, struct tcp_inspect *ti)
 	    .ti_srtt_us = tp->t_srtt_us,
 	    .ti_rto_us = tp->t_rto_us,
 	    .ti_dupacks = tp->t_dupacks,
-	    .ti_reass_segs = tp->t_reass_segs,
-	    .ti_reass_bytes = tp->t_reass_bytes,
+	    .ti_reass_segs = tcp_reass_segs(tp),
+	    .ti_reass_bytes = tcp_reass_bytes(tp),
 	    .ti_recovering = (tp->t_flags & TF_FASTRECOVERY) != 0,
 	};
 	tcp_inspect_socket(tp->t_inpcb, ti);
@@ -130,7 +130,7 @@ tcp_check_reass(const struct tcpcb *tp)
 	const struct tcp_reass_seg *tq;
 	tcp_seq end = tp->rcv_nxt;
 
-	TAILQ_FOREACH(tq, &tp->t_reassq, tq_list) {
+	for (tq = tcp_reass_first(tp); tq != NULL; tq = TAILQ_NEXT(tq, tq_list)) {
 		if (SEQ_LT(tq->tq_seq, end))
 			return "held segments overlap or are old";
 		if (tq->tq_len != (tq->tq_m != NULL ? m_length(tq->tq_m) : 0))
@@ -144,10 +144,10 @@ tcp_check_reass(const struct tcpcb *tp)
 		bytes += tq->tq_len;
 		storage += tq->tq_storage;
 	}
-	if (segs != tp->t_reass_segs || bytes != tp->t_reass_bytes ||
-	    storage != tp->t_reass_storage)
+	if (segs != tcp_reass_segs(tp) || bytes != tcp_reass_bytes(tp) ||
+	    storage != tcp_reass_storage(tp) || (segs == 0) != (tp->t_reass == NULL))
 		return "the reassembly queue is miscounted";
-	tq = TAILQ_FIRST(&tp->t_reassq);
+	tq = tcp_reass_first(tp);
 	if (tq != NULL && tq->tq_seq == tp->rcv_nxt && TCPS_HAVEESTABLISHED(tp->t_state))
 		return "data in sequence is held back";
 	return NULL;

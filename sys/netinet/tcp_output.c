@@ -78,7 +78,6 @@ tcp_window_announce(struct tcpcb *tp, uint8_t flags, uint32_t win)
 	tcp_seq edge = tp->rcv_nxt + (field << shift);
 	if (TCPS_HAVERCVDSYN(tp->t_state) && SEQ_GT(edge, tp->rcv_adv))
 		tp->rcv_adv = edge;
-	tp->rcv_wnd = KERN_MAX(tcp_window_offered(tp), field << shift);
 	return (uint16_t)field;
 }
 
@@ -472,7 +471,7 @@ tcp_start_timing(struct tcpcb *tp, tcp_seq seq)
 		return;
 	tp->t_rtttiming = true;
 	tp->t_rtseq = seq;
-	tp->t_rtstart_ns = tp->t_ns->ns_now;
+	tp->t_rtstart_us = (uint32_t)(tp->t_ns->ns_now / NSEC_PER_USEC);
 	TCPSTAT_INC(tp->t_ns, segstimed);
 }
 

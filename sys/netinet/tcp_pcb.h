@@ -18,6 +18,7 @@ struct inpcb;
 struct mbuf;
 struct netstack;
 struct tcp_congctl;
+struct tcp_reass;
 
 typedef uint32_t tcp_seq;
 
@@ -30,18 +31,6 @@ typedef uint32_t tcp_seq;
 #define TCP_NOPUSH_NS (200 * NSEC_PER_MSEC) /* the longest that TCP_NOPUSH holds a segment */
 #define TCP_MAXRXTSHIFT_SYN 6u              /* the same for a SYN */
 #define TCP_MAXRXTSHIFT_SYNACK 5u
-
-/* Out-of-order segments (tcp_reass.c), in order of tq_seq, not overlapping. */
-struct tcp_reass_seg {
-	TAILQ_ENTRY(tcp_reass_seg) tq_list;
-	struct mbuf *tq_m;
-	struct mbuf *tq_mtail; /* its last mbuf */
-	tcp_seq tq_seq;
-	uint32_t tq_len;
-	uint32_t tq_storage; /* memory that tq_m holds */
-	bool tq_fin;
-};
-TAILQ_HEAD(tcp_reassq, tcp_reass_seg);
 
 /* Bytes in flight that no SACK block has covered (tcp_sack.c), in order, not overlapping. */
 struct tcp_sackhole {
@@ -62,7 +51,6 @@ struct tcp_sendlog {
 	uint32_t se_last_us;
 };
 
-#define TCP_RCVSACKS 4u
 #define TCP_RTTSAMPLES 4u /* so many make an estimate that is worth keeping, as in FreeBSD */
 #define TCP_CC_WORDS 10
 
@@ -80,8 +68,10 @@ enum tcp_timer {
 struct tcpcb {
 	struct inpcb *t_inpcb;
 	struct netstack *t_ns;
-	enum tcp_fsm_state t_state; /* by tcp_set_state only */
 	uint32_t t_flags;
+	uint8_t t_state;      /* enum tcp_fsm_state, by tcp_set_state only */
+	bool t_rtttiming;     /* a segment is being timed (without timestamps) */
+	uint16_t t_softerror; /* from ICMP; reported when the connection times out */
 	/* The timers (tcp_timer.c): one callout, for the first of them that is due. */
 	uint64_t t_deadline_ns[TCPT_COUNT];
 	struct callout t_callout;
@@ -106,25 +96,23 @@ struct tcpcb {
 	tcp_seq rcv_nxt;
 	tcp_seq rcv_adv; /* right edge advertised */
 	tcp_seq rcv_up;
-	uint32_t rcv_wnd;
 	tcp_seq last_ack_sent;
 
 	/* segment sizes, bytes of payload */
-	uint32_t t_maxseg;   /* what we send at most, options taken off */
-	uint32_t t_ourmss;   /* what we announced */
-	uint32_t t_peermss;  /* what the peer announced, or the default */
-	uint32_t t_usermss;  /* TCP_MAXSEG; 0: none */
-	uint32_t t_tsomax;   /* bytes of the largest packet for the interface to cut up */
-	uint32_t t_pmtu;     /* from ICMP; 0: the interface's */
+	uint16_t t_maxseg;   /* what we send at most, options taken off */
+	uint16_t t_ourmss;   /* what we announced */
+	uint16_t t_peermss;  /* what the peer announced, or the default */
+	uint16_t t_usermss;  /* TCP_MAXSEG; 0: none */
+	uint16_t t_tsomax;   /* bytes of the largest packet for the interface to cut up */
+	uint16_t t_pmtu;     /* from ICMP; 0: the interface's */
 	uint16_t t_bhmss;    /* most while a black hole is suspected (tcp_pmtud.c); 0: none is */
 	bool t_bhleast;      /* and it is the least: routers may cut up */
-	uint8_t t_nrcvsack;  /* of t_rcvsack, below */
 	uint32_t t_winclamp; /* TCP_WINDOW_CLAMP; 0: none */
 
 	/* timestamps (RFC 7323) */
 	uint32_t ts_recent;
-	uint32_t ts_offset; /* added to our clock, random for each connection */
-	uint64_t ts_recent_age_ns;
+	uint32_t ts_offset;     /* added to our clock, random for each connection */
+	uint32_t ts_recent_age; /* when it was set, in units of 2^30 ns */
 
 	/* round-trip time (RFC 6298), microseconds */
 	uint32_t t_srtt_us; /* 0: no sample yet */
@@ -132,11 +120,10 @@ struct tcpcb {
 	uint32_t t_rto_us;
 	uint32_t t_rttmin_us;
 	tcp_seq t_rtseq;
-	bool t_rtttiming;     /* a segment is being timed (without timestamps) */
 	uint8_t t_rttsamples; /* no more than TCP_RTTSAMPLES are counted */
 	uint8_t t_rxtshift;   /* log2 backoff of REXMT or PERSIST */
 	uint8_t t_keepprobes; /* keepalives without answer */
-	uint64_t t_rtstart_ns;
+	uint32_t t_rtstart_us;
 	uint64_t t_rxtstart_ns; /* when the present run of retransmissions began */
 
 	/* congestion control (RFC 5681, 6582), bytes */
@@ -159,8 +146,7 @@ struct tcpcb {
 	uint32_t t_prr_out;
 	uint32_t t_prr_flight; /* RecoverFS */
 
-	/* SACK, as receiver: a number in each block, newest first, and a duplicate to be told of */
-	tcp_seq t_rcvsack[TCP_RCVSACKS];
+	/* SACK, as receiver: a duplicate to be told of */
 	tcp_seq t_dsack_start; /* equal: none */
 	tcp_seq t_dsack_end;
 
@@ -170,6 +156,9 @@ struct tcpcb {
 	uint32_t t_undo_ts;    /* our timestamp when the first segment was sent again */
 	uint32_t t_undo_rexmt; /* bytes sent again that no D-SACK has named */
 	tcp_seq t_undo_end;
+
+	/* explicit congestion notification (tcp_ecn.c): no second reduction before this is acknowledged */
+	tcp_seq t_ecn_recover; /* with TE_REDUCED */
 
 	/* RACK-TLP (RFC 8985) */
 	struct tcp_sendlog *t_sendlog; /* TCP_SENDLOG of them while data are in flight; else NULL */
@@ -183,13 +172,9 @@ struct tcpcb {
 	tcp_seq t_rack_fack;     /* RACK.fack */
 	tcp_seq t_rack_round;    /* RACK.dsack_round */
 	tcp_seq t_tlp_end;       /* TLP.end_seq, with TF_TLP */
-	tcp_seq t_rfbuf_seq;     /* with t_rfbuf_start_ns */
+	tcp_seq t_rfbuf_seq;     /* autotuning of the receive buffer: where it was then */
 
-	/* reassembly */
-	struct tcp_reassq t_reassq;
-	uint32_t t_reass_bytes;   /* payload */
-	uint32_t t_reass_storage; /* memory held */
-	uint32_t t_reass_segs;
+	struct tcp_reass *t_reass; /* NULL: nothing is out of order */
 
 	/* keepalive and limits */
 	uint32_t t_keepinit_s;
@@ -199,27 +184,20 @@ struct tcpcb {
 	uint16_t t_defer_s;        /* TCP_DEFER_ACCEPT; 0: accepted as soon as established */
 	int8_t t_linger2_s;        /* TCP_LINGER2; 0: net.inet.tcp.finwait2_timeout */
 	uint8_t t_keepcnt;
-	uint64_t t_rcvtime_ns; /* last segment from the peer */
-
-	/* receive buffer autotuning */
-	uint64_t t_rfbuf_start_ns;
+	uint32_t t_rfbuf_start_us; /* when t_rfbuf_seq was noted; 0: not yet */
+	uint64_t t_rcvtime_ns;     /* last segment from the peer */
 
 	/* urgent data */
 	uint8_t t_oobflags;
 	uint8_t t_iobc;
 	uint8_t t_syncnt; /* TCP_SYNCNT; 0: as keepinit has it */
-
-	/* explicit congestion notification (tcp_ecn.c) */
-	uint8_t t_ecn; /* TE_* */
-	tcp_seq
-	    t_ecn_recover; /* with TE_REDUCED: no second reduction before this is acknowledged */
+	uint8_t t_ecn;    /* TE_* */
 
 	/* challenge ACKs (RFC 5961 §7), per connection */
-	uint64_t t_challenge_start_ns;
+	uint32_t t_challenge_start_ms;
 	uint16_t t_challenge_count;
 	uint16_t t_challenge_limit;
-	int t_softerror;      /* from ICMP; reported when the connection times out */
-	uint64_t t_oowack_ns; /* last ACK for an out-of-window segment */
+	uint32_t t_oowack_ms; /* last ACK for an out-of-window segment, with TF_OOWACKED */
 
 	/* counts for TCP_INFO */
 	uint64_t t_sndbytes;
@@ -245,6 +223,7 @@ struct tcpcb {
 #define TF_NEEDOUTPUT 0x1000
 #define TF_SYN_REXMT 0x2000
 #define TF_LASTIDLE 0x4000
+#define TF_OOWACKED 0x8000
 #define TF_RCVDFIN 0x10000 /* the peer's FIN is in sequence */
 #define TF_NEEDFIN 0x20000 /* closed in SYN-RECEIVED: FIN-WAIT-1 once established */
 #define TF_RWAKEUP 0x40000 /* input: sorwakeup is owed at the end of the segment */

@@ -2,7 +2,7 @@
 /*
  * Segments out of order (RFC 9293 §3.10.7.4, §3.4): kept until the hole before them is filled.
  *
- * Theory of operation: t_reassq holds pieces in order, none overlapping another; of bytes that came
+ * Theory of operation: t_reass, which is there only while it is needed, holds pieces in order, none overlapping another; of bytes that came
  * twice the first are kept. A new segment is cut at what is held and its pieces entered, the place
  * sought from the tail, where it nearly always is. A piece that continues the one before it is
  * joined to it, small payload copied, so that what a peer can make us hold is bounded by pieces
@@ -30,7 +30,7 @@ tq_end(const struct tcp_reass_seg *tq)
 static struct tcp_reass_seg *
 tq_of_link(const struct tcpcb *tp, struct tcp_reass_seg **link)
 {
-	if (link == &tp->t_reassq.tqh_first)
+	if (link == &tp->t_reass->tr_q.tqh_first)
 		return NULL;
 	return container_of(link, struct tcp_reass_seg, tq_list.tqe_next);
 }
@@ -38,17 +38,24 @@ tq_of_link(const struct tcpcb *tp, struct tcp_reass_seg **link)
 static struct tcp_reass_seg *
 tq_last(const struct tcpcb *tp)
 {
-	return tq_of_link(tp, tp->t_reassq.tqh_last);
+	return tp->t_reass != NULL ? tq_of_link(tp, tp->t_reass->tr_q.tqh_last) : NULL;
 }
 
 static void
 tcp_reass_remove(struct tcpcb *tp, struct tcp_reass_seg *tq)
 {
-	TAILQ_REMOVE(&tp->t_reassq, tq, tq_list);
-	tp->t_reass_segs--;
-	tp->t_reass_bytes -= tq->tq_len;
-	tp->t_reass_storage -= tq->tq_storage;
-	pool_put(&tp->t_ns->ns_tcp->tcps_reasspool, tq);
+	struct tcp_state *ts = tp->t_ns->ns_tcp;
+	struct tcp_reass *tr = tp->t_reass;
+
+	TAILQ_REMOVE(&tr->tr_q, tq, tq_list);
+	tr->tr_segs--;
+	tr->tr_bytes -= tq->tq_len;
+	tr->tr_storage -= tq->tq_storage;
+	pool_put(&ts->tcps_reasspool, tq);
+	if (tr->tr_segs > 0)
+		return;
+	pool_put(&ts->tcps_reassqpool, tr);
+	tp->t_reass = NULL;
 }
 
 /* The last element that begins at or before seq, sought from the tail. NULL: none. */
@@ -67,7 +74,7 @@ static bool
 tcp_reass_fits(const struct tcpcb *tp, size_t storage)
 {
 	const struct socket *so = tp->t_inpcb->inp_socket;
-	uint64_t held = tp->t_reass_storage;
+	uint64_t held = tcp_reass_storage(tp);
 
 	if (so == NULL)
 		return false;
@@ -114,10 +121,23 @@ tcp_reass_join(struct tcpcb *tp, struct tcp_reass_seg *tq, struct mbuf *m, uint3
 		tq->tq_mtail->m_next = m;
 		tq->tq_mtail = m_last(m);
 		tq->tq_storage += (uint32_t)storage;
-		tp->t_reass_storage += (uint32_t)storage;
+		tp->t_reass->tr_storage += (uint32_t)storage;
 	}
 	tq->tq_len += len;
-	tp->t_reass_bytes += len;
+	tp->t_reass->tr_bytes += len;
+	return true;
+}
+
+/* => false: no memory */
+static bool
+tcp_reass_prepare(struct tcpcb *tp)
+{
+	if (tp->t_reass != NULL)
+		return true;
+	tp->t_reass = pool_get_zeroed(&tp->t_ns->ns_tcp->tcps_reassqpool);
+	if (tp->t_reass == NULL)
+		return false;
+	TAILQ_INIT(&tp->t_reass->tr_q);
 	return true;
 }
 
@@ -129,25 +149,31 @@ tcp_reass_insert(struct tcpcb *tp, struct tcp_reass_seg *prev, tcp_seq seq, stru
 	struct tcp_state *ts = tp->t_ns->ns_tcp;
 	const size_t storage = m != NULL ? m_storage(m) : 0;
 	struct tcp_reass_seg *tq, *next;
+	struct tcp_reass *tr;
 
-	if (tp->t_reass_segs >= ts->tcps_sysctl.reass_maxqueuelen || !tcp_reass_fits(tp, storage))
+	if (tcp_reass_segs(tp) >= ts->tcps_sysctl.reass_maxqueuelen || !tcp_reass_fits(tp, storage))
 		return NULL;
 	tq = pool_get_zeroed(&ts->tcps_reasspool);
 	if (tq == NULL)
 		return NULL;
+	if (!tcp_reass_prepare(tp)) {
+		pool_put(&ts->tcps_reasspool, tq);
+		return NULL;
+	}
+	tr = tp->t_reass;
 	tq->tq_m = m;
 	tq->tq_mtail = m != NULL ? m_last(m) : NULL;
 	tq->tq_seq = seq;
 	tq->tq_len = len;
 	tq->tq_storage = (uint32_t)storage;
-	next = prev != NULL ? TAILQ_NEXT(prev, tq_list) : TAILQ_FIRST(&tp->t_reassq);
+	next = prev != NULL ? TAILQ_NEXT(prev, tq_list) : TAILQ_FIRST(&tr->tr_q);
 	if (next != NULL)
 		TAILQ_INSERT_BEFORE(next, tq, tq_list);
 	else
-		TAILQ_INSERT_TAIL(&tp->t_reassq, tq, tq_list);
-	tp->t_reass_segs++;
-	tp->t_reass_bytes += len;
-	tp->t_reass_storage += (uint32_t)storage;
+		TAILQ_INSERT_TAIL(&tr->tr_q, tq, tq_list);
+	tr->tr_segs++;
+	tr->tr_bytes += len;
+	tr->tr_storage += (uint32_t)storage;
 	return tq;
 }
 
@@ -211,7 +237,7 @@ tcp_reass_enter(struct tcpcb *tp, tcp_seq seq, struct mbuf *m, uint32_t len)
 		m_adj(m, (int)n);
 		seq += n;
 		len -= n;
-		next = prev != NULL ? TAILQ_NEXT(prev, tq_list) : TAILQ_FIRST(&tp->t_reassq);
+		next = prev != NULL ? TAILQ_NEXT(prev, tq_list) : tcp_reass_first(tp);
 		n = len;
 		if (next != NULL && SEQ_LT(next->tq_seq, seq + len))
 			n = next->tq_seq - seq;
@@ -269,7 +295,7 @@ tcp_reass_present(struct tcpcb *tp)
 	struct tcp_reass_seg *tq;
 	bool fin = false;
 
-	while (!fin && (tq = TAILQ_FIRST(&tp->t_reassq)) != NULL && tq->tq_seq == tp->rcv_nxt) {
+	while (!fin && (tq = tcp_reass_first(tp)) != NULL && tq->tq_seq == tp->rcv_nxt) {
 		struct mbuf *m = tq->tq_m;
 		const uint32_t len = tq->tq_len;
 
@@ -313,7 +339,7 @@ tcp_reass_flush(struct tcpcb *tp)
 {
 	struct tcp_reass_seg *tq;
 
-	while ((tq = TAILQ_FIRST(&tp->t_reassq)) != NULL) {
+	while ((tq = tcp_reass_first(tp)) != NULL) {
 		struct mbuf *m = tq->tq_m;
 
 		tcp_reass_remove(tp, tq);

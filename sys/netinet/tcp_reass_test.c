@@ -99,7 +99,7 @@ random_round(uint32_t start, uint32_t peeriss, bool ts)
 	assert_int_equal(have, STREAM);
 	assert_memory_equal(got, mo.value, STREAM);
 	assert_int_equal(tt.tt_tp->t_state, TCPS_CLOSE_WAIT);
-	assert_int_equal(tt.tt_tp->t_reass_segs, 0);
+	assert_int_equal(tcp_reass_segs(tt.tt_tp), 0);
 	tcp_test_end(&tt);
 }
 
@@ -149,7 +149,7 @@ test_first_bytes_win(void **state)
 	text_at(&tt, 4, "EF", false);
 	text_at(&tt, 8, "IJ", false);
 	text_at(&tt, 2, "cdefghijkl", false); /* spans both, and fills between and behind */
-	assert_int_equal(tt.tt_tp->t_reass_bytes, 10);
+	assert_int_equal(tcp_reass_bytes(tt.tt_tp), 10);
 	text_at(&tt, 0, "AB-----------", false);
 	reads(&tt, "ABcdEFghIJkl-");
 	tcp_test_end(&tt);
@@ -163,12 +163,12 @@ test_fin_waits(void **state)
 	(void)state;
 	established(&tt);
 	input_at(&tt, 6, NULL, 0, true); /* a FIN alone */
-	assert_int_equal(tt.tt_tp->t_reass_segs, 1);
+	assert_int_equal(tcp_reass_segs(tt.tt_tp), 1);
 	text_at(&tt, 3, "def", false);
 	assert_int_equal(tt.tt_tp->t_state, TCPS_ESTABLISHED);
 	text_at(&tt, 4, "ef???", false); /* 74: data beyond the FIN */
 	text_at(&tt, 7, "more", false);
-	assert_int_equal(tt.tt_tp->t_reass_bytes, 3);
+	assert_int_equal(tcp_reass_bytes(tt.tt_tp), 3);
 	text_at(&tt, 0, "a", true); /* a FIN before data that are held is no FIN */
 	assert_int_equal(tt.tt_tp->t_state, TCPS_ESTABLISHED);
 	text_at(&tt, 1, "bc", false);
@@ -190,10 +190,10 @@ test_segment_limit(void **state)
 	limit = tt.tt_ns->ns_tcp->tcps_sysctl.reass_maxqueuelen = 10;
 	for (uint32_t i = 0; i < 50; i++)
 		text_at(&tt, 2 * i + 1, "x", false);
-	assert_int_equal(tt.tt_tp->t_reass_segs, limit);
+	assert_int_equal(tcp_reass_segs(tt.tt_tp), limit);
 	assert_int_equal(tt.tt_ns->ns_drops[DROP_TCP_REASSFULL], 40);
 	text_at(&tt, 0, "y", false); /* what fills the hole is never refused */
-	assert_int_equal(tt.tt_tp->t_reass_segs, limit - 1);
+	assert_int_equal(tcp_reass_segs(tt.tt_tp), limit - 1);
 	reads(&tt, "yx");
 	tcp_test_end(&tt);
 }
@@ -212,12 +212,12 @@ test_storage_limit(void **state)
 	sb = &tt.tt_so->so_rcv;
 	for (uint32_t i = 1; i < 200; i++)
 		input_at(&tt, i * 10, data, 1, false);
-	assert_int_equal(tt.tt_tp->t_reass_storage, 199 * MSIZE);
+	assert_int_equal(tcp_reass_storage(tt.tt_tp), 199 * MSIZE);
 	for (uint32_t i = 3; i < 60; i++) {
 		input_at(&tt, i * 1001, data, 1000, false);
-		assert_true(tt.tt_tp->t_reass_storage + sb->sb_mbcnt <= sb->sb_mbmax);
+		assert_true(tcp_reass_storage(tt.tt_tp) + sb->sb_mbcnt <= sb->sb_mbmax);
 	}
-	tt.tt_so->so_rcv.sb_mbmax = tt.tt_tp->t_reass_storage + 100;
+	tt.tt_so->so_rcv.sb_mbmax = tcp_reass_storage(tt.tt_tp) + 100;
 	input_at(&tt, 60 * 1001, data, 1000, false);
 	assert_int_equal(tt.tt_ns->ns_drops[DROP_TCP_REASSFULL], 1);
 	tcp_test_end(&tt);
@@ -228,7 +228,7 @@ test_storage_limit(void **state)
 	input_at(&tt, 2000, data, 1000, false);
 	assert_int_equal(tt.tt_ns->ns_drops[DROP_TCP_REASSFULL], 1);
 	input_at(&tt, 2000, data, 10, false);
-	assert_int_equal(tt.tt_tp->t_reass_segs, 1);
+	assert_int_equal(tcp_reass_segs(tt.tt_tp), 1);
 	tcp_test_end(&tt);
 }
 
@@ -242,9 +242,9 @@ test_join(void **state)
 	established(&tt);
 	for (uint32_t i = 0; i < 300; i++)
 		text_at(&tt, 1 + i, "z", false);
-	assert_int_equal(tt.tt_tp->t_reass_segs, 1);
-	assert_int_equal(tt.tt_tp->t_reass_bytes, 300);
-	assert_int_equal(tt.tt_tp->t_reass_storage, MSIZE);
+	assert_int_equal(tcp_reass_segs(tt.tt_tp), 1);
+	assert_int_equal(tcp_reass_bytes(tt.tt_tp), 300);
+	assert_int_equal(tcp_reass_storage(tt.tt_tp), MSIZE);
 	tcp_test_end(&tt);
 }
 
@@ -295,10 +295,10 @@ test_fin_twice(void **state)
 	tcp_test_start(&tt);
 	(void)tcp_test_in_state(&tt, TCPS_ESTABLISHED);
 	text_at(&tt, 4, "", true);
-	assert_int_equal(tt.tt_tp->t_reass_segs, 1);
+	assert_int_equal(tcp_reass_segs(tt.tt_tp), 1);
 	text_at(&tt, 0, "data", true);
 	assert_int_equal(tt.tt_tp->t_state, TCPS_CLOSE_WAIT);
-	assert_int_equal(tt.tt_tp->t_reass_segs, 0);
+	assert_int_equal(tcp_reass_segs(tt.tt_tp), 0);
 	assert_null(tcp_inspect_check(tt.tt_tp));
 	tcp_test_end(&tt);
 }

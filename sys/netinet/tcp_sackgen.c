@@ -29,7 +29,7 @@ sackgen_run(const struct tcpcb *tp, tcp_seq seq, struct tcp_sackblk *sb)
 	const struct tcp_reass_seg *tq;
 
 	*sb = (struct tcp_sackblk){.start = seq, .end = seq};
-	TAILQ_FOREACH(tq, &tp->t_reassq, tq_list) {
+	for (tq = tcp_reass_first(tp); tq != NULL; tq = TAILQ_NEXT(tq, tq_list)) {
 		if (tq->tq_seq != sb->end || sb->start == sb->end) {
 			if (SEQ_GT(tq->tq_seq, seq))
 				break;
@@ -45,19 +45,20 @@ void
 tcp_sackgen_note(struct tcpcb *tp, tcp_seq seq)
 {
 	tcp_seq kept[TCP_RCVSACKS] = {seq};
+	struct tcp_reass *tr = tp->t_reass;
 	struct tcp_sackblk sb;
 	uint8_t n = 1;
 
 	if (!tcp_has_sack(tp) || !sackgen_run(tp, seq, &sb))
 		return;
-	for (uint32_t i = 0; i < tp->t_nrcvsack && n < TCP_RCVSACKS; i++) {
-		const tcp_seq old = tp->t_rcvsack[i];
+	for (uint32_t i = 0; i < tr->tr_nsacks && n < TCP_RCVSACKS; i++) {
+		const tcp_seq old = tr->tr_sacks[i];
 
 		if (SEQ_GEQ(old, tp->rcv_nxt) && !seq_within(old, sb.start, sb.end - sb.start))
 			kept[n++] = old;
 	}
-	memcpy(tp->t_rcvsack, kept, sizeof(kept));
-	tp->t_nrcvsack = n;
+	memcpy(tr->tr_sacks, kept, sizeof(kept));
+	tr->tr_nsacks = n;
 }
 
 /* Adds a block unless it is there. */
@@ -76,6 +77,7 @@ sackgen_add(struct tcp_opts *to, const struct tcp_sackblk *sb, unsigned first)
 static void
 sackgen_blocks(const struct tcpcb *tp, struct tcp_opts *to, unsigned most)
 {
+	const struct tcp_reass *tr = tp->t_reass;
 	struct tcp_sackblk sb;
 	unsigned first = 0;
 
@@ -88,8 +90,8 @@ sackgen_blocks(const struct tcpcb *tp, struct tcp_opts *to, unsigned most)
 		if (sackgen_run(tp, tp->t_dsack_start, &sb))
 			sackgen_add(to, &sb, first);
 	}
-	for (uint32_t i = 0; i < tp->t_nrcvsack; i++) {
-		if (sackgen_run(tp, tp->t_rcvsack[i], &sb))
+	for (uint32_t i = 0; tr != NULL && i < tr->tr_nsacks; i++) {
+		if (sackgen_run(tp, tr->tr_sacks[i], &sb))
 			sackgen_add(to, &sb, first);
 	}
 	to->to_nsacks = (uint8_t)KERN_MIN(to->to_nsacks, most);
@@ -105,8 +107,7 @@ sackgen_most(const struct tcpcb *tp)
 static bool
 sackgen_due(const struct tcpcb *tp)
 {
-	return tcp_has_sack(tp) &&
-	    (!TAILQ_EMPTY(&tp->t_reassq) || tp->t_dsack_start != tp->t_dsack_end);
+	return tcp_has_sack(tp) && (tp->t_reass != NULL || tp->t_dsack_start != tp->t_dsack_end);
 }
 
 uint32_t

@@ -52,17 +52,17 @@ tcp_rcvbuf_autotune(struct tcpcb *tp, uint32_t newbytes)
 {
 	struct socket *so = tp->t_inpcb->inp_socket;
 	struct tcp_state *ts = tp->t_ns->ns_tcp;
-	uint64_t now = tp->t_ns->ns_now;
+	uint32_t now_us = (uint32_t)(tp->t_ns->ns_now / NSEC_PER_USEC);
 
 	if (ts->tcps_sysctl.recvbuf_auto == 0 || so == NULL || newbytes == 0 ||
 	    (so->so_rcv.sb_flags & SB_AUTOSIZE) == 0)
 		return;
-	if (tp->t_rfbuf_start_ns == 0) {
-		tp->t_rfbuf_start_ns = now;
+	if (tp->t_rfbuf_start_us == 0) {
+		tp->t_rfbuf_start_us = now_us;
 		tp->t_rfbuf_seq = tp->rcv_nxt;
 		return;
 	}
-	if (tp->t_srtt_us == 0 || now - tp->t_rfbuf_start_ns <= tp->t_srtt_us * NSEC_PER_USEC)
+	if (tp->t_srtt_us == 0 || now_us - tp->t_rfbuf_start_us <= tp->t_srtt_us)
 		return;
 	uint32_t hiwat = so->so_rcv.sb_hiwat;
 	if (tp->rcv_nxt - tp->t_rfbuf_seq > hiwat / 8 * 7) {
@@ -70,6 +70,6 @@ tcp_rcvbuf_autotune(struct tcpcb *tp, uint32_t newbytes)
 		if (so->so_rcv.sb_hiwat > hiwat)
 			TCPSTAT_INC(tp->t_ns, rcvbufauto);
 	}
-	tp->t_rfbuf_start_ns = now;
+	tp->t_rfbuf_start_us = now_us;
 	tp->t_rfbuf_seq = tp->rcv_nxt;
 }

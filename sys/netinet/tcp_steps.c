@@ -14,14 +14,14 @@
 #include "kern/names.h"
 
 /* TS.Recent means nothing after so long without a segment (RFC 7323 §5.5). */
-#define TCP_PAWS_IDLE_NS (24ull * 24 * 3600 * NSEC_PER_SEC)
+#define TCP_PAWS_IDLE (uint32_t)((24ull * 24 * 3600 * NSEC_PER_SEC) >> TCP_TS_AGE_SHIFT)
 
 bool
 tcp_paws_fails(const struct tcpcb *tp, const struct tcp_segment *seg)
 {
 	return (tp->t_flags & TF_RCVD_TSTMP) != 0 && (seg->ts_opts.to_flags & TOF_TS) != 0 &&
 	    TSTMP_LT(seg->ts_opts.to_tsval, tp->ts_recent) &&
-	    tp->t_ns->ns_now - tp->ts_recent_age_ns < TCP_PAWS_IDLE_NS;
+	    tcp_ts_age_now(tp) - tp->ts_recent_age < TCP_PAWS_IDLE;
 }
 
 /* Sequence numbers that a segment occupies. */
@@ -139,7 +139,6 @@ tcp_syn_again(struct tcpcb *tp, struct tcp_segment *seg)
 void
 tcp_seq_accepted(struct tcpcb *tp)
 {
-	tp->rcv_wnd = tcp_rcvwnd(tp);
 	tp->t_rcvtime_ns = tp->t_ns->ns_now;
 	if (TCPS_HAVEESTABLISHED(tp->t_state))
 		tcp_keepalive_restart(tp);
@@ -373,7 +372,7 @@ tcp_storage_full(const struct tcpcb *tp)
 static void
 tcp_take_text(struct tcpcb *tp, struct tcp_segment *seg)
 {
-	if (seg->ts_seq == tp->rcv_nxt && TAILQ_EMPTY(&tp->t_reassq)) {
+	if (seg->ts_seq == tp->rcv_nxt && tp->t_reass == NULL) {
 		if (seg->ts_len > 0) {
 			struct mbuf *m = seg->ts_m;
 

@@ -267,11 +267,11 @@ test_paws_idle(void **state)
 	uint32_t old = tp->ts_recent;
 
 	(void)state;
-	tp->ts_recent_age_ns = tt.tt_ns->ns_now;
-	netstack_enter(tt.tt_ns, tt.tt_ns->ns_now + 24ull * 86400 * 1000000000 - 1);
+	tp->ts_recent_age = (uint32_t)(tt.tt_ns->ns_now >> 30);
+	netstack_enter(tt.tt_ns, tt.tt_ns->ns_now + (24ull * 86400 - 3) * 1000000000);
 	send_ts(&tt, 10, TH_ACK, 5);
 	assert_int_equal(dropped(&tt, DROP_TCP_PAWS), 1);
-	netstack_enter(tt.tt_ns, tt.tt_ns->ns_now + 1);
+	netstack_enter(tt.tt_ns, tt.tt_ns->ns_now + 5 * 1000000000ull);
 	send_ts(&tt, 10, TH_ACK, 5);
 	assert_int_equal(dropped(&tt, DROP_TCP_PAWS), 1);
 	assert_int_equal(tp->ts_recent, old - 5);

@@ -35,15 +35,14 @@ tcp_newtcpcb(struct inpcb *inp)
 	tp->t_inpcb = inp;
 	tp->t_ns = ns;
 	inp->inp_ppcb = tp;
-	TAILQ_INIT(&tp->t_reassq);
 	TAILQ_INIT(&tp->t_holes);
 	tcp_timers_init(tp);
 	if (ts->tcps_sysctl.rfc1323 != 0)
 		tp->t_flags = TF_REQ_SCALE | TF_REQ_TSTMP;
 	if (ts->tcps_sysctl.sack_enable != 0)
 		tp->t_flags |= TF_REQ_SACK;
-	tp->t_peermss = ts->tcps_sysctl.mssdflt;
-	tp->t_maxseg = ts->tcps_sysctl.mssdflt;
+	tp->t_peermss = (uint16_t)ts->tcps_sysctl.mssdflt;
+	tp->t_maxseg = (uint16_t)ts->tcps_sysctl.mssdflt;
 	tp->t_congctl = tcp_congctl_default(ns);
 	tp->t_congctl->cc_init(tp);
 	tp->t_keepinit_s = ts->tcps_sysctl.keepinit_ms / 1000;
@@ -243,7 +242,8 @@ tcp_mss_offer(struct tcpcb *tp)
 {
 	const struct inpcb *inp = tp->t_inpcb;
 
-	tp->t_ourmss = tcp_mss_local(tp->t_ns, inp->inp_af, &inp->inp_faddr, tp->t_usermss);
+	tp->t_ourmss =
+	    (uint16_t)tcp_mss_local(tp->t_ns, inp->inp_af, &inp->inp_faddr, tp->t_usermss);
 	return tp->t_ourmss;
 }
 
@@ -260,7 +260,7 @@ tcp_mss_update(struct tcpcb *tp)
 	if (ifp != NULL) {
 		mss = KERN_MIN(mss, tcp_mtu_to_mss(tp->t_inpcb->inp_af, mtu));
 		if (ifp->if_tsomax != 0)
-			tp->t_tsomax = KERN_MIN(ifp->if_tsomax, TCP_PACKET_MAX);
+			tp->t_tsomax = (uint16_t)KERN_MIN(ifp->if_tsomax, TCP_PACKET_MAX);
 	}
 	if (tp->t_pmtu != 0)
 		mss = KERN_MIN(mss, tcp_mtu_to_mss(tp->t_inpcb->inp_af, tp->t_pmtu));
@@ -270,7 +270,7 @@ tcp_mss_update(struct tcpcb *tp)
 		mss = KERN_MIN(mss, tp->t_usermss);
 	if ((tp->t_flags & (TF_REQ_TSTMP | TF_RCVD_TSTMP)) == (TF_REQ_TSTMP | TF_RCVD_TSTMP))
 		mss -= KERN_MIN(mss, TCPOLEN_TS_ALIGNED);
-	tp->t_maxseg = KERN_MAX(mss, TCP_MSS_LEAST);
+	tp->t_maxseg = (uint16_t)KERN_MAX(mss, TCP_MSS_LEAST);
 }
 
 uint8_t
@@ -390,7 +390,7 @@ tcp_ctl_msgsize(struct tcpcb *tp, uint32_t mtu)
 	mtu = in_pmtu_next(mtu, now);
 	if (mtu >= now || (tp->t_pmtu != 0 && mtu >= tp->t_pmtu))
 		return;
-	tp->t_pmtu = mtu;
+	tp->t_pmtu = (uint16_t)KERN_MIN(mtu, TCP_PACKET_MAX);
 	tcp_mss_update(tp);
 	if (tp->t_maxseg >= mss || !TCPS_HAVEESTABLISHED(tp->t_state) ||
 	    tp->t_state == TCPS_TIME_WAIT)
@@ -422,7 +422,8 @@ tcp_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 	if (tp->t_state == TCPS_SYN_SENT)
 		(void)tcp_drop(tp, error);
 	else
-		tp->t_softerror = error; /* RFC 5927 §5.2: reported if the connection dies */
+		tp->t_softerror =
+		    (uint16_t)error; /* RFC 5927 §5.2: reported if the connection dies */
 }
 
 void

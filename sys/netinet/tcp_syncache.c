@@ -260,15 +260,14 @@ syncache_send(const struct syncache *sc, uint8_t flags)
 	(void)tcp_transmit(m, sc->sc_af, &tx, &th, &to, UINT16_MAX);
 }
 
-/* One answer in TCP_OOWACK_NS, lest two ends answer each other for ever. */
+/* One answer in TCP_OOWACK_MS, lest two ends answer each other for ever. */
 static bool
 syncache_answer_due(struct syncache *sc)
 {
 	const struct netstack *ns = sc->sc_listener->inp_ns;
-	const uint32_t now_ms = (uint32_t)(ns->ns_now / NSEC_PER_MSEC);
+	const uint32_t now_ms = tcp_now_ms(ns);
 
-	if ((sc->sc_flags & SCF_ANSWERED) != 0 &&
-	    now_ms - sc->sc_answer_ms < TCP_OOWACK_NS / NSEC_PER_MSEC)
+	if ((sc->sc_flags & SCF_ANSWERED) != 0 && now_ms - sc->sc_answer_ms < TCP_OOWACK_MS)
 		return false;
 	sc->sc_flags |= SCF_ANSWERED;
 	sc->sc_answer_ms = now_ms;
@@ -612,15 +611,11 @@ syncache_rst(struct syncache *sc, const struct tcp_segment *seg)
 static void
 syncache_restore(const struct syncache *sc, struct tcpcb *tp)
 {
-	const uint64_t now = tp->t_ns->ns_now;
-	const uint32_t waited_us = (uint32_t)(now / NSEC_PER_USEC) - sc->sc_sent_us;
-
 	tp->irs = sc->sc_irs;
 	tp->snd_wl1 = sc->sc_irs;
 	tp->rcv_nxt = tp->rcv_up = tp->last_ack_sent = tp->t_rfbuf_seq = sc->sc_irs + 1;
-	tp->rcv_wnd = sc->sc_wnd;
-	tp->rcv_adv = tp->rcv_nxt + tp->rcv_wnd;
-	tp->t_rcvtime_ns = now;
+	tp->rcv_adv = tp->rcv_nxt + sc->sc_wnd;
+	tp->t_rcvtime_ns = tp->t_ns->ns_now;
 	tp->iss = tp->snd_una = tp->snd_up = tp->snd_recover = tp->t_sack_end = sc->sc_iss;
 	tp->snd_nxt = tp->snd_max = sc->sc_iss + 1;
 	tp->ts_offset = sc->sc_tsoff;
@@ -628,7 +623,7 @@ syncache_restore(const struct syncache *sc, struct tcpcb *tp)
 	tp->snd_scale = sc->sc_snd_scale;
 	tp->t_rtttiming = (sc->sc_flags & SCF_NOTIME) == 0;
 	tp->t_rtseq = sc->sc_iss;
-	tp->t_rtstart_ns = now - KERN_MIN(waited_us * NSEC_PER_USEC, now);
+	tp->t_rtstart_us = sc->sc_sent_us;
 	if (sc->sc_rxmits > 0)
 		tp->t_flags |= TF_SYN_REXMT;
 }
@@ -642,7 +637,7 @@ syncache_restore_options(const struct syncache *sc, struct tcpcb *tp)
 	if ((sc->sc_flags & SCF_TIMESTAMP) != 0) {
 		tp->t_flags |= TF_REQ_TSTMP | TF_RCVD_TSTMP;
 		tp->ts_recent = sc->sc_tsrecent;
-		tp->ts_recent_age_ns = tp->t_ns->ns_now;
+		tp->ts_recent_age = tcp_ts_age_now(tp);
 	}
 	if ((sc->sc_flags & SCF_SACK) != 0)
 		tp->t_flags |= TF_REQ_SACK | TF_SACK_PERMIT;

@@ -293,12 +293,11 @@ tcp_tw_input(struct netstack *ns, struct tcptw *tw, struct tcp_segment *seg)
 static bool
 tw_answer_due(struct netstack *ns, struct tcptw *tw, const struct tcp_segment *seg)
 {
-	const uint32_t now_ms = (uint32_t)(ns->ns_now / NSEC_PER_MSEC);
+	const uint32_t now_ms = tcp_now_ms(ns);
 
 	if (tcp_seg_isold(seg, tw->tw_rcv_nxt))
 		return true;
-	if ((tw->tw_flags & TWF_ANSWERED) != 0 &&
-	    now_ms - tw->tw_answer_ms < TCP_OOWACK_NS / NSEC_PER_MSEC) {
+	if ((tw->tw_flags & TWF_ANSWERED) != 0 && now_ms - tw->tw_answer_ms < TCP_OOWACK_MS) {
 		TCPSTAT_INC(ns, oowacklimit);
 		return false;
 	}

@@ -22,6 +22,7 @@
 #include "netinet/in_pcb.h"
 #include "netinet/tcp_fsm.h"
 #include "netinet/tcp_pcb.h"
+#include "netinet/tcp_reass.h"
 #include "netinet/tcp_stat.h"
 #include "netinet/tcp_syncache.h"
 #include "netinet/tcp_timewait.h"
@@ -81,6 +82,7 @@ struct tcp_state {
 	struct netstack *tcps_ns;
 	struct inpcbtable tcps_table;
 	struct pool tcps_tcpcbpool;
+	struct pool tcps_reassqpool;
 	struct pool tcps_reasspool;
 	struct pool tcps_holepool;
 	struct pool tcps_sendlogpool;
@@ -230,11 +232,6 @@ struct tcp_verdict tcp_step_urg(struct tcpcb *tp, struct tcp_segment *seg);
 struct tcp_verdict tcp_step_text(struct tcpcb *tp, struct tcp_segment *seg);
 struct tcp_verdict tcp_step_fin(struct tcpcb *tp, struct tcp_segment *seg);
 
-/* tcp_reass.c */
-/* Queues or delivers the payload of seg. => true: a FIN in sequence was reached. Takes seg->ts_m. */
-bool tcp_reass(struct tcpcb *tp, struct tcp_segment *seg);
-void tcp_reass_flush(struct tcpcb *tp);
-
 /* tcp_output.c */
 /* Sends what the state, windows and RFC 9293 §3.8 allow. => errno of the network layer. */
 int tcp_output(struct tcpcb *tp);
@@ -243,7 +240,7 @@ uint32_t tcp_receive_window(const struct tcpcb *tp);
 /* Bytes that may still come, by the buffer and TCP_WINDOW_CLAMP. => there is a socket */
 uint32_t tcp_receive_space(const struct tcpcb *tp);
 void tcp_setpersist(struct tcpcb *tp);
-/* The window field for a segment with these flags that announces win bytes. Moves rcv_adv, rcv_wnd. */
+/* The window field for a segment with these flags that announces win bytes. Moves rcv_adv. */
 uint16_t tcp_window_announce(struct tcpcb *tp, uint8_t flags, uint32_t win);
 /*
  * Puts header and options before the payload m (a packet; may be empty) and hands it down; more
