@@ -163,7 +163,8 @@ fuzz_pools_empty(const struct netstack *ns)
 {
 	const struct pool *const pools[] = {&ns->ns_mbpool, &ns->ns_mcl2pool, &ns->ns_mcl4pool,
 	    &ns->ns_mjpool, &ns->ns_socketpool, &ns->ns_filepool, &ns->ns_procpool,
-	    &ns->ns_tcp->tcps_tcpcbpool, &ns->ns_tcp->tcps_reasspool,
+	    &ns->ns_tcp->tcps_tcpcbpool, &ns->ns_tcp->tcps_reasspool, &ns->ns_tcp->tcps_reassqpool,
+	    &ns->ns_tcp->tcps_undopool, &ns->ns_tcp->tcps_timewait.tws_pool,
 	    &ns->ns_tcp->tcps_table.it_pool};
 
 	for (size_t i = 0; i < nitems(pools); i++) {

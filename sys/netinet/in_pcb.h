@@ -46,12 +46,12 @@ struct inpcb {
 	uint8_t inp_pmtudisc;    /* IP_PMTUDISC_* */
 	uint32_t inp_icmpfilter; /* raw sockets: ICMP types that are not wanted */
 	uint32_t inp_routemtu;   /* with inp_route */
-	/* Route cache, valid while ro_gen equals the table's generation (net/route.h). */
+	/* IPv4's route cache, valid while ro_gen equals the table's generation (net/route.h). */
 	struct {
 		uint64_t ro_gen;
-		struct in_addrany ro_dst;
-		struct in_addrany ro_nexthop;
 		struct ifnet *ro_ifp;
+		uint32_t ro_dst_be;
+		uint32_t ro_nexthop_be;
 	} inp_route;
 };
 

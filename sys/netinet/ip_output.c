@@ -109,11 +109,11 @@ ip_output_route(const struct in_txinfo *tx, struct ip_route *ir)
 	int error;
 
 	if (inp != NULL && inp->inp_route.ro_gen == gen && tx->tx_ifp == NULL &&
-	    inp->inp_route.ro_dst.ia_w[0] == dst_be && tx->tx_src.ia_w[0] != 0) {
+	    inp->inp_route.ro_dst_be == dst_be && tx->tx_src.ia_w[0] != 0) {
 		*ir = (struct ip_route){.ir_ifp = inp->inp_route.ro_ifp,
-		    .ir_nexthop_be = inp->inp_route.ro_nexthop.ia_w[0],
+		    .ir_nexthop_be = inp->inp_route.ro_nexthop_be,
 		    .ir_mtu = KERN_MIN(inp->inp_routemtu, inp->inp_route.ro_ifp->if_mtu),
-		    .ir_direct = inp->inp_route.ro_nexthop.ia_w[0] == dst_be,
+		    .ir_direct = inp->inp_route.ro_nexthop_be == dst_be,
 		    .ir_local = inp->inp_route.ro_ifp == if_loop(ns)};
 		return 0;
 	}
@@ -124,8 +124,8 @@ ip_output_route(const struct in_txinfo *tx, struct ip_route *ir)
 	    tx->tx_src.ia_w[0] == 0)
 		return 0;
 	inp->inp_route.ro_gen = gen;
-	inp->inp_route.ro_dst = tx->tx_dst;
-	inp->inp_route.ro_nexthop = in4_any(ir->ir_nexthop_be);
+	inp->inp_route.ro_dst_be = dst_be;
+	inp->inp_route.ro_nexthop_be = ir->ir_nexthop_be;
 	inp->inp_route.ro_ifp = ir->ir_ifp;
 	inp->inp_routemtu = ir->ir_mtu;
 	return 0;

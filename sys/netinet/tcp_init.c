@@ -178,6 +178,9 @@ tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 		error = pool_init(&ts->tcps_holepool, "tcpsackhole", sizeof(struct tcp_sackhole),
 		    TCP_HOLES_MAX, 0, &ns->ns_fault);
 	if (error == 0)
+		error = pool_init(&ts->tcps_undopool, "tcpundo", sizeof(struct tcp_undo), limit, 0,
+		    &ns->ns_fault);
+	if (error == 0)
 		error = pool_init(&ts->tcps_sendlogpool, "tcpsendlog",
 		    TCP_SENDLOG * sizeof(struct tcp_sendlog), limit, 0, &ns->ns_fault);
 	if (error == 0)
@@ -185,6 +188,7 @@ tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 	if (error == 0)
 		return 0;
 	pool_destroy(&ts->tcps_sendlogpool);
+	pool_destroy(&ts->tcps_undopool);
 	pool_destroy(&ts->tcps_holepool);
 	pool_destroy(&ts->tcps_reasspool);
 	pool_destroy(&ts->tcps_reassqpool);
@@ -198,6 +202,7 @@ tcp_pools_fini(struct netstack *ns, struct tcp_state *ts)
 {
 	in_pcbtable_fini(&ts->tcps_table);
 	pool_destroy(&ts->tcps_sendlogpool);
+	pool_destroy(&ts->tcps_undopool);
 	pool_destroy(&ts->tcps_holepool);
 	pool_destroy(&ts->tcps_reasspool);
 	pool_destroy(&ts->tcps_reassqpool);

@@ -51,17 +51,27 @@ struct tcp_sendlog {
 	uint32_t se_last_us;
 };
 
+/* For undoing a reduction of the window that was not called for (RFC 4015). */
+struct tcp_undo {
+	uint32_t tu_cwnd;
+	uint32_t tu_ssthresh;
+	uint32_t tu_ts;    /* our timestamp when the first segment was sent again */
+	uint32_t tu_rexmt; /* bytes sent again that no D-SACK has named */
+	tcp_seq tu_end;
+};
+
 #define TCP_RTTSAMPLES 4u /* so many make an estimate that is worth keeping, as in FreeBSD */
 #define TCP_CC_WORDS 10
 
 enum tcp_timer {
-	TCPT_REXMT,   /* RFC 6298 */
-	TCPT_PERSIST, /* RFC 9293 §3.8.6.1 */
-	TCPT_KEEP,    /* keepalive, and the limit on the handshake */
-	TCPT_2MSL,    /* TIME-WAIT, and the limit on FIN-WAIT-2 */
-	TCPT_DELACK,  /* RFC 9293 §3.8.6.3 */
-	TCPT_RACK,    /* RFC 8985: reordering settles, or a tail loss probe is due */
-	TCPT_DEFER,   /* a connection without data is accepted all the same */
+	TCPT_REXMT,  /* RFC 6298 */
+	TCPT_KEEP,   /* keepalive, and the limit on the handshake */
+	TCPT_2MSL,   /* TIME-WAIT, and the limit on FIN-WAIT-2 */
+	TCPT_DELACK, /* RFC 9293 §3.8.6.3 */
+	TCPT_RACK,   /* RFC 8985: reordering settles, or a tail loss probe is due */
+	TCPT_SLOTS, /* those below run instead of one of the above, in its place (tcp_timer_slots) */
+	TCPT_PERSIST = TCPT_SLOTS, /* RFC 9293 §3.8.6.1; of TCPT_REXMT */
+	TCPT_DEFER, /* a connection without data is accepted all the same; of TCPT_2MSL */
 	TCPT_COUNT
 };
 
@@ -73,7 +83,7 @@ struct tcpcb {
 	bool t_rtttiming;     /* a segment is being timed (without timestamps) */
 	uint16_t t_softerror; /* from ICMP; reported when the connection times out */
 	/* The timers (tcp_timer.c): one callout, for the first of them that is due. */
-	uint64_t t_deadline_ns[TCPT_COUNT];
+	uint64_t t_deadline_ns[TCPT_SLOTS];
 	struct callout t_callout;
 
 	/* send sequence space */
@@ -132,9 +142,11 @@ struct tcpcb {
 	uint32_t snd_ssthresh;
 	uint32_t t_bytes_acked;
 	tcp_seq snd_recover;
-	uint32_t t_dupacks;
-	uint32_t t_partialacks;
+	uint16_t t_dupacks;
+	uint16_t t_partialacks;
 	uint32_t t_cc[TCP_CC_WORDS]; /* see tcp_congctl.h */
+	/* no second reduction for congestion notified before this is acknowledged, with TE_REDUCED */
+	tcp_seq t_ecn_recover;
 	uint64_t t_lastsend_ns;
 
 	/* SACK, as sender (RFC 6675): of [snd_una, t_sack_end) what lies in no hole is SACKed */
@@ -150,15 +162,7 @@ struct tcpcb {
 	tcp_seq t_dsack_start; /* equal: none */
 	tcp_seq t_dsack_end;
 
-	/* undoing a reduction of the window that was not called for (RFC 4015), with TF_UNDO */
-	uint32_t t_undo_cwnd;
-	uint32_t t_undo_ssthresh;
-	uint32_t t_undo_ts;    /* our timestamp when the first segment was sent again */
-	uint32_t t_undo_rexmt; /* bytes sent again that no D-SACK has named */
-	tcp_seq t_undo_end;
-
-	/* explicit congestion notification (tcp_ecn.c): no second reduction before this is acknowledged */
-	tcp_seq t_ecn_recover; /* with TE_REDUCED */
+	struct tcp_undo *t_undo; /* with TF_UNDO; else NULL */
 
 	/* RACK-TLP (RFC 8985) */
 	struct tcp_sendlog *t_sendlog; /* TCP_SENDLOG of them while data are in flight; else NULL */
@@ -191,7 +195,7 @@ struct tcpcb {
 	uint8_t t_oobflags;
 	uint8_t t_iobc;
 	uint8_t t_syncnt; /* TCP_SYNCNT; 0: as keepinit has it */
-	uint8_t t_ecn;    /* TE_* */
+	uint8_t t_ecn;    /* TE_*; explicit congestion notification (tcp_ecn.c) */
 
 	/* challenge ACKs (RFC 5961 §7), per connection */
 	uint32_t t_challenge_start_ms;
@@ -230,9 +234,9 @@ struct tcpcb {
 #define TF_WWAKEUP 0x80000 /* input: sowwakeup likewise */
 
 #define TF_RESCUED 0x100000   /* RFC 6675: the rescue retransmission of this recovery is spent */
-#define TF_UNDO 0x200000      /* t_undo_* hold */
+#define TF_UNDO 0x200000      /* t_undo holds */
 #define TF_EIFEL 0x400000     /* and the next ACK's timestamp tells (RFC 3522) */
-#define TF_UNDO_LAST 0x800000 /* recovery is over; D-SACKs are still awaited up to t_undo_end */
+#define TF_UNDO_LAST 0x800000 /* recovery is over; D-SACKs are still awaited up to tu_end */
 #define TF_REORDERED 0x1000000
 #define TF_DSACK_ROUND 0x2000000 /* t_rack_round holds */
 #define TF_TLP 0x4000000         /* a tail loss probe is under way */

@@ -260,7 +260,7 @@ tlp_probe(struct tcpcb *tp)
 		if (tcp_output_again(tp, tp->snd_max - len, len) == 0)
 			return;
 		tp->t_flags |= TF_TLP_REXMT;
-		tp->t_undo_rexmt += len;
+		tcp_undo_resent(tp, len);
 	}
 	tp->t_flags |= TF_TLP;
 	tp->t_tlp_end = tp->snd_max;

@@ -27,12 +27,30 @@ tcp_undo_save(struct tcpcb *tp)
 {
 	if ((tp->t_flags & (TF_UNDO | TF_FASTRECOVERY)) != 0)
 		return; /* a second reduction of the same episode: the first is not undone any more */
-	tp->t_undo_cwnd = tp->snd_cwnd;
-	tp->t_undo_ssthresh = tp->snd_ssthresh;
-	tp->t_undo_ts = tcp_ts_now(tp);
-	tp->t_undo_rexmt = 0;
-	tp->t_undo_end = tp->snd_max;
+	tp->t_undo = pool_get(&tp->t_ns->ns_tcp->tcps_undopool);
+	if (tp->t_undo == NULL)
+		return; /* the reduction stays */
+	*tp->t_undo = (struct tcp_undo){.tu_cwnd = tp->snd_cwnd,
+	    .tu_ssthresh = tp->snd_ssthresh,
+	    .tu_ts = tcp_ts_now(tp),
+	    .tu_end = tp->snd_max};
 	tp->t_flags |= TF_UNDO | TF_EIFEL;
+}
+
+void
+tcp_undo_forget(struct tcpcb *tp)
+{
+	if (tp->t_undo != NULL)
+		pool_put(&tp->t_ns->ns_tcp->tcps_undopool, tp->t_undo);
+	tp->t_undo = NULL;
+	tp->t_flags &= ~TF_UNDOALL;
+}
+
+void
+tcp_undo_resent(struct tcpcb *tp, uint32_t len)
+{
+	if (tp->t_undo != NULL)
+		tp->t_undo->tu_rexmt += len;
 }
 
 /* RFC 4015 §3: as before, what is in flight being in flight still. */
@@ -42,9 +60,10 @@ undo(struct tcpcb *tp)
 	TCPSTAT_INC(tp->t_ns, undone);
 	if ((tp->t_flags & TF_FASTRECOVERY) != 0)
 		tp->t_flags |= TF_REORDERED;
-	tp->t_flags &= ~(TF_UNDOALL | TF_FASTRECOVERY);
-	tp->snd_cwnd = KERN_MAX(tp->snd_cwnd, tp->t_undo_cwnd);
-	tp->snd_ssthresh = KERN_MAX(tp->snd_ssthresh, tp->t_undo_ssthresh);
+	tp->t_flags &= ~(uint32_t)TF_FASTRECOVERY;
+	tp->snd_cwnd = KERN_MAX(tp->snd_cwnd, tp->t_undo->tu_cwnd);
+	tp->snd_ssthresh = KERN_MAX(tp->snd_ssthresh, tp->t_undo->tu_ssthresh);
+	tcp_undo_forget(tp);
 	if (tp->t_congctl->cc_undo != NULL)
 		tp->t_congctl->cc_undo(tp);
 	tp->t_dupacks = tp->t_partialacks = 0;
@@ -64,7 +83,7 @@ undo_eifel(struct tcpcb *tp, const struct tcp_segment *seg)
 		return false;
 	tp->t_flags &= ~(uint32_t)TF_EIFEL;
 	spurious = (tp->t_flags & TF_RCVD_TSTMP) != 0 && (seg->ts_opts.to_flags & TOF_TS) != 0 &&
-	    seg->ts_opts.to_tsecr != 0 && TSTMP_LT(seg->ts_opts.to_tsecr, tp->t_undo_ts);
+	    seg->ts_opts.to_tsecr != 0 && TSTMP_LT(seg->ts_opts.to_tsecr, tp->t_undo->tu_ts);
 	return spurious;
 }
 
@@ -74,10 +93,10 @@ undo_dsack(struct tcpcb *tp, const struct tcp_ackinfo *ai)
 {
 	uint32_t len = ai->ai_dsack_end - ai->ai_dsack_start;
 
-	if (!ai->ai_dsack || tp->t_undo_rexmt == 0)
+	if (!ai->ai_dsack || tp->t_undo->tu_rexmt == 0)
 		return false;
-	tp->t_undo_rexmt -= KERN_MIN(len, tp->t_undo_rexmt);
-	return tp->t_undo_rexmt == 0;
+	tp->t_undo->tu_rexmt -= KERN_MIN(len, tp->t_undo->tu_rexmt);
+	return tp->t_undo->tu_rexmt == 0;
 }
 
 /* => before snd_una moves */
@@ -90,15 +109,15 @@ tcp_undo_check(struct tcpcb *tp, const struct tcp_segment *seg, const struct tcp
 		undo(tp);
 		return;
 	}
-	if (SEQ_LT(seg->ts_ack, tp->t_undo_end) ||
-	    ((tp->t_flags & TF_UNDO_LAST) != 0 && seg->ts_ack == tp->t_undo_end))
+	if (SEQ_LT(seg->ts_ack, tp->t_undo->tu_end) ||
+	    ((tp->t_flags & TF_UNDO_LAST) != 0 && seg->ts_ack == tp->t_undo->tu_end))
 		return;
 	/* D-SACKs of what was sent in recovery may follow for one more round. */
-	if ((tp->t_flags & TF_UNDO_LAST) != 0 || !tcp_has_sack(tp) || tp->t_undo_rexmt == 0) {
-		tp->t_flags &= ~TF_UNDOALL;
+	if ((tp->t_flags & TF_UNDO_LAST) != 0 || !tcp_has_sack(tp) || tp->t_undo->tu_rexmt == 0) {
+		tcp_undo_forget(tp);
 	} else {
 		tp->t_flags |= TF_UNDO_LAST;
-		tp->t_undo_end = tp->snd_max;
+		tp->t_undo->tu_end = tp->snd_max;
 	}
 }
 
@@ -114,7 +133,7 @@ recovery_resend(struct tcpcb *tp, struct tcp_sackhole *sh, uint32_t len)
 	/* A FIN may have come along that the hole does not hold. */
 	sh->sh_rxmit += KERN_MIN(sent, most);
 	sh->sh_time_us = tcp_now_us(tp);
-	tp->t_undo_rexmt += sent;
+	tcp_undo_resent(tp, sent);
 	return sent > 0;
 }
 
@@ -235,7 +254,7 @@ recovery_rescue(struct tcpcb *tp)
 	len = KERN_MIN(end - tp->t_sack_end, tp->t_maxseg);
 	if (tcp_output_again(tp, end - len, len) > 0) {
 		tp->t_flags |= TF_RESCUED;
-		tp->t_undo_rexmt += len;
+		tcp_undo_resent(tp, len);
 		TCPSTAT_INC(tp->t_ns, sack_rescue_rexmit);
 	}
 }

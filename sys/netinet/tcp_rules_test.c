@@ -18,7 +18,7 @@
 
 #define MS 1000000ull
 #define MSS 1460u
-#define TCP_IDLE_BYTES 1072u /* may only become less */
+#define TCP_IDLE_BYTES 1024u /* may only become less */
 #define STAT_OF(tt, name) ((tt)->tt_ns->ns_tcp->tcps_stat[TCPSTAT_##name])
 
 static uint8_t bytes[32 * 1024];
@@ -241,7 +241,9 @@ test_idle_cost(void **state)
 	assert_int_equal(ts->tcps_sendlogpool.pl_nout, 1);
 	ack(&tt, tp->snd_max);
 	assert_int_equal(ts->tcps_sendlogpool.pl_nout, 0);
-	assert_int_equal(ts->tcps_holepool.pl_nout + ts->tcps_reasspool.pl_nout, 0);
+	assert_int_equal(ts->tcps_holepool.pl_nout + ts->tcps_reasspool.pl_nout +
+		ts->tcps_reassqpool.pl_nout + ts->tcps_undopool.pl_nout,
+	    0);
 	cost = tt.tt_ns->ns_socketpool.pl_item_bytes + ts->tcps_table.it_pool.pl_item_bytes +
 	    ts->tcps_tcpcbpool.pl_item_bytes + 2 * sizeof(struct inpcb_list);
 	print_message("an idle connection: socket %zu, pcb %zu, tcpcb %zu: %zu bytes\n",
@@ -280,6 +282,65 @@ test_no_sendlog(void **state)
 	tcp_test_end(&tt);
 }
 
+/* Without memory for what an undoing needs a reduction of the window stays, and all else goes on. */
+static void
+test_no_undo(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp;
+
+	(void)state;
+	tcp_test_start(&tt);
+	tt.tt_sack = tt.tt_ts = true;
+	tp = tcp_test_in_state(&tt, TCPS_ESTABLISHED);
+	pool_setlimit(&tt.tt_ns->ns_tcp->tcps_undopool, 1);
+	struct tcp_undo *only = pool_get(&tt.tt_ns->ns_tcp->tcps_undopool);
+	assert_non_null(only);
+	assert_int_equal(tcp_test_write(&tt, bytes, 3 * MSS), 0);
+	tcp_test_advance(&tt, 3000 * MS);
+	assert_true(STAT_OF(&tt, rexmttimeo) > 0);
+	assert_null(tp->t_undo);
+	assert_int_equal(tp->t_flags & TF_UNDO, 0);
+	pool_put(&tt.tt_ns->ns_tcp->tcps_undopool, only);
+	ack(&tt, tp->snd_max);
+	assert_int_equal(tcp_test_write(&tt, bytes, 3 * MSS), 0);
+	tcp_test_advance(&tt, 60000 * MS);
+	assert_non_null(tp->t_undo);
+	assert_int_equal(tp->t_undo->tu_end, tp->snd_max);
+	ack(&tt, tp->snd_max);
+	assert_int_equal(tp->snd_una, tp->snd_max);
+	tcp_test_end(&tt);
+}
+
+/* Nor is anything kept that came too early; it is taken when it comes again. */
+static void
+test_no_reass(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp = start(&tt, false);
+	struct tcp_test_seg seg = tcp_test_seg(&tt, TH_ACK);
+
+	(void)state;
+	pool_setlimit(&tt.tt_ns->ns_tcp->tcps_reassqpool, 1);
+	struct tcp_reass *only = pool_get(&tt.tt_ns->ns_tcp->tcps_reassqpool);
+	assert_non_null(only);
+	seg.th.th_seq += 10;
+	seg.len = 10;
+	seg.data = bytes;
+	tcp_test_input(&tt, &seg);
+	assert_null(tp->t_reass);
+	assert_int_equal(tt.tt_ns->ns_drops[DROP_TCP_REASSFULL], 1);
+	assert_int_equal(tt.tt_ns->ns_tcp->tcps_reasspool.pl_nout, 0);
+	pool_put(&tt.tt_ns->ns_tcp->tcps_reassqpool, only);
+	tcp_test_input(&tt, &seg);
+	assert_int_equal(tcp_reass_bytes(tp), 10);
+	seg.th.th_seq -= 10;
+	tcp_test_input(&tt, &seg);
+	assert_int_equal(tt.tt_so->so_rcv.sb_cc, 20);
+	assert_null(tp->t_reass);
+	tcp_test_end(&tt);
+}
+
 int
 main(void)
 {
@@ -293,6 +354,8 @@ main(void)
 	    cmocka_unit_test(test_timewait_holds_nothing),
 	    cmocka_unit_test(test_idle_cost),
 	    cmocka_unit_test(test_no_sendlog),
+	    cmocka_unit_test(test_no_undo),
+	    cmocka_unit_test(test_no_reass),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

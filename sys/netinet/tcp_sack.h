@@ -80,8 +80,11 @@ void tcp_recovery_ack(struct tcpcb *tp, const struct tcp_segment *seg,
     const struct tcp_ackinfo *ai);
 /* RACK or RFC 6675 has marked something: begins recovery unless one is on. */
 void tcp_recovery_check(struct tcpcb *tp);
-/* Keeps what tcp_undo_check may restore; call before the window is reduced. */
+/* Keeps what tcp_undo_check may restore, if there is memory; call before the window is reduced. */
 void tcp_undo_save(struct tcpcb *tp);
+void tcp_undo_forget(struct tcpcb *tp);
+/* So much was sent again. */
+void tcp_undo_resent(struct tcpcb *tp, uint32_t len);
 /* RFC 3522 and RFC 3708: was it all in vain? Then the window is as before (RFC 4015). */
 void tcp_undo_check(struct tcpcb *tp, const struct tcp_segment *seg, const struct tcp_ackinfo *ai);
 /* RFC 6675 §4 NextSeg (1): sends what is lost again, as far as the window lets it. */

@@ -62,6 +62,7 @@ tcp_discardcb(struct tcpcb *tp)
 	tcp_reass_flush(tp);
 	tcp_sack_clear(tp);
 	tcp_rack_idle(tp);
+	tcp_undo_forget(tp);
 	inp->inp_ppcb = NULL;
 	pool_put(&tp->t_ns->ns_tcp->tcps_tcpcbpool, tp);
 	in_pcbfree(inp);

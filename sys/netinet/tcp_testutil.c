@@ -254,6 +254,8 @@ tcp_test_end(struct tcp_test *tt)
 	assert_int_equal(ns->ns_tcp->tcps_tcpcbpool.pl_nout, 0);
 	assert_int_equal(ns->ns_tcp->tcps_reasspool.pl_nout, 0);
 	assert_int_equal(ns->ns_tcp->tcps_sendlogpool.pl_nout, 0);
+	assert_int_equal(ns->ns_tcp->tcps_undopool.pl_nout, 0);
+	assert_int_equal(ns->ns_tcp->tcps_reassqpool.pl_nout, 0);
 	assert_int_equal(ns->ns_tcp->tcps_timewait.tws_count, 0);
 	test_netstack_end(ns);
 	while (*link != tt)

@@ -34,17 +34,43 @@ static void (*const tcp_timer_funcs[])(void *) = {
 };
 _Static_assert(nitems(tcp_timer_funcs) == TCPT_COUNT, "a function for each timer");
 
+/* Where the deadline of each is: two of which never more than one runs share a place. */
+static const uint8_t tcp_timer_slots[] = {
+    [TCPT_REXMT] = TCPT_REXMT,
+    [TCPT_KEEP] = TCPT_KEEP,
+    [TCPT_2MSL] = TCPT_2MSL,
+    [TCPT_DELACK] = TCPT_DELACK,
+    [TCPT_RACK] = TCPT_RACK,
+    [TCPT_PERSIST] = TCPT_REXMT,
+    [TCPT_DEFER] = TCPT_2MSL,
+};
+_Static_assert(nitems(tcp_timer_slots) == TCPT_COUNT, "a place for each timer");
+
+/* All that have the place of one. */
+static const uint8_t tcp_timer_mates[] = {
+    [TCPT_REXMT] = 1u << TCPT_REXMT | 1u << TCPT_PERSIST,
+    [TCPT_KEEP] = 1u << TCPT_KEEP,
+    [TCPT_2MSL] = 1u << TCPT_2MSL | 1u << TCPT_DEFER,
+    [TCPT_DELACK] = 1u << TCPT_DELACK,
+    [TCPT_RACK] = 1u << TCPT_RACK,
+};
+_Static_assert(nitems(tcp_timer_mates) == TCPT_SLOTS, "for each place");
+
 /* => TCPT_COUNT: none is armed. Of two that are due at once the first in order of their names. */
 static enum tcp_timer
 tcp_timers_first(const struct tcpcb *tp)
 {
 	enum tcp_timer first = TCPT_COUNT;
+	uint64_t soonest_ns = 0;
 
 	for (unsigned left = tp->t_armed; left != 0; left &= left - 1) {
 		enum tcp_timer t = (enum tcp_timer)__builtin_ctz(left);
+		uint64_t deadline_ns = tp->t_deadline_ns[tcp_timer_slots[t]];
 
-		if (first == TCPT_COUNT || tp->t_deadline_ns[t] < tp->t_deadline_ns[first])
+		if (first == TCPT_COUNT || deadline_ns < soonest_ns) {
 			first = t;
+			soonest_ns = deadline_ns;
+		}
 	}
 	return first;
 }
@@ -58,7 +84,7 @@ tcp_timers_follow(struct tcpcb *tp)
 	if (first == TCPT_COUNT)
 		(void)callout_stop(&tp->t_callout);
 	else
-		callout_schedule(&tp->t_callout, tp->t_deadline_ns[first]);
+		callout_schedule(&tp->t_callout, tp->t_deadline_ns[tcp_timer_slots[first]]);
 }
 
 /* The function may free tp: it comes last, and what else is due by then fires next. */
@@ -89,11 +115,13 @@ tcp_timers_stop(struct tcpcb *tp)
 void
 tcp_timer_arm(struct tcpcb *tp, enum tcp_timer which, uint64_t delay_ns)
 {
-	const uint64_t deadline_ns = tp->t_ns->ns_now + delay_ns, was_ns = tp->t_deadline_ns[which];
-	const bool first = tcp_timer_isarmed(tp, which) && was_ns == tp->t_callout.c_deadline_ns;
+	const unsigned slot = tcp_timer_slots[which];
+	const uint8_t mates = tcp_timer_mates[slot];
+	const uint64_t deadline_ns = tp->t_ns->ns_now + delay_ns, was_ns = tp->t_deadline_ns[slot];
+	const bool first = (tp->t_armed & mates) != 0 && was_ns == tp->t_callout.c_deadline_ns;
 
-	tp->t_armed |= (uint8_t)(1u << which);
-	tp->t_deadline_ns[which] = deadline_ns;
+	tp->t_armed = (uint8_t)((tp->t_armed & ~mates) | 1u << which);
+	tp->t_deadline_ns[slot] = deadline_ns;
 	if (!callout_pending(&tp->t_callout) || deadline_ns < tp->t_callout.c_deadline_ns)
 		callout_schedule(&tp->t_callout, deadline_ns);
 	else if (first && deadline_ns != was_ns)
@@ -106,7 +134,7 @@ tcp_timer_disarm(struct tcpcb *tp, enum tcp_timer which)
 	if (!tcp_timer_isarmed(tp, which))
 		return;
 	tp->t_armed &= (uint8_t) ~(1u << which);
-	if (tp->t_deadline_ns[which] == tp->t_callout.c_deadline_ns)
+	if (tp->t_deadline_ns[tcp_timer_slots[which]] == tp->t_callout.c_deadline_ns)
 		tcp_timers_follow(tp);
 }
 

@@ -85,6 +85,7 @@ struct tcp_state {
 	struct pool tcps_reassqpool;
 	struct pool tcps_reasspool;
 	struct pool tcps_holepool;
+	struct pool tcps_undopool;
 	struct pool tcps_sendlogpool;
 	uint8_t tcps_isskey[16]; /* RFC 6528 */
 	uint8_t tcps_tskey[16];
@@ -253,6 +254,7 @@ int tcp_transmit(struct mbuf *m, const struct in_afops *af, const struct in_txin
 /* tcp_timer.c */
 void tcp_timers_init(struct tcpcb *tp);
 void tcp_timers_stop(struct tcpcb *tp);
+/* => what shares its place with `which` runs no more */
 void tcp_timer_arm(struct tcpcb *tp, enum tcp_timer which, uint64_t delay_ns);
 void tcp_timer_disarm(struct tcpcb *tp, enum tcp_timer which);
 bool tcp_timer_isarmed(const struct tcpcb *tp, enum tcp_timer which);

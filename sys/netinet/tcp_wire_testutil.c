@@ -477,6 +477,8 @@ wire_end(struct wire *w)
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(w->w_ns[i]->ns_tcp->tcps_tcpcbpool.pl_nout, 0);
 		assert_int_equal(w->w_ns[i]->ns_tcp->tcps_reasspool.pl_nout, 0);
+		assert_int_equal(w->w_ns[i]->ns_tcp->tcps_reassqpool.pl_nout, 0);
+		assert_int_equal(w->w_ns[i]->ns_tcp->tcps_undopool.pl_nout, 0);
 		assert_int_equal(w->w_ns[i]->ns_tcp->tcps_sendlogpool.pl_nout, 0);
 		assert_int_equal(w->w_ns[i]->ns_tcp->tcps_table.it_pool.pl_nout, 0);
 		test_netstack_end(w->w_ns[i]);
