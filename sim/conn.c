@@ -70,8 +70,21 @@ conn_verify(struct side *s, const uint8_t *buf, size_t len)
 /* -- ends ------------------------------------------------------------------------------------- */
 
 /*
+ * SYN cookies (RFC 4987 §3.6). A host that has forgotten a handshake knows it again by its last ACK alone, or
+ * the first data, which have the same numbers: if what follows comes first, the host answers as to
+ * any ACK for a listener, by RST (RFC 9293 §3.10.7.2). And it knows it again each time that
+ * ACK comes, for as long as the secret lasts: late duplicates make a ghost of a connection that is over.
+ */
+static bool
+host_hascookies(const struct host *h)
+{
+	return (h->h_world->w_plan.pl_hosts[h->h_index].hp_sysctls & HP_ANYCOOKIES) != 0;
+}
+
+/*
  * Is there a reason why a connection may be reset under a side? The end of the other side is one, a
- * handshake that took so long that the other side gave it up, and a host that lost its memory.
+ * handshake that took so long that the other side gave it up, or of which it has only a cookie, and
+ * a host that lost its memory.
  */
 static bool
 conn_mayreset(const struct side *s)
@@ -83,6 +96,8 @@ conn_mayreset(const struct side *s)
 		if (w->w_hosts[co->co_plan->cp_hosts[i]].h_wronged)
 			return true;
 	if (co->co_sides[1] == NULL && w->w_now_ns - co->co_plan->cp_start_ns > HANDSHAKE_NS)
+		return true;
+	if (co->co_sides[1] == NULL && host_hascookies(&w->w_hosts[co->co_plan->cp_hosts[1]]))
 		return true;
 	return co->co_ended[!s->s_which] > SIDE_DONE;
 }
@@ -224,6 +239,21 @@ stream_shut(struct side *s)
 
 /* -- receiving -------------------------------------------------------------------------------- */
 
+/* Bytes that began a connection have begun another: a ghost, or the stack is wrong. */
+static void
+visitor_again(struct side *s, const struct conn *co)
+{
+	const char *why = NULL;
+
+	if (!host_hascookies(s->s_host))
+		why = "its host has no cookies";
+	else if (co->co_ended[1] == SIDE_OPEN)
+		why = "it is still there";
+	if (why != NULL)
+		world_fail(side_world(s), "connection %u came again, and %s", co->co_index, why);
+	side_finish(s, SIDE_ABORTED, 0);
+}
+
 /* The first bytes of a visitor: which connection is it? => false: it has ended, or is not known yet */
 static bool
 visitor_read(struct side *s)
@@ -249,9 +279,13 @@ visitor_read(struct side *s)
 	for (unsigned i = 0; i < w->w_plan.pl_nconns; i++) {
 		struct conn *co = &w->w_conns[i];
 
-		if (head != conn_head(w, i) || !co->co_started || co->co_sides[1] != NULL ||
+		if (head != conn_head(w, i) || !co->co_started ||
 		    &w->w_hosts[co->co_plan->cp_hosts[1]] != s->s_host)
 			continue;
+		if (co->co_sides[1] != NULL) {
+			visitor_again(s, co);
+			return false;
+		}
 		s->s_conn = co;
 		co->co_sides[1] = s;
 		side_sockbuf(s, co->co_plan->cp_sockbuf[1]);

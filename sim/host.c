@@ -38,6 +38,8 @@ host_sysctls(struct host *h)
 	host_sysctl(h, bits & HP_SMALLBUFFERS, "net.inet.tcp.sendspace", "8192");
 	host_sysctl(h, bits & HP_SMALLBUFFERS, "net.inet.tcp.recvspace", "8192");
 	host_sysctl(h, bits & HP_BIGCLUSTERS, "kern.mbuf.mclbytes", "4096");
+	host_sysctl(h, bits & HP_COOKIES, "net.inet.tcp.syncookies_only", "1");
+	host_sysctl(h, bits & HP_FEWSYNS, "net.inet.tcp.syncache.cachelimit", "1");
 }
 
 static int

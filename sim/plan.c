@@ -128,6 +128,20 @@ draw_host(struct rng *rng, struct host_plan *hp)
 	}
 }
 
+/* With dice of their own, so that what else a seed makes is as it was before there were cookies. */
+static void
+draw_cookies(struct plan *pl)
+{
+	static const uint32_t how[] = {HP_COOKIES, HP_FEWSYNS, 0, 0, 0, 0};
+	struct rng rng;
+	uint8_t bytes[32];
+
+	plan_seed(pl->pl_seed, 1, bytes);
+	rng_init(&rng, bytes);
+	for (unsigned i = 0; i < pl->pl_nhosts; i++)
+		pl->pl_hosts[i].hp_sysctls |= draw_of(&rng, how, nitems(how));
+}
+
 /* -- applications ----------------------------------------------------------------------------- */
 
 static void
@@ -239,6 +253,7 @@ plan_draw(struct plan *pl, const struct plan_options *po, uint64_t seed)
 			pl->pl_hosts[i].hp_nclusters = 96;
 		}
 	}
+	draw_cookies(pl);
 	for (unsigned i = 0; i < pl->pl_nconns; i++)
 		draw_conn(&rng, pl, &pl->pl_conns[i], po->po_small ? 20000 : 300000);
 	for (unsigned i = 0; i < pl->pl_ntroubles; i++)

@@ -28,7 +28,10 @@ enum {
 	HP_NODELACK = 8,
 	HP_SMALLBUFFERS = 16,
 	HP_BIGCLUSTERS = 32,
-	HP_SMALLPOOLS = 64
+	HP_SMALLPOOLS = 64,
+	HP_COOKIES = 128, /* no SYN cache */
+	HP_FEWSYNS = 256, /* a SYN cache of one entry; then cookies */
+	HP_ANYCOOKIES = HP_COOKIES | HP_FEWSYNS
 };
 
 enum conn_kind {
