@@ -180,6 +180,18 @@ tcp_check_holes(const struct tcpcb *tp)
 	return NULL;
 }
 
+/* With nothing in flight: is there something to send, data or a FIN? */
+static bool
+tcp_has_waiting(const struct tcpcb *tp)
+{
+	const struct socket *so = tp->t_inpcb->inp_socket;
+
+	if (so == NULL || !TCPS_HAVEESTABLISHED(tp->t_state) || tp->t_state == TCPS_TIME_WAIT)
+		return false;
+	return so->so_snd.sb_cc > 0 ||
+	    ((tcp_outflags(tp->t_state) & TH_FIN) != 0 && (tp->t_flags & TF_SENTFIN) == 0);
+}
+
 static const char *
 tcp_check_send(const struct tcpcb *tp)
 {
@@ -196,6 +208,9 @@ tcp_check_send(const struct tcpcb *tp)
 	if (flight > 0 && tp->t_state != TCPS_TIME_WAIT && tp->t_state > TCPS_LISTEN &&
 	    !tcp_timer_isarmed(tp, TCPT_REXMT) && !tcp_timer_isarmed(tp, TCPT_PERSIST))
 		return "data is in flight and no timer runs";
+	if (flight == 0 && tcp_has_waiting(tp) && !tcp_timer_isarmed(tp, TCPT_REXMT) &&
+	    !tcp_timer_isarmed(tp, TCPT_PERSIST))
+		return "data waits and no timer runs";
 	return NULL;
 }
 

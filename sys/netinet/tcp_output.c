@@ -17,6 +17,8 @@
 #include "netinet/tcp_var.h"
 #include "wire/tcp_seq.h"
 
+#define TCP_OVERRIDE_MS 1000u /* RFC 9293 §3.8.6.2.1: 0.1 to 1 s */
+
 struct tcp_plan {
 	struct sockbuf *pl_sb; /* NULL: the socket is gone (TIME-WAIT) */
 	uint32_t pl_cc;        /* bytes in it */
@@ -278,6 +280,7 @@ tcp_plan_wanted(const struct tcpcb *tp, const struct tcp_plan *pl)
 
 /* -- the persist state ----------------------------------------------------------------------- */
 
+/* A window that is open, but silly, is put up with no longer than the override time-out. */
 static uint64_t
 tcp_backoff_ns(const struct tcpcb *tp)
 {
@@ -285,10 +288,15 @@ tcp_backoff_ns(const struct tcpcb *tp)
 	uint64_t least = tp->t_ns->ns_tcp->tcps_sysctl.persmin_ms;
 	uint64_t most = tp->t_ns->ns_tcp->tcps_sysctl.persmax_ms;
 
+	if (tp->snd_wnd > 0)
+		most = KERN_MIN(most, TCP_OVERRIDE_MS);
 	return KERN_MIN(KERN_MAX(ms, least), most) * NSEC_PER_MSEC;
 }
 
-/* RFC 9293 §3.8.6.1: probe a window in which nothing fits, at growing intervals. */
+/*
+ * RFC 9293 §3.8.6.1: probe a window in which nothing fits, first when it has been closed for the
+ * retransmission time-out (SHLD-29), then at growing intervals (SHLD-30).
+ */
 void
 tcp_setpersist(struct tcpcb *tp)
 {
@@ -308,10 +316,15 @@ tcp_has_unsent(const struct tcpcb *tp, const struct tcp_plan *pl)
 	return tcp_may_send_data(tp) && (pl->pl_off < pl->pl_cc || fin);
 }
 
-/* Nothing may leave: see to it that a timer will find out when it may. */
+/*
+ * Nothing of what waits may leave: see to it that a timer will find out when it may. With nothing
+ * left to wait for, that timer has no business any more.
+ */
 static void
 tcp_persist_check(struct tcpcb *tp, const struct tcp_plan *pl)
 {
+	if (!tcp_has_unsent(tp, pl) && tp->snd_una == tp->snd_max)
+		tcp_timer_disarm(tp, TCPT_PERSIST);
 	if (!tcp_has_unsent(tp, pl) || tcp_timer_isarmed(tp, TCPT_PERSIST))
 		return;
 	if (tp->snd_wnd == 0 && pl->pl_off < pl->pl_cc && pl->pl_off > 0) {
@@ -655,6 +668,7 @@ tcp_output(struct tcpcb *tp)
 {
 	const tcp_seq max = tp->snd_max;
 	struct tcp_plan pl = {0};
+	bool wanted;
 	int error = 0;
 
 	KASSERT(tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN);
@@ -666,12 +680,13 @@ tcp_output(struct tcpcb *tp)
 		tcp_recovery_send_lost(tp);
 	do {
 		tcp_plan_make(tp, &pl);
-		if (!tcp_plan_wanted(tp, &pl)) {
-			tcp_persist_check(tp, &pl);
-			break;
-		}
-		error = tcp_output_segment(tp, &pl);
-	} while (error == 0 && pl.pl_more);
+		wanted = tcp_plan_wanted(tp, &pl);
+		if (wanted)
+			error = tcp_output_segment(tp, &pl);
+	} while (wanted && error == 0 && pl.pl_more);
+	/* An ACK may leave while the data behind it may not. */
+	if (!wanted || pl.pl_len == 0)
+		tcp_persist_check(tp, &pl);
 	if (tcp_sack_any(tp) && error == 0)
 		tcp_recovery_send_rest(tp);
 	if (tp->snd_max != max)

@@ -235,37 +235,35 @@ tcp_rexmt_what(struct tcpcb *tp)
 	tp->snd_nxt = tp->snd_una;
 }
 
-/* RFC 6298 (5.4)-(5.6), RFC 5681 §3.1 */
 /*
  * RFC 9293 §3.8.6: if the window has closed over what is in flight, that is probed, however long it
- * takes, and not sent again. => false: there is a window, or nothing but a SYN or FIN
+ * takes, and not sent again. => false: there is a window, or nothing but a SYN
  */
 static bool
 tcp_rexmt_persists(struct tcpcb *tp)
 {
-	const struct socket *so = tp->t_inpcb->inp_socket;
-
-	if (tp->snd_wnd != 0 || !TCPS_HAVEESTABLISHED(tp->t_state) || so == NULL ||
-	    so->so_snd.sb_cc == 0)
+	if (tp->snd_wnd != 0 || !TCPS_HAVEESTABLISHED(tp->t_state) ||
+	    tp->t_inpcb->inp_socket == NULL)
 		return false;
 	tcp_timer_disarm(tp, TCPT_RACK);
 	tp->t_flags &= ~(uint32_t)(TF_TLP | TF_TLP_ARMED);
-	tcp_sack_clear(tp);
-	tp->snd_nxt = tp->snd_una;
 	tp->t_rtttiming = false;
 	tp->t_rxtshift = 0;
-	tcp_setpersist(tp);
+	tp->t_rxtstart_ns = tp->t_ns->ns_now;
 	return true;
 }
 
+/* RFC 6298 (5.4)-(5.6), RFC 5681 §3.1 */
 static void
 tcp_timer_rexmt(void *arg)
 {
 	struct tcpcb *tp = arg;
 
 	tcp_timer_trace(tp, TCPT_REXMT);
-	if (tcp_rexmt_persists(tp))
+	if (tcp_rexmt_persists(tp)) {
+		tcp_timer_persist(tp);
 		return;
+	}
 	if (tcp_rexmt_gives_up(tp)) {
 		TCPSTAT_INC(tp->t_ns, timeoutdrop);
 		(void)tcp_drop(tp, tcp_timeout_errno(tp));
@@ -317,6 +315,10 @@ tcp_persist_gives_up(const struct tcpcb *tp)
 	    now - tp->t_rcvtime_ns >= (TCP_MAXRXTSHIFT / 2) * most_ns;
 }
 
+/*
+ * A probe is of the window's left edge. What was in flight when it closed has no timer of its own,
+ * whatever of it was SACKed meanwhile: it counts as never sent.
+ */
 static void
 tcp_timer_persist(void *arg)
 {
@@ -329,6 +331,8 @@ tcp_timer_persist(void *arg)
 		(void)tcp_drop(tp, tcp_timeout_errno(tp));
 		return;
 	}
+	tcp_sack_clear(tp);
+	tp->snd_nxt = tp->snd_una;
 	tcp_setpersist(tp);
 	tp->t_flags |= TF_FORCE;
 	(void)tcp_output(tp);
