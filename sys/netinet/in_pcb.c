@@ -294,9 +294,22 @@ in_pcbfree(struct inpcb *inp)
 	pool_put(&table->it_pool, inp);
 }
 
+bool
+in_pcborphan(struct inpcb *inp, uint32_t most)
+{
+	if (inp->inp_table->it_norphans >= most)
+		return false;
+	inp->inp_flags |= INP_ORPHAN;
+	inp->inp_table->it_norphans++;
+	return true;
+}
+
 void
 in_pcbdetach_socket(struct inpcb *inp)
 {
+	if ((inp->inp_flags & INP_ORPHAN) != 0)
+		inp->inp_table->it_norphans--;
+	inp->inp_flags &= ~(uint32_t)INP_ORPHAN;
 	if (inp->inp_socket != NULL)
 		inp->inp_socket->so_pcb = NULL;
 	inp->inp_socket = NULL;

@@ -68,6 +68,7 @@ struct inpcb {
 #define INP_RECVTOS 0x0200
 #define INP_BINDANY 0x0400    /* may bind to addresses that are not ours */
 #define INP_BINDNOPORT 0x0800 /* bind to an address does not choose the port yet */
+#define INP_ORPHAN 0x1000     /* no descriptor of the socket is left, and it is counted */
 
 TAILQ_HEAD(inpcb_queue, inpcb);
 
@@ -90,6 +91,7 @@ struct inpcbtable {
 	struct pool it_pool;
 	struct inpcb_queue it_queue;
 	uint32_t it_count;
+	uint32_t it_norphans;      /* pcbs with INP_ORPHAN */
 	uint32_t it_connhash_size; /* powers of two */
 	uint32_t it_porthash_size;
 	struct inpcb_list *it_connhash;
@@ -129,6 +131,11 @@ int in_pcbconnect_pair(struct inpcb *inp, const struct in_endpoint *local,
 void in_pcbdisconnect(struct inpcb *inp);
 /* Unhashes and frees. The socket's so_pcb is cleared. */
 void in_pcbfree(struct inpcb *inp);
+/*
+ * The last descriptor of the socket goes, while the connection lives on. => false: there are most
+ * such pcbs already
+ */
+bool in_pcborphan(struct inpcb *inp, uint32_t most);
 /* The socket goes, the pcb stays (TIME-WAIT, until its record takes its place). */
 void in_pcbdetach_socket(struct inpcb *inp);
 

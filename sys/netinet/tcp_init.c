@@ -13,6 +13,7 @@
 #define TCP_REASS_MAX 65536u /* out-of-order segments of all connections */
 #define TCP_HOLES_MAX 65536u /* of the scoreboards of all connections */
 #define TCP_MAXTCPTW 8192u   /* fewer than there are ephemeral ports */
+#define TCP_MAXORPHANS 8192u
 #define KIB 1024u
 #define MIB (1024u * KIB)
 
@@ -69,6 +70,7 @@ static const struct sysctl_node tcp_nodes[] = {
 	"wait for the peer's FIN after close, ms"),
     TCP_NODE("persmin", persmin_ms, 10, 60000, "least time between window probes, ms"),
     TCP_NODE("persmax", persmax_ms, 10, 600000, "most time between window probes, ms"),
+    TCP_NODE("maxorphans", maxorphans, 1, 1000000, "most connections without a descriptor"),
     TCP_NODE("maxtcptw", maxtcptw, 1, TCP_TIMEWAIT_MAX, "most connections in TIME-WAIT"),
     TCP_NODE("reass.maxqueuelen", reass_maxqueuelen, 0, 100000,
 	"out-of-order segments a connection may hold"),
@@ -165,6 +167,7 @@ tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 	int error;
 
 	ts->tcps_sysctl.maxtcptw = KERN_MIN(sockets, TCP_MAXTCPTW);
+	ts->tcps_sysctl.maxorphans = KERN_MIN(howmany(sockets, 2), TCP_MAXORPHANS);
 	error =
 	    pool_init(&ts->tcps_tcpcbpool, "tcpcb", sizeof(struct tcpcb), limit, 0, &ns->ns_fault);
 	if (error != 0)

@@ -83,11 +83,15 @@ tcp_disconnect_pcb(struct tcpcb *tp)
 	return tp;
 }
 
-/* Closed already: CLOSED, or TIME-WAIT, which goes on without the socket. Else as above. */
+/*
+ * Closed already: CLOSED, or TIME-WAIT, which goes on without the socket. Else as above. What must go
+ * on for the peer's sake alone is limited in number; beyond, the peer is told by a RST.
+ */
 static void
 tcp_detach(struct socket *so)
 {
 	struct tcpcb *tp = sototcpcb(so);
+	const uint32_t most = so->so_ns->ns_tcp->tcps_sysctl.maxorphans;
 
 	if (tp == NULL)
 		return;
@@ -96,6 +100,10 @@ tcp_detach(struct socket *so)
 		tcp_timewait_compact(tp);
 	} else if ((so->so_state & SS_ISDISCONNECTING) == 0) {
 		(void)tcp_disconnect_pcb(tp);
+	}
+	if (so->so_pcb != NULL && !in_pcborphan(sotoinpcb(so), most)) {
+		TCPSTAT_INC(so->so_ns, orphandrops);
+		(void)tcp_drop(sototcpcb(so), 0);
 	}
 }
 

@@ -118,8 +118,8 @@ struct tcp_state {
 		uint32_t keepcnt;
 		uint32_t always_keepalive;
 		uint32_t finwait2_timeout_ms;
-		uint32_t persmin_ms;
-		uint32_t persmax_ms;
+		uint32_t persmin_ms, persmax_ms;
+		uint32_t maxorphans;        /* most connections without a descriptor */
 		uint32_t maxtcptw;          /* most connections in TIME-WAIT */
 		uint32_t reass_maxqueuelen; /* segments a connection */
 		uint32_t blackhole;

@@ -38,6 +38,7 @@ static const struct {
     {"net.ipv4.tcp_keepalive_probes", "net.inet.tcp.keepcnt", 1},
     {"net.ipv4.tcp_keepalive_time", "net.inet.tcp.keepidle", 1000},
     {"net.ipv4.tcp_max_tw_buckets", "net.inet.tcp.maxtcptw", 1},
+    {"net.ipv4.tcp_max_orphans", "net.inet.tcp.maxorphans", 1},
     {"net.ipv4.tcp_min_snd_mss", "net.inet.tcp.minmss", 1},
     {"net.ipv4.tcp_sack", "net.inet.tcp.sack.enable", 1},
 };
