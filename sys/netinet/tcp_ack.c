@@ -146,7 +146,8 @@ tcp_ack_congestion(struct tcpcb *tp, uint32_t acked)
 	} else if (SEQ_GEQ(tp->snd_una, tp->snd_recover)) {
 		tcp_ack_recovered(tp);
 	} else if (!tcp_has_sack(tp)) {
-		tp->t_partialacks++;
+		if (tp->t_partialacks < UINT8_MAX)
+			tp->t_partialacks++;
 		tp->t_congctl->cc_partialack(tp, acked);
 	}
 }

@@ -143,7 +143,8 @@ struct tcpcb {
 	uint32_t t_bytes_acked;
 	tcp_seq snd_recover;
 	uint16_t t_dupacks;
-	uint16_t t_partialacks;
+	uint8_t t_partialacks;       /* no more than UINT8_MAX are counted */
+	uint8_t t_quickacks;         /* as receiver: so many ACKs yet are not delayed */
 	uint32_t t_cc[TCP_CC_WORDS]; /* see tcp_congctl.h */
 	/* no second reduction for congestion notified before this is acknowledged, with TE_REDUCED */
 	tcp_seq t_ecn_recover;

@@ -13,6 +13,8 @@
 
 #include "kern/names.h"
 
+#define TCP_QUICKACKS 16u /* as Linux: a window to grow with */
+
 /* TS.Recent means nothing after so long without a segment (RFC 7323 §5.5). */
 #define TCP_PAWS_IDLE (uint32_t)((24ull * 24 * 3600 * NSEC_PER_SEC) >> TCP_TS_AGE_SHIFT)
 
@@ -102,6 +104,7 @@ tcp_unacceptable(struct tcpcb *tp, const struct tcp_segment *seg)
 		return tcp_verdict_drop(DROP_TCP_RST);
 	}
 	if (old && seg->ts_len > 0) {
+		tp->t_quickacks = TCP_QUICKACKS;
 		TCPSTAT_INC(ns, rcvduppack);
 		TCPSTAT_ADD(ns, rcvdupbyte, seg->ts_len);
 		tcp_sackgen_dup(tp, seg->ts_seq, seq_min(seg->ts_seq + seg->ts_len, tp->rcv_nxt));
@@ -335,7 +338,10 @@ tcp_ack_soon(struct tcpcb *tp)
 		tcp_timer_arm(tp, TCPT_DELACK, 0);
 }
 
-/* RFC 9293 §3.8.6.3: an ACK for at least every second segment, the first waits. */
+/*
+ * RFC 9293 §3.8.6.3: an ACK for at least every second segment, the first waits. But not behind a loss:
+ * the sender's window is small then, and a segment may be all that it holds.
+ */
 static void
 tcp_delay_ack(struct tcpcb *tp, uint32_t len)
 {
@@ -343,6 +349,9 @@ tcp_delay_ack(struct tcpcb *tp, uint32_t len)
 
 	if (ts->tcps_sysctl.delayed_ack == 0 || (tp->t_flags & TF_QUICKACK) != 0) {
 		tp->t_flags |= TF_ACKNOW;
+	} else if (tp->t_quickacks > 0) {
+		tp->t_quickacks--;
+		tcp_ack_soon(tp);
 	} else if (tcp_timer_isarmed(tp, TCPT_DELACK) || len > tp->t_ourmss) {
 		tcp_ack_soon(tp);
 	} else {
@@ -387,6 +396,7 @@ tcp_take_text(struct tcpcb *tp, struct tcp_segment *seg)
 	/* A hole, or the end of one: the sender wants to know now (RFC 5681 §4.2). */
 	if (seg->ts_len > 0 || (seg->ts_flags & TH_FIN) != 0)
 		tp->t_flags |= TF_ACKNOW;
+	tp->t_quickacks = TCP_QUICKACKS;
 	if (tcp_reass(tp, seg))
 		tp->t_flags |= TF_RCVDFIN;
 }
