@@ -480,6 +480,47 @@ test_29_rate_limit(void **state)
 	test_netstack_end(ns);
 }
 
+/* The first fragment of an ICMP message; the rest never comes. => frames that answer its end */
+static unsigned
+abandoned_fragment(struct netstack *ns, uint8_t type)
+{
+	struct icmp4_hdr icmp = {.icmp_type = type};
+	struct ipv4_hdr ip = test_iphdr(IPV4_PROTO_ICMP, PEER, US, 64);
+
+	icmp4_emit(payload, &icmp);
+	ip.ip_mf = true;
+	ip.ip_id = type;
+	testif_clear(&ti);
+	testif_ip_input(&ti, &ip, payload, 64);
+	test_run_for(ns, 120 * NSEC_PER_SEC);
+	return ti.ti_n;
+}
+
+/* RFC 1122 §3.2.2: what no error is sent about; each is counted. */
+static void
+test_25_errors_not_sent(void **state)
+{
+	const uint32_t many[] = {ipv4_addr_be(10, 0, 0, 255), UINT32_MAX,
+	    ipv4_addr_be(224, 0, 0, 1)};
+	struct netstack *ns = ip_stack();
+	const uint64_t *stat = ns->ns_inet->is_icmpstat;
+	struct ipv4_hdr ip;
+
+	(void)state;
+	for (unsigned i = 0; i < nitems(many); i++) {
+		ip = test_iphdr(47, PEER, many[i], 40);
+		assert_dropped(ns, DROP_IP_NOPROTO, testif_ip_input(&ti, &ip, payload, 40));
+		assert_int_equal(stat[ICMPSTAT_oldaddr], i + 1);
+	}
+	/* The time is exceeded of a request, of an answer it is not said. */
+	assert_int_equal(abandoned_fragment(ns, ICMP4_ECHO), 1);
+	assert_int_equal(ti.ti_frames[0].bytes[ETHER_HDR_LEN + 20], ICMP4_TIMXCEED);
+	assert_int_equal(abandoned_fragment(ns, ICMP4_ECHOREPLY), 0);
+	assert_int_equal(abandoned_fragment(ns, ICMP4_UNREACH), 0);
+	assert_int_equal(stat[ICMPSTAT_oldicmp], 2);
+	test_netstack_end(ns);
+}
+
 int
 main(void)
 {
@@ -496,6 +537,7 @@ main(void)
 	    cmocka_unit_test(test_23_echo),
 	    cmocka_unit_test(test_24_28_not_answered),
 	    cmocka_unit_test(test_23_25_embedded),
+	    cmocka_unit_test(test_25_errors_not_sent),
 	    cmocka_unit_test(test_29_rate_limit),
 	};
 

@@ -303,7 +303,7 @@ tcp_setpersist(struct tcpcb *tp)
 	tcp_timer_disarm(tp, TCPT_REXMT);
 	if (tp->t_rxtshift == 0)
 		tp->t_rxtstart_ns = tp->t_ns->ns_now;
-	tcp_timer_arm(tp, TCPT_PERSIST, tcp_backoff_ns(tp));
+	tcp_timer_arm(tp, TCPT_PERSIST, KERN_MIN(tcp_backoff_ns(tp), tcp_patience_ns(tp)));
 	if (tp->t_rxtshift < TCP_MAXRXTSHIFT)
 		tp->t_rxtshift++;
 }

@@ -186,8 +186,8 @@ tcp_rexmt_limit(const struct tcpcb *tp)
 	}
 }
 
-/* What is left of TCP_USER_TIMEOUT. => UINT64_MAX: there is none */
-static uint64_t
+/* What is left of TCP_USER_TIMEOUT. */
+uint64_t
 tcp_patience_ns(const struct tcpcb *tp)
 {
 	uint64_t limit_ns = tp->t_usertimeout_ms * NSEC_PER_MSEC;

@@ -113,8 +113,7 @@ struct tcp_state {
 		uint32_t rexmit_min_ms;
 		uint32_t rexmit_initial_ms;
 		uint32_t keepinit_ms;
-		uint32_t keepidle_ms;
-		uint32_t keepintvl_ms;
+		uint32_t keepidle_ms, keepintvl_ms;
 		uint32_t keepcnt;
 		uint32_t always_keepalive;
 		uint32_t finwait2_timeout_ms;
@@ -291,6 +290,7 @@ void tcp_rtt_sample(struct tcpcb *tp, uint32_t rtt_us);
 uint64_t tcp_rto_ns(const struct tcpcb *tp);
 /* Until the retransmission timer is to run out: the RTO, or the end of the user's patience. */
 uint64_t tcp_rexmt_delay_ns(const struct tcpcb *tp);
+uint64_t tcp_patience_ns(const struct tcpcb *tp); /* UINT64_MAX: it has no end */
 
 /* tcp_sockbuf.c: autotuning of both buffers */
 void tcp_sndbuf_autotune(struct tcpcb *tp);
