@@ -251,7 +251,8 @@ tcp_dupack(struct tcpcb *tp)
 	/* A segment in flight causes one at most: more are made up. */
 	if (tp->t_dupacks * tp->t_maxseg > tp->snd_max - tp->snd_una + TCP_DUPTHRESH * tp->t_maxseg)
 		return;
-	tp->t_dupacks++;
+	if (tp->t_dupacks < UINT16_MAX)
+		tp->t_dupacks++;
 	if (tcp_has_sack(tp))
 		return;
 	if ((tp->t_flags & TF_FASTRECOVERY) != 0) {
