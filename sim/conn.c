@@ -97,7 +97,9 @@ conn_mayreset(const struct side *s)
 			return true;
 	if (co->co_sides[1] == NULL && w->w_now_ns - co->co_plan->cp_start_ns > HANDSHAKE_NS)
 		return true;
-	if (co->co_sides[1] == NULL && host_hascookies(&w->w_hosts[co->co_plan->cp_hosts[1]]))
+	/* Such a RST ends the client, and so its server, too; but not once something has come back. */
+	if (co->co_sides[0] != NULL && co->co_sides[0]->s_rx == 0 &&
+	    host_hascookies(&w->w_hosts[co->co_plan->cp_hosts[1]]))
 		return true;
 	return co->co_ended[!s->s_which] > SIDE_DONE;
 }
