@@ -106,7 +106,7 @@ struct fdsock {
 	uint64_t fs_untakenuntil_ns;
 	struct fd_pairopt fs_pairopts[FD_PAIROPTS];
 	struct fd_optlog_list fs_optlog; /* empty without sisters */
-	int fs_dgerror; /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
+	int fs_dgerror;  /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
 	bool fs_stampns; /* time stamps are wanted in nanoseconds */
 };
 TAILQ_HEAD(fdsock_list, fdsock);
