@@ -225,6 +225,8 @@ tcp_inspect_check(const struct tcpcb *tp)
 		wrong = tcp_check_send(tp);
 	if (wrong == NULL && tp->t_state > TCPS_LISTEN)
 		wrong = tcp_check_holes(tp);
+	if (wrong == NULL && (tp->t_undo != NULL) != ((tp->t_flags & TF_UNDO) != 0))
+		wrong = "what undoing needs is not there, or needless";
 	return wrong;
 }
 

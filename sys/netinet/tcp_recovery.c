@@ -149,7 +149,7 @@ recovery_enter(struct tcpcb *tp)
 	tcp_undo_save(tp);
 	/* Sent again in the last recovery already: its echo would look like the original's. */
 	if (first != NULL && first->sh_rxmit != first->sh_start)
-		tp->t_flags &= ~TF_UNDOALL;
+		tcp_undo_forget(tp);
 	tp->t_flags |= TF_FASTRECOVERY;
 	tp->t_flags &= ~(uint32_t)TF_RESCUED;
 	tp->snd_recover = tp->snd_max;
