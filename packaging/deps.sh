@@ -8,7 +8,8 @@ set -eu
 need="gcc libc6-dev clang libclang-rt-14-dev meson ninja-build pkg-config libcmocka-dev libinih-dev libjansson-dev libc-ares-dev liburing-dev libpcap0.8-dev clang-format
 clang-tidy cppcheck gcovr python3 binutils iproute2 iputils-ping curl netcat-openbsd tcpdump"
 programs="curl wget netcat-openbsd socat openssh-server openssh-client iperf3 nginx-light wrk redis-server
-redis-tools memcached haproxy dnsutils iputils-ping apache2-utils python3 postgresql-15 nodejs"
+redis-tools memcached haproxy dnsutils iputils-ping apache2-utils python3 postgresql-15 nodejs
+traceroute iputils-tracepath"
 bench="gnuplot-nox liblwip-dev passt iproute2 valgrind"
 optional=false
 if [ "${1:-}" = programs ]; then

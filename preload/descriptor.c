@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SEEN_LOOKED = 1, SEEN_STREAM = 2, SEEN_DGRAM = 4 };
+enum { SEEN_LOOKED = 1, SEEN_STREAM = 2, SEEN_DGRAM = 4, SEEN_ERRORS = 8 };
 #define PROBE_MAX 1024 /* descriptors looked at where /proc is not */
 
 static _Atomic unsigned seen;
@@ -74,7 +74,9 @@ descriptor_tag(int fd)
 	if (len != sizeof(tag) || (tag & FDSOCK_TAG_MASK) != FDSOCK_TAG_MAGIC)
 		return 0;
 	bit = descriptor_is_stream(tag) ? SEEN_STREAM : SEEN_DGRAM;
-	if ((atomic_load_explicit(&seen, memory_order_relaxed) & bit) == 0)
+	if ((tag & FDSOCK_TAG_RECVERR) != 0)
+		bit |= SEEN_ERRORS;
+	if ((atomic_load_explicit(&seen, memory_order_relaxed) & bit) != bit)
 		atomic_fetch_or_explicit(&seen, bit, memory_order_relaxed);
 	return tag;
 }
@@ -173,6 +175,12 @@ bool
 descriptor_dgrams_possible(void)
 {
 	return (seen_now() & SEEN_DGRAM) != 0;
+}
+
+bool
+descriptor_errors_possible(void)
+{
+	return (seen_now() & SEEN_ERRORS) != 0;
 }
 
 /* --- one in the place of another ------------------------------------------------------------ */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -18,7 +19,8 @@
 
 #define IPV4_PAYLOAD_MAX 65507
 #define IPV6_PAYLOAD_MAX 65527
-#define SENT_BEFORE 64u /* addresses remembered */
+#define SENT_BEFORE 64u        /* addresses remembered */
+#define ERROR_PAYLOAD_MAX 1024 /* of a datagram that an error quotes */
 
 /* --- receiving ------------------------------------------------------------------------------ */
 
@@ -84,6 +86,26 @@ control_put(struct control *co, const int kind[2], const void *data, size_t len)
 	memcpy(at, &hdr, sizeof(hdr));
 	memcpy(at + CMSG_LEN(0), data, have - CMSG_LEN(0));
 	co->co_used += room < CMSG_SPACE(len) ? room : CMSG_SPACE(len);
+}
+
+/* Who reported an error stands behind it. */
+static void
+control_error(struct control *co, const struct fdsock_err *fe)
+{
+	static const int recverr[2] = {IPPROTO_IP, IP_RECVERR};
+	struct {
+		struct sock_extended_err ee;
+		struct sockaddr_in offender;
+	} data = {.ee = {.ee_errno = fe->fe_errno,
+		      .ee_origin = fe->fe_origin,
+		      .ee_type = fe->fe_type,
+		      .ee_code = fe->fe_code,
+		      .ee_info = fe->fe_info,
+		      .ee_data = fe->fe_data},
+	    .offender.sin_family = fe->fe_family};
+
+	memcpy(&data.offender.sin_addr, fe->fe_addr, sizeof(data.offender.sin_addr));
+	control_put(co, recverr, &data, sizeof(data));
 }
 
 static bool
@@ -153,8 +175,10 @@ control_ipv6(struct control *co, uint64_t tag, const struct fdsock_dgram *dg)
 		control_put(co, tos, &value, sizeof(value));
 }
 
+/* fe: an error that was queued, or NULL. */
 static void
-store_control(int fd, uint64_t tag, const struct fdsock_dgram *dg, struct msghdr *msg)
+store_control(int fd, uint64_t tag, const struct fdsock_dgram *dg, const struct fdsock_err *fe,
+    struct msghdr *msg)
 {
 	struct control co = {.co_msg = msg};
 
@@ -164,6 +188,8 @@ store_control(int fd, uint64_t tag, const struct fdsock_dgram *dg, struct msghdr
 		control_ipv4(&co, dg);
 	else
 		control_ipv6(&co, tag, dg);
+	if (fe != NULL)
+		control_error(&co, fe);
 	msg->msg_controllen = co.co_used;
 }
 
@@ -180,15 +206,23 @@ dgram_ended(int fd)
 	return pending != 0 ? fail(pending) : 0;
 }
 
-/* The record is an error, not a datagram. A look at it (MSG_PEEK) takes it, as on Linux. */
-static ssize_t
+/*
+ * The record is an error, not a datagram. A look at it (MSG_PEEK) takes it, as on Linux.
+ * => its errno, 0: it has been told otherwise meanwhile
+ */
+static int
 dgram_error(int fd, const struct fdsock_dgram *dg, int flags)
 {
 	char rest[sizeof(*dg)];
+	int pending;
+	bool lost;
 
 	if ((flags & MSG_PEEK) != 0)
 		(void)syscall(SYS_recvfrom, fd, rest, sizeof(rest), MSG_DONTWAIT, NULL, NULL);
-	return fail(dg->dg_error);
+	if ((dg->dg_flags & FDSOCK_DG_ASK) == 0)
+		return dg->dg_error;
+	(void)control_take_error(fd, &pending, &lost);
+	return lost ? ECONNRESET : pending;
 }
 
 /* iov has msg's vectors behind one for the header. */
@@ -198,21 +232,27 @@ dgram_recv_into(int fd, uint64_t tag, struct msghdr *msg, int flags, struct iove
 	struct fdsock_dgram dg;
 	struct msghdr record = {.msg_iov = iov, .msg_iovlen = 1 + msg->msg_iovlen};
 	ssize_t n;
+	int error;
 
 	iov[0] = (struct iovec){&dg, sizeof(dg)};
 	memcpy(iov + 1, msg->msg_iov, msg->msg_iovlen * sizeof(*iov));
-	n = real()->re_recvmsg(fd, &record, flags);
-	if (n < 0)
-		return errno == ECONNRESET ? dgram_ended(fd) : -1;
-	if (n < (ssize_t)sizeof(dg))
-		return dgram_ended(fd);
-	if ((dg.dg_flags & FDSOCK_DG_ERROR) != 0)
-		return dgram_error(fd, &dg, flags);
+	for (;;) {
+		n = real()->re_recvmsg(fd, &record, flags);
+		if (n < 0)
+			return errno == ECONNRESET ? dgram_ended(fd) : -1;
+		if (n < (ssize_t)sizeof(dg))
+			return dgram_ended(fd);
+		if ((dg.dg_flags & FDSOCK_DG_ERROR) == 0)
+			break;
+		error = dgram_error(fd, &dg, flags);
+		if (error != 0)
+			return fail(error);
+	}
 	msg->msg_flags = record.msg_flags & MSG_TRUNC;
 	if ((dg.dg_flags & FDSOCK_DG_TRUNC) != 0)
 		msg->msg_flags |= MSG_TRUNC;
 	store_name(tag, &dg, msg);
-	store_control(fd, tag, &dg, msg);
+	store_control(fd, tag, &dg, NULL, msg);
 	return n - (ssize_t)sizeof(dg);
 }
 
@@ -227,14 +267,50 @@ dgram_recv_long(int fd, uint64_t tag, struct msghdr *msg, int flags)
 	return dgram_recv_into(fd, tag, msg, flags, iov);
 }
 
+struct queued {
+	struct fdsock_dgram qu_dg;
+	struct fdsock_err qu_err;
+	char qu_payload[ERROR_PAYLOAD_MAX];
+};
+
+/* The next of the queue of errors, with as much of what the datagram carried as came back. */
+static ssize_t
+dgram_recv_error(int fd, uint64_t tag, struct msghdr *msg)
+{
+	struct queued qu;
+	struct exchange ex = {.ex_op = FDSOCK_OP_ERRQUEUE,
+	    .ex_about = fd,
+	    .ex_room = &qu,
+	    .ex_roomlen = sizeof(qu)};
+	int error = (tag & FDSOCK_TAG_RECVERR) != 0 ? control_exchange(&ex) : EAGAIN;
+	size_t len, done = 0;
+
+	if (error == 0 && ex.ex_reply.fp_datalen < offsetof(struct queued, qu_payload))
+		error = EAGAIN;
+	if (error != 0)
+		return fail(error);
+	len = ex.ex_reply.fp_datalen - offsetof(struct queued, qu_payload);
+	for (size_t i = 0; i < msg->msg_iovlen && done < len; i++) {
+		size_t room = msg->msg_iov[i].iov_len;
+		size_t piece = room < len - done ? room : len - done;
+
+		memcpy(msg->msg_iov[i].iov_base, qu.qu_payload + done, piece);
+		done += piece;
+	}
+	msg->msg_flags = MSG_ERRQUEUE | (done < len ? MSG_TRUNC : 0);
+	store_name(tag, &qu.qu_dg, msg);
+	store_control(fd, tag, &qu.qu_dg, &qu.qu_err, msg);
+	return (ssize_t)done;
+}
+
 ssize_t
 dgram_recv(int fd, uint64_t tag, struct msghdr *msg, int flags)
 {
 	struct iovec iov[1 + 8];
 
 	if ((flags & MSG_ERRQUEUE) != 0)
-		return fail(EAGAIN); /* that queue is always empty */
-	flags &= ~MSG_OOB;           /* as Linux: there is no such thing, and nobody minds */
+		return dgram_recv_error(fd, tag, msg);
+	flags &= ~MSG_OOB; /* as Linux: there is no such thing, and nobody minds */
 	if (msg->msg_iovlen > 8)
 		return dgram_recv_long(fd, tag, msg, flags);
 	return dgram_recv_into(fd, tag, msg, flags, iov);
@@ -374,6 +450,7 @@ is_group(const struct fdsock_dgram *dg)
 /*
  * The first datagram to an address is sent by a request, which tells at once that there is no way
  * there, or no right; later ones are records. Forgotten soon: then there is one request more.
+ * Who has a queue of errors cares for them: each is told at once.
  */
 static _Atomic uint64_t sent_before[SENT_BEFORE];
 
@@ -397,8 +474,9 @@ dgram_forget(void)
 
 /* => true: sent, or refused, with its errno; false: it has to go as a record */
 static bool
-sent_by_request(int fd, const struct fdsock_dgram *dg, struct iovec *iov, size_t niov, int *errorp)
+sent_by_request(int fd, uint64_t tag, struct iovec *iov, size_t niov, int *errorp)
 {
+	const struct fdsock_dgram *dg = iov[0].iov_base;
 	struct exchange ex = {.ex_op = FDSOCK_OP_SENDTO,
 	    .ex_about = fd,
 	    .ex_data = iov,
@@ -406,8 +484,11 @@ sent_by_request(int fd, const struct fdsock_dgram *dg, struct iovec *iov, size_t
 	uint64_t h = sent_hash(fd, dg);
 	_Atomic uint64_t *slot = &sent_before[h / 2 % SENT_BEFORE];
 
-	if ((dg->dg_flags & FDSOCK_DG_ADDR) == 0 || niov > EXCHANGE_VECTORS ||
-	    (!is_group(dg) && atomic_load_explicit(slot, memory_order_relaxed) == h))
+	if (niov > EXCHANGE_VECTORS)
+		return false;
+	if ((tag & FDSOCK_TAG_RECVERR) == 0 &&
+	    ((dg->dg_flags & FDSOCK_DG_ADDR) == 0 ||
+		(!is_group(dg) && atomic_load_explicit(slot, memory_order_relaxed) == h)))
 		return false;
 	*errorp = control_exchange(&ex);
 	if (*errorp == 0)
@@ -429,7 +510,7 @@ send_failed(int fd, int error)
 
 /* iov has msg's vectors behind one for the header. */
 static ssize_t
-dgram_send_from(int fd, const struct msghdr *msg, int flags, struct iovec *iov)
+dgram_send_from(int fd, uint64_t tag, const struct msghdr *msg, int flags, struct iovec *iov)
 {
 	struct fdsock_dgram *dg = iov[0].iov_base;
 	struct msghdr record = {.msg_iov = iov, .msg_iovlen = 1 + msg->msg_iovlen};
@@ -445,7 +526,7 @@ dgram_send_from(int fd, const struct msghdr *msg, int flags, struct iovec *iov)
 	}
 	if (total > IPV4_PAYLOAD_MAX && dg->dg_family != AF_INET6)
 		return fail(EMSGSIZE);
-	if (sent_by_request(fd, dg, iov, record.msg_iovlen, &error))
+	if (sent_by_request(fd, tag, iov, record.msg_iovlen, &error))
 		return error != 0 ? fail(error) : (ssize_t)total;
 	n = real()->re_sendmsg(fd, &record, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
 	if (n < 0)
@@ -454,13 +535,13 @@ dgram_send_from(int fd, const struct msghdr *msg, int flags, struct iovec *iov)
 }
 
 static __attribute__((noinline)) ssize_t
-dgram_send_long(int fd, const struct msghdr *msg, int flags, struct fdsock_dgram *dg)
+dgram_send_long(int fd, uint64_t tag, const struct msghdr *msg, int flags, struct fdsock_dgram *dg)
 {
 	struct iovec iov[IOV_MAX] = {{dg, sizeof(*dg)}};
 
 	if (msg->msg_iovlen >= IOV_MAX)
 		return fail(EMSGSIZE);
-	return dgram_send_from(fd, msg, flags, iov);
+	return dgram_send_from(fd, tag, msg, flags, iov);
 }
 
 ssize_t
@@ -485,6 +566,6 @@ dgram_send(int fd, uint64_t tag, const struct msghdr *msg, int flags)
 	if (error != 0)
 		return fail(error);
 	if (msg->msg_iovlen > 8)
-		return dgram_send_long(fd, msg, flags, &dg);
-	return dgram_send_from(fd, msg, flags, iov);
+		return dgram_send_long(fd, tag, msg, flags, &dg);
+	return dgram_send_from(fd, tag, msg, flags, iov);
 }

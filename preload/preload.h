@@ -21,6 +21,8 @@
 #ifndef PRELOAD_PRELOAD_H
 #define PRELOAD_PRELOAD_H
 
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,6 +56,8 @@ struct real {
 	int (*re_sendmmsg)(int, struct mmsghdr *, unsigned, int);
 	int (*re_accept4)(int, struct sockaddr *, socklen_t *, int);
 	int (*re_connect)(int, const struct sockaddr *, socklen_t);
+	int (*re_poll)(struct pollfd *, nfds_t, int);
+	int (*re_ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 };
 
 /* => Until the library's constructor has run, bare system calls. */
@@ -85,6 +89,8 @@ bool descriptor_is_dgram(uint64_t tag);
 /* Whether there may be sockets of the stack in this process, of either kind. */
 bool descriptor_streams_possible(void);
 bool descriptor_dgrams_possible(void);
+/* And such with a queue of errors. */
+bool descriptor_errors_possible(void);
 
 /* Whether the program has confined itself to system calls of its choice (PR_SET_SECCOMP). */
 bool descriptor_confined(void);

@@ -113,6 +113,21 @@ raw_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return (int)syscall(SYS_connect, fd, addr, len);
 }
 
+static int
+raw_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	return (int)syscall(SYS_poll, fds, n, timeout_ms);
+}
+
+/* The kernel writes the time left, which the caller's must not show. */
+static int
+raw_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+	struct timespec left = timeout != NULL ? *timeout : (struct timespec){0};
+
+	return (int)syscall(SYS_ppoll, fds, n, timeout != NULL ? &left : NULL, mask, _NSIG / 8);
+}
+
 static const struct real bare = {
     .re_read = raw_read,
     .re_readv = raw_readv,
@@ -126,6 +141,8 @@ static const struct real bare = {
     .re_sendmmsg = raw_sendmmsg,
     .re_accept4 = raw_accept4,
     .re_connect = raw_connect,
+    .re_poll = raw_poll,
+    .re_ppoll = raw_ppoll,
 };
 
 const struct real *
@@ -162,6 +179,8 @@ real_find_all(void)
 	real_find("sendmmsg", &found.re_sendmmsg);
 	real_find("accept4", &found.re_accept4);
 	real_find("connect", &found.re_connect);
+	real_find("poll", &found.re_poll);
+	real_find("ppoll", &found.re_ppoll);
 	real_calls = found;
 	atomic_store_explicit(&real_known, true, memory_order_release);
 }

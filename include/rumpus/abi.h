@@ -105,7 +105,8 @@ enum {
 	BSD_MSG_CTRUNC = 0x0020,
 	BSD_MSG_WAITALL = 0x0040,
 	BSD_MSG_DONTWAIT = 0x0080,
-	BSD_MSG_NOSIGNAL = 0x0400
+	BSD_MSG_NOSIGNAL = 0x0400,
+	BSD_MSG_ERRQUEUE = 0x40000000 /* no BSD's: the next of the queue of errors */
 };
 
 enum {

@@ -27,6 +27,7 @@ enum {
 	BSD_IP_RECVTOS = 68,
 	/* the host's alone, by numbers that no BSD uses */
 	BSD_IP_MTU_DISCOVER = 1010, /* BSD_IP_PMTUDISC_* */
+	BSD_IP_RECVERR = 1011,      /* datagrams: errors are queued, see struct bsd_ip_recverr */
 	BSD_IP_MTU = 1014,
 	BSD_IP_BIND_ADDRESS_NO_PORT = 1024 /* the port is chosen by connect */
 };
@@ -52,6 +53,20 @@ enum { BSD_SCM_MONOTONIC = 0x06 }; /* bsd_timespec on the stack's clock */
 struct bsd_in_pktinfo {
 	uint32_t ipi_addr_be; /* received: the destination; sent: the source */
 	uint32_t ipi_ifindex;
+};
+
+enum { BSD_SO_EE_ORIGIN_LOCAL = 1, BSD_SO_EE_ORIGIN_ICMP = 2 };
+
+/* The control message BSD_IP_RECVERR: an error that was queued. */
+struct bsd_ip_recverr {
+	uint32_t re_errno;
+	uint8_t re_origin; /* BSD_SO_EE_ORIGIN_* */
+	uint8_t re_type;   /* of the ICMP message */
+	uint8_t re_code;
+	uint8_t re_pad0;
+	uint32_t re_info; /* BSD_EMSGSIZE: the MTU; a parameter problem: where */
+	uint32_t re_data;
+	uint32_t re_offender_be; /* who sent the message; BSD_SO_EE_ORIGIN_ICMP */
 };
 
 #endif /* RUMPUS_ABI_IP_H */

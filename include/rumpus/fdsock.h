@@ -78,6 +78,9 @@ enum fdsock_op {
 	 * as pcapng. It ends, after the counts, when its reader has shut it down for writing; for a
 	 * reader who is too slow frames are dropped and counted. For root and the server's owner. */
 	FDSOCK_OP_CAPTURE = 15,
+	/* about -> struct fdsock_dgram, with the addressee, struct fdsock_err, what it carried: the next
+	 * of the queue of errors (MSG_ERRQUEUE), taken. EAGAIN: none */
+	FDSOCK_OP_ERRQUEUE = 16,
 	FDSOCK_OP_COUNT
 };
 
@@ -124,6 +127,7 @@ struct fdsock_info {
 #define FDSOCK_TAG_LISTENING 0x100000000u
 #define FDSOCK_TAG_CONNECTING 0x200000000u /* a connect was begun: ask how it ended */
 #define FDSOCK_TAG_CONNECTED 0x400000000u  /* made by accept, a datagram socket with a peer */
+#define FDSOCK_TAG_RECVERR 0x1000000000u   /* IP_RECVERR is on */
 #define FDSOCK_TAG_FAMILY(tag) ((int)((tag)&0xffu))
 #define FDSOCK_TAG_TYPE(tag) ((int)(((tag) >> 8) & 0xffu))
 #define FDSOCK_TAG_PROTOCOL(tag) ((int)(((tag) >> 16) & 0xffffu))
@@ -159,6 +163,8 @@ struct fdsock_accepted {
 /* Receiving: no datagram but an error, dg_error, to be returned by the call; nothing follows. */
 #define FDSOCK_DG_ERROR 0x20
 #define FDSOCK_DG_TRUNC 0x40 /* the payload was cut on its way */
+/* With FDSOCK_DG_ERROR, of a socket with IP_RECVERR: whether an error is pending, QUERY tells. */
+#define FDSOCK_DG_ASK 0x80
 
 /*
  * A datagram descriptor is a SOCK_SEQPACKET end: each record is this header and the payload, both
@@ -178,6 +184,21 @@ struct fdsock_dgram {
 	uint32_t dg_ifindex;
 	uint8_t dg_local[16];
 	uint64_t dg_time_ns; /* CLOCK_REALTIME */
+};
+
+/* An error that was queued; the fields are those of struct sock_extended_err. */
+struct fdsock_err {
+	uint32_t fe_errno;
+	uint8_t fe_origin;
+	uint8_t fe_type;
+	uint8_t fe_code;
+	uint8_t fe_pad0;
+	uint32_t fe_info;
+	uint32_t fe_data;
+	uint16_t fe_family; /* of who reported it; AF_UNSPEC: nobody did */
+	uint16_t fe_pad1;
+	uint8_t fe_addr[16];
+	uint32_t fe_scope_id;
 };
 
 #define FDSOCK_IFADDRS_MAX 16 /* records of one reply */
@@ -213,6 +234,7 @@ _Static_assert(sizeof(struct fdsock_info) == 64, "info");
 _Static_assert(sizeof(struct fdsock_state) == 16, "state");
 _Static_assert(sizeof(struct fdsock_accepted) == 32, "accept record");
 _Static_assert(sizeof(struct fdsock_dgram) == 64, "datagram header");
+_Static_assert(sizeof(struct fdsock_err) == 40, "queued error");
 _Static_assert(sizeof(struct fdsock_ifaddr) == 80, "interface address");
 _Static_assert(sizeof(struct fdsock_capture) == 32, "capture");
 

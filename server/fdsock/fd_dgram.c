@@ -3,8 +3,12 @@
  * Datagrams: records of the pair, struct fdsock_dgram and payload, both ways.
  *
  * A pending error is told once: by a record of its own, which the client's next receive finds, or
- * by SO_ERROR, which then takes that record back out of the client's end.
+ * by SO_ERROR, which then takes that record back out of the client's end. With a queue of errors
+ * (IP_RECVERR) the record only says that something is queued or pending, and who finds it asks: taking
+ * an error off the queue changes what is pending, while the record may lie behind datagrams. Whenever
+ * an error has been told and more are queued, a record is put again, so that poll goes on to tell.
  */
+#include "server/fdsock/fd_dgram.h"
 #include "server/fdsock/fd_impl.h"
 
 #include <errno.h>
@@ -333,7 +337,8 @@ fd_dgram_error_lies(const struct fdsock *fs)
 {
 	int value = 0;
 
-	return fs->fs_dgerror != 0 && ioctl(fs->fs_src.ls_fd, SIOCOUTQ, &value) == 0 && value > 0;
+	return (fs->fs_dgerror != 0 || fs->fs_errmark) &&
+	    ioctl(fs->fs_src.ls_fd, SIOCOUTQ, &value) == 0 && value > 0;
 }
 
 static void
@@ -341,37 +346,113 @@ fd_dgram_out_error(struct fdsock *fs)
 {
 	struct fdsock_dgram dg = {.dg_flags = FDSOCK_DG_ERROR};
 	int error = fs->fs_so->so_error;
+	bool show = fs->fs_recverr && fs->fs_errshow && sodirect_errwaits(fs->fs_so);
 
-	if (error == 0 || !fs->fs_canwrite)
+	if ((error == 0 && !show) || !fs->fs_canwrite)
 		return;
+	fs->fs_errshow = false;
 	if (fd_dgram_error_lies(fs)) {
+		if (fs->fs_recverr && error != 0)
+			fs->fs_dgerror = error; /* the newest is pending */
 		fs->fs_so->so_error = 0;
 		return;
 	}
 	dg.dg_error = (uint16_t)fd_errno(error);
+	if (fs->fs_recverr)
+		dg.dg_flags |= FDSOCK_DG_ASK;
 	if (fd_dgram_write(fs, &dg, NULL, 0)) {
 		fs->fs_so->so_error = 0;
 		fs->fs_dgerror = error;
+		fs->fs_errmark = fs->fs_recverr;
 	}
+}
+
+/* The record that tells an error, out of the client's end. => false: it is not the first there */
+static bool
+fd_dgram_unmark(int clientfd)
+{
+	struct fdsock_dgram dg;
+
+	if (recv(clientfd, &dg, sizeof(dg), MSG_PEEK | MSG_DONTWAIT) != (ssize_t)sizeof(dg) ||
+	    (dg.dg_flags & FDSOCK_DG_ERROR) == 0)
+		return false;
+	(void)recv(clientfd, &dg, sizeof(dg), MSG_DONTWAIT);
+	return true;
 }
 
 int
 fd_dgram_takeerror(struct fdsock *fs, int clientfd)
 {
-	struct fdsock_dgram dg;
 	int error = fs->fs_so->so_error;
+	bool first;
 
 	fs->fs_so->so_error = 0;
-	if (fs->fs_dgerror == 0)
-		return error;
-	/* It is told already, unless its record is still the first. */
-	if (recv(clientfd, &dg, sizeof(dg), MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof(dg) &&
-	    (dg.dg_flags & FDSOCK_DG_ERROR) != 0) {
-		(void)recv(clientfd, &dg, sizeof(dg), MSG_DONTWAIT);
-		error = error != 0 ? error : fs->fs_dgerror;
+	if (fs->fs_dgerror != 0 || fs->fs_errmark) {
+		/* It is told already, unless its record is still the first, or whoever reads it asks. */
+		first = fd_dgram_unmark(clientfd);
+		if (error == 0 && (first || fs->fs_recverr))
+			error = fs->fs_dgerror;
+		fs->fs_dgerror = 0;
+		fs->fs_errmark = false;
 	}
-	fs->fs_dgerror = 0;
+	if (error != 0 && fs->fs_recverr)
+		fd_dgram_show(fs);
 	return error;
+}
+
+void
+fd_dgram_show(struct fdsock *fs)
+{
+	fs->fs_errshow = true;
+	fd_sock_schedule(fs);
+}
+
+/* IP_RECVERR, which is the last of the control messages. */
+static void
+fd_dgram_err(const struct kvec *control, struct fdsock_err *fe)
+{
+	const uint8_t *end = (const uint8_t *)control->kv_base + control->kv_len;
+	struct bsd_ip_recverr re;
+
+	memcpy(&re, end - (BSD_CMSG_SPACE(sizeof(re)) - BSD_CMSG_LEN(0)), sizeof(re));
+	*fe = (struct fdsock_err){.fe_errno = (uint32_t)fd_errno((int)re.re_errno),
+	    .fe_origin = re.re_origin,
+	    .fe_type = re.re_type,
+	    .fe_code = re.re_code,
+	    .fe_info = re.re_info,
+	    .fe_data = re.re_data};
+	if (re.re_origin == BSD_SO_EE_ORIGIN_ICMP) {
+		fe->fe_family = AF_INET;
+		memcpy(fe->fe_addr, &re.re_offender_be, sizeof(re.re_offender_be));
+	}
+}
+
+int
+fd_dgram_errqueue(struct fdsock *fs, int clientfd, uint8_t *out, size_t *lenp)
+{
+	const size_t heads = sizeof(struct fdsock_dgram) + sizeof(struct fdsock_err);
+	struct kvec kv[FD_IOV];
+	struct sodirect_record sr = {.sr_kv = kv, .sr_nkv = FD_IOV};
+	struct fdsock_dgram dg;
+	struct fdsock_err fe;
+	struct mbuf *m;
+
+	fs->fs_so->so_error = fd_dgram_takeerror(fs, clientfd);
+	m = sodirect_errqueue(fs->fs_so, &sr);
+	fd_dgram_show(fs); /* what is left, or pending now, gets a record again */
+	if (m == NULL)
+		return BSD_EAGAIN;
+	fd_dgram_header(fs, &sr, &dg);
+	fd_dgram_err(&sr.sr_control, &fe);
+	memcpy(out, &dg, sizeof(dg));
+	memcpy(out + sizeof(dg), &fe, sizeof(fe));
+	*lenp = KERN_MIN(*lenp - heads, sr.sr_len);
+	KASSERT(sr.sr_nkv <= 1);
+	if (sr.sr_nkv == 1)
+		memcpy(out + heads, kv[0].kv_base, *lenp);
+	*lenp += heads;
+	sodirect_free(m);
+	return 0;
 }
 
 void

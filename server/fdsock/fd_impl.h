@@ -107,6 +107,9 @@ struct fdsock {
 	struct fd_pairopt fs_pairopts[FD_PAIROPTS];
 	struct fd_optlog_list fs_optlog; /* empty without sisters */
 	int fs_dgerror;  /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
+	bool fs_recverr; /* IP_RECVERR: the client asks whether what a record told still holds */
+	bool fs_errmark; /* and such a record was put into the pair */
+	bool fs_errshow; /* one is due as long as errors are queued */
 	bool fs_stampns; /* time stamps are wanted in nanoseconds */
 };
 TAILQ_HEAD(fdsock_list, fdsock);
@@ -268,13 +271,6 @@ int fd_listen(struct fdsock *fs, int clientfd, int backlog);
 void fd_listen_gone(struct fdsock *head);
 /* Was the client's end of fs never taken out of its listener's pair? */
 bool fd_listen_untaken(const struct fdsock *fs);
-
-/* fd_dgram.c */
-/* Sends one record. => BSD errno */
-int fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payload,
-    size_t len);
-/* Takes the pending error, and its record out of the client's end. => BSD errno */
-int fd_dgram_takeerror(struct fdsock *fs, int clientfd);
 
 /* fd_ops.c: one request */
 struct fd_call {

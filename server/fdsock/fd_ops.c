@@ -3,6 +3,7 @@
  * The operations of the control protocol. Each runs to the end within its request; errors are the
  * host's. A descriptor whose socket has ended still gets sensible answers, from its tomb.
  */
+#include "server/fdsock/fd_dgram.h"
 #include "server/fdsock/fd_impl.h"
 
 #include <errno.h>
@@ -411,13 +412,37 @@ fd_op_sendto(struct fd_call *ca)
 {
 	struct fdsock_dgram dg;
 	size_t len = ca->ca_req->fq_datalen;
+	int error = 0;
 
 	if (ca->ca_fs == NULL || ca->ca_fs->fs_kind != FD_DGRAM)
 		return EOPNOTSUPP;
 	if (len < sizeof(dg) || ca->ca_req->fq_arg[0] != 0)
 		return EINVAL;
 	memcpy(&dg, ca->ca_data, sizeof(dg));
-	return fd_errno(fd_dgram_send(ca->ca_fs, &dg, ca->ca_data + sizeof(dg), len - sizeof(dg)));
+	/* As Linux: what is pending comes first, but not for who writes whole packets. */
+	if (ca->ca_fs->fs_recverr && ca->ca_fs->fs_so->so_proto->pr_type != SOCK_RAW)
+		error = fd_dgram_takeerror(ca->ca_fs, ca->ca_fd);
+	else if (ca->ca_fs->fs_recverr)
+		ca->ca_fs->fs_so->so_error = 0; /* its queue tells */
+	if (error == 0)
+		error = fd_dgram_send(ca->ca_fs, &dg, ca->ca_data + sizeof(dg), len - sizeof(dg));
+	if (error == BSD_EMSGSIZE)
+		fd_dgram_show(ca->ca_fs);
+	return fd_errno(error);
+}
+
+static int
+fd_op_errqueue(struct fd_call *ca)
+{
+	size_t len = FD_OUT_MAX;
+	int error;
+
+	if (ca->ca_fs == NULL || ca->ca_fs->fs_kind != FD_DGRAM)
+		return EAGAIN;
+	error = fd_dgram_errqueue(ca->ca_fs, ca->ca_fd, ca->ca_out, &len);
+	if (error == 0)
+		ca->ca_reply->fp_datalen = (uint32_t)len;
+	return fd_errno(error);
 }
 
 static const struct {
@@ -439,6 +464,7 @@ static const struct {
     [FDSOCK_OP_IFADDRS] = {fd_op_ifaddrs, false},
     [FDSOCK_OP_SENDTO] = {fd_op_sendto, true},
     [FDSOCK_OP_CAPTURE] = {fd_op_capture, false},
+    [FDSOCK_OP_ERRQUEUE] = {fd_op_errqueue, true},
 };
 
 /* A descriptor of ours whose socket has ended was made by this process: its peer says so. */

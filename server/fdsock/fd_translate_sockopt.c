@@ -6,6 +6,7 @@
  * What concerns how the client's end waits and reads (time-outs, low-water mark, urgent data in
  * line) is set on that end itself, where the host's kernel obeys it.
  */
+#include "server/fdsock/fd_dgram.h"
 #include "server/fdsock/fd_impl.h"
 
 #include <errno.h>
@@ -101,6 +102,7 @@ static const struct fd_option fd_options[] = {
     FD_IP(IP_RECVTTL, FD_OPT_FLAG),
     FD_IP(IP_RECVTOS, FD_OPT_FLAG),
     FD_IP(IP_MTU_DISCOVER, FD_OPT_INT),
+    FD_IP(IP_RECVERR, FD_OPT_BYTE),
     FD_IP(IP_MTU, FD_OPT_INT),
     FD_IP(IP_MINTTL, FD_OPT_INT),
     FD_IP(IP_BIND_ADDRESS_NO_PORT, FD_OPT_FLAG),
@@ -269,6 +271,17 @@ fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clientfd)
 	}
 }
 
+/* The client's end shows that errors are queued. */
+static void
+fd_sockopt_recverr(struct fdsock *fs, int clientfd, const uint8_t *bytes)
+{
+	int value;
+
+	memcpy(&value, bytes, sizeof(value));
+	fs->fs_recverr = value != 0;
+	fd_sock_tag(fs, clientfd);
+}
+
 int
 fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void *val, size_t len)
 {
@@ -290,6 +303,8 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 	error = fd_errno(sosetopt(fs->fs_so, &sopt));
 	if (error == 0 && op->op_kind == FD_OPT_STAMP)
 		fs->fs_stampns = name == SO_TIMESTAMPNS;
+	if (error == 0 && op->op_bsdname == BSD_IP_RECVERR && level == IPPROTO_IP)
+		fd_sockopt_recverr(fs, clientfd, sopt.sopt_data);
 	return error;
 }
 

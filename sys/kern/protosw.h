@@ -44,6 +44,8 @@ struct pr_usrreqs {
 	int (*pr_shutdown)(struct socket *so); /* sending side */
 	void (*pr_rcvd)(struct socket *so, int flags);
 	int (*pr_rcvoob)(struct socket *so, uint8_t *byte, int flags);
+	/* The next of the queue of errors, a record as of so_rcv: takes it, or looks. => NULL: none */
+	struct mbuf *(*pr_rcverr)(struct socket *so, bool take);
 	/*
 	 * Consumes m and control. nam NULL: the connected peer. flags: BSD_MSG_OOB, and
 	 * PRUS_MORETOCOME when the socket layer has more in hand. With PR_ATOMIC, m is one packet

@@ -129,7 +129,8 @@ int sosend(struct socket *so, const struct bsd_sockaddr *nam, struct uio *uio, s
  * Receives into a uio, gathering up to kern.soreceive.mclnum mbufs in one copy-out, or, mp not
  * NULL, hands the mbufs themselves over (zero copy; uio_resid bytes at most, uio->uio_iov unused).
  * => *nam (if not NULL) gets the sender, sa_len 0 when there is none; *controlp likewise.
- * => *flagsp in: BSD_MSG_*, out: BSD_MSG_TRUNC, EOR, OOB. NULL: none. May sleep.
+ * => *flagsp in: BSD_MSG_*, out: BSD_MSG_TRUNC, EOR, OOB, ERRQUEUE. NULL: none. May sleep.
+ * => BSD_MSG_ERRQUEUE: the next of the queue of errors, with the addressee as its name. EWOULDBLOCK: none
  * => a stream ended: error 0, nothing moved. On EFAULT and EINTR nothing is lost: what was not
  *    copied stays in the buffer. EINVAL for flags that receiving does not know.
  */
@@ -173,6 +174,13 @@ bool sodirect_peekrecord(const struct socket *so, unsigned behind, struct sodire
 /* Of the first one, the first len bytes of data, however many pieces they are in. */
 void sodirect_copyrecord(const struct socket *so, void *buf, size_t len);
 void sodirect_droprecord(struct socket *so);
+/*
+ * Takes the next of the queue of errors: sr_nam is the addressee of the datagram it is about. => NULL:
+ * none; else what sr points to lives until sodirect_free of it
+ */
+struct mbuf *sodirect_errqueue(struct socket *so, struct sodirect_record *sr);
+/* Is there one? */
+bool sodirect_errwaits(struct socket *so);
 /* The socket's own name, or the peer's. => ENOTCONN, EINVAL: the protocol has let go */
 int sogetname(struct socket *so, bool peer, union bsd_sockaddr_any *nam);
 /*
@@ -218,6 +226,8 @@ void sohold(struct socket *so);
 void sorele(struct socket *so);
 
 /* within the socket layer */
+/* The next of the queue of errors, a record as of so_rcv: takes it, or looks. => NULL: none */
+struct mbuf *soerrqueue(struct socket *so, bool take);
 /* A bare socket of this protocol, on ns_sockets, not attached. => NULL: ns_socketpool is used up. */
 struct socket *soalloc(struct netstack *ns, const struct protosw *pr);
 /* Puts a socket on a queue of head, SOQ_Q0 or SOQ_Q / takes it off the one it is on. */

@@ -157,16 +157,12 @@ sodirect_oob(struct socket *so, uint8_t *byte)
 	return so->so_proto->pr_usrreqs->pr_rcvoob(so, byte, 0);
 }
 
-bool
-sodirect_peekrecord(const struct socket *so, unsigned behind, struct sodirect_record *sr)
+/* Where the parts of a record lie. */
+static void
+sodirect_describe(const struct mbuf *m, struct sodirect_record *sr)
 {
-	const struct mbuf *m = so->so_rcv.sb_mb;
 	size_t len;
 
-	while (m != NULL && behind-- > 0)
-		m = m->m_nextpkt;
-	if (m == NULL)
-		return false;
 	memset(&sr->sr_nam, 0, sizeof(sr->sr_nam));
 	sr->sr_control = (struct kvec){0};
 	for (; m != NULL && (m->m_type == MT_SONAME || m->m_type == MT_CONTROL); m = m->m_next) {
@@ -177,7 +173,35 @@ sodirect_peekrecord(const struct socket *so, unsigned behind, struct sodirect_re
 	}
 	sr->sr_nkv = sodirect_pieces(m, SIZE_MAX, sr->sr_kv, sr->sr_nkv, &len);
 	sr->sr_len = m_length(m);
+}
+
+bool
+sodirect_peekrecord(const struct socket *so, unsigned behind, struct sodirect_record *sr)
+{
+	const struct mbuf *m = so->so_rcv.sb_mb;
+
+	while (m != NULL && behind-- > 0)
+		m = m->m_nextpkt;
+	if (m == NULL)
+		return false;
+	sodirect_describe(m, sr);
 	return true;
+}
+
+struct mbuf *
+sodirect_errqueue(struct socket *so, struct sodirect_record *sr)
+{
+	struct mbuf *m = soerrqueue(so, true);
+
+	if (m != NULL)
+		sodirect_describe(m, sr);
+	return m;
+}
+
+bool
+sodirect_errwaits(struct socket *so)
+{
+	return soerrqueue(so, false) != NULL;
 }
 
 void

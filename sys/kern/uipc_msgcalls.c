@@ -11,7 +11,7 @@
 #include "kern/sys_calls.h"
 
 #define SEND_FLAGS (MSG_OOB | MSG_DONTROUTE | MSG_EOR | MSG_DONTWAIT | MSG_NOSIGNAL)
-#define RECV_FLAGS (MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT | MSG_NOSIGNAL)
+#define RECV_FLAGS (MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_ERRQUEUE)
 #define CONTROL_ALIGN 8u /* pieces of ancillary data start at multiples of it */
 
 /* Ancillary data of a send, in one mbuf; *mp stays NULL when there is none. */
@@ -200,7 +200,7 @@ msg_copyout(struct lwp *l, uint64_t umsg, struct bsd_msghdr *msg, const struct r
 	struct vmspace *vm = &l->l_proc->p_vm;
 	int error = 0;
 
-	msg->msg_flags = rv->rv_flags & (MSG_OOB | MSG_EOR | MSG_TRUNC | MSG_CTRUNC);
+	msg->msg_flags = rv->rv_flags & (MSG_OOB | MSG_EOR | MSG_TRUNC | MSG_CTRUNC | MSG_ERRQUEUE);
 	if (msg->msg_control != 0)
 		error = control_copyout(l, msg, rv->rv_control);
 	else

@@ -242,6 +242,14 @@ sonewconn(struct socket *head, uint32_t connstate)
 	return so;
 }
 
+struct mbuf *
+soerrqueue(struct socket *so, bool take)
+{
+	if (so->so_pcb == NULL || so->so_proto->pr_usrreqs->pr_rcverr == NULL)
+		return NULL;
+	return so->so_proto->pr_usrreqs->pr_rcverr(so, take);
+}
+
 bool
 soreadable(const struct socket *so)
 {

@@ -20,7 +20,8 @@
 
 #include "kern/names.h"
 
-#define SORECEIVE_FLAGS (MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT | MSG_NOSIGNAL)
+#define SORECEIVE_FLAGS \
+	(MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_ERRQUEUE)
 
 struct soreceive_call {
 	struct socket *sr_so;
@@ -457,6 +458,41 @@ soreceive_oob(struct soreceive_call *sr)
 	return 0;
 }
 
+/* The next of the queue of errors: never waits. The datagram's addressee is the name. */
+static int
+soreceive_errqueue(struct soreceive_call *sr)
+{
+	struct mbuf *record = soerrqueue(sr->sr_so, true), *data;
+	struct kvec kv;
+	int error = 0;
+
+	if (record == NULL)
+		return EWOULDBLOCK;
+	soreceive_name(sr, record);
+	data = record->m_next->m_next;
+	sr->sr_outflags |= MSG_ERRQUEUE;
+	if (data != NULL) {
+		kv = (struct kvec){data->m_data, data->m_len};
+		if (kv.kv_len > sr->sr_uio->uio_resid) {
+			kv.kv_len = (size_t)sr->sr_uio->uio_resid;
+			sr->sr_outflags |= MSG_TRUNC;
+		}
+		if (sr->sr_mp == NULL)
+			error = uiomovev(&kv, 1, sr->sr_uio);
+	}
+	record->m_next->m_next = NULL;
+	if (sr->sr_mp != NULL)
+		*sr->sr_mp = data;
+	else
+		m_freem(data);
+	if (sr->sr_controlp != NULL) {
+		*sr->sr_controlp = record->m_next;
+		record->m_next = NULL;
+	}
+	m_freem(record);
+	return error;
+}
+
 static int
 soreceive_locked(struct soreceive_call *sr)
 {
@@ -501,7 +537,10 @@ soreceive(struct socket *so, union bsd_sockaddr_any *nam, struct uio *uio, struc
 		*controlp = NULL;
 	if ((flags & ~SORECEIVE_FLAGS) == 0) {
 		sohold(so);
-		error = (flags & MSG_OOB) != 0 ? soreceive_oob(&sr) : soreceive_locked(&sr);
+		if ((flags & MSG_ERRQUEUE) != 0)
+			error = soreceive_errqueue(&sr);
+		else
+			error = (flags & MSG_OOB) != 0 ? soreceive_oob(&sr) : soreceive_locked(&sr);
 		sorele(so);
 	}
 	if (flagsp != NULL)

@@ -62,6 +62,9 @@ static const struct sysctl_node in_nodes[] = {
 	1u << 30),
     IN_NODE("net.inet.ip.fragttl", "how long a datagram may be incomplete, ms",
 	is_reass.ipr_timeout_ms, 100, 60000),
+    IN_NODE("net.inet.ip.errqlen", "most errors queued for a socket (IP_RECVERR)", is_errqlen, 0,
+	4096),
+    IN_NODE("net.inet.ip.errqtotal", "most errors queued for all sockets", is_errqtotal, 0, 65536),
     IN_NODE("net.inet.icmp.errppslimit", "most ICMP errors to one destination, a second",
 	is_icmplim, 0, 10000),
     IN_NODE("net.inet.arp.reachable", "how long a neighbour that answered is trusted, s",
@@ -96,6 +99,8 @@ in_defaults(struct inet_state *is)
 	is->is_arp_stale_s = 1200;
 	is->is_arp_down_s = 5;
 	is->is_arp_maxtries = 5;
+	is->is_errqlen = 128;
+	is->is_errqtotal = 2048;
 }
 
 /* What has memory of its own. => ENOMEM: nothing is left */

@@ -174,6 +174,14 @@ struct in_ctlinfo {
 	struct in_addrany ci_dst; /* the peer */
 	const uint8_t *ci_head;   /* the start of the transport header we sent */
 	size_t ci_headlen;        /* at least 8 */
+	/* For queues of errors (in_errq.c): the message, who sent it, and what it quotes. */
+	int ci_errno; /* as Linux tells it to who asks */
+	uint8_t ci_type;
+	uint8_t ci_code;
+	uint32_t ci_info;              /* the MTU, or the pointer of a parameter problem */
+	const struct in_rxinfo *ci_rx; /* of the message */
+	const struct mbuf *ci_m;       /* ci_head begins at its byte ci_off */
+	size_t ci_off;
 };
 
 struct in_transport {

@@ -7,12 +7,14 @@
 void
 in_dgram_detach(struct socket *so)
 {
+	in_errq_free(so->so_pcb);
 	in_pcbfree(so->so_pcb);
 }
 
 void
 in_dgram_abort(struct socket *so)
 {
+	in_errq_free(so->so_pcb);
 	in_pcbfree(so->so_pcb);
 	soisdisconnected(so);
 }

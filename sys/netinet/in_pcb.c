@@ -365,6 +365,9 @@ in_pcbnotify(struct inpcbtable *table, const struct in_ctlinfo *ci, uint16_t lpo
 	struct in_lookup il = {ci->ci_af, ci->ci_src, ci->ci_dst, lport, fport};
 	struct inpcb *inp = in_pcblookup_connect(table, &il);
 
+	if (inp == NULL && (inp = in_pcblookup_bind(table, &il)) != NULL &&
+	    (inp->inp_flags & INP_RECVERR) == 0)
+		return;
 	if (inp != NULL)
 		fn(inp, ci);
 }

@@ -32,7 +32,7 @@ struct inpcb {
 	struct inpcbtable *inp_table;
 	const struct in_afops *inp_af;
 	struct socket *inp_socket; /* NULL: the socket is gone (TIME-WAIT) */
-	void *inp_ppcb;            /* the transport's: struct tcpcb */
+	void *inp_ppcb; /* the transport's: struct tcpcb; datagrams: struct in_errq, or NULL */
 	struct in_addrany inp_laddr;
 	struct in_addrany inp_faddr;
 	uint16_t inp_lport; /* host order; 0: not bound */
@@ -69,6 +69,7 @@ struct inpcb {
 #define INP_BINDANY 0x0400    /* may bind to addresses that are not ours */
 #define INP_BINDNOPORT 0x0800 /* bind to an address does not choose the port yet */
 #define INP_ORPHAN 0x1000     /* no descriptor of the socket is left, and it is counted */
+#define INP_RECVERR 0x2000    /* errors are queued */
 
 TAILQ_HEAD(inpcb_queue, inpcb);
 
@@ -162,7 +163,10 @@ void in_pair_leave(struct inpcbtable *table, struct in_pair *ipr);
 struct in_pair *in_pairlookup(const struct inpcbtable *table, const struct in_lookup *il);
 const struct in_pair *in_pairnext_port(const struct inpcbtable *table, uint16_t lport,
     const struct in_pair *prev);
-/* Calls fn for each pcb whose pair matches, for ICMP errors; fn may free it. */
+/*
+ * Calls fn for each pcb whose pair matches, for ICMP errors; fn may free it. One without a peer is told
+ * when it has a queue of errors.
+ */
 void in_pcbnotify(struct inpcbtable *table, const struct in_ctlinfo *ci, uint16_t lport,
     uint16_t fport, void (*fn)(struct inpcb *inp, const struct in_ctlinfo *ci));
 
@@ -179,6 +183,20 @@ void in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct
  */
 int in_pcb_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
 int in_pcb_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
+
+/* in_errq.c: the queue of errors of a datagram socket */
+/* Turns it on (ENOBUFS), or off, which empties it. */
+int in_errq_enable(struct inpcb *inp, bool on);
+void in_errq_free(struct inpcb *inp);
+/*
+ * An ICMP error about what the socket sent to fport of ci_dst: queued, pending, and told. skip: bytes of
+ * transport header in front of the socket's own data. => INP_RECVERR is set
+ */
+void in_errq_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, size_t skip);
+/* A datagram met error when it was sent: EMSGSIZE is queued, with the MTU. => error */
+int in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, int error);
+/* pr_rcverr */
+struct mbuf *in_errq_next(struct socket *so, bool take);
 
 /* in_dgram.c: requests that protocols without connections answer alike (kern/protosw.h) */
 void in_dgram_detach(struct socket *so);

@@ -58,6 +58,32 @@ icmp_ctl(const struct icmp4_hdr *icmp)
 	}
 }
 
+/* The errno of an error as Linux tells it to who asks (IP_RECVERR). */
+static int
+icmp_hosterrno(const struct icmp4_hdr *icmp)
+{
+	static const uint8_t unreach[] = {
+	    [ICMP4_UNREACH_NET] = ENETUNREACH,
+	    [ICMP4_UNREACH_HOST] = EHOSTUNREACH,
+	    [ICMP4_UNREACH_PROTOCOL] = ENOPROTOOPT,
+	    [ICMP4_UNREACH_PORT] = ECONNREFUSED,
+	    [ICMP4_UNREACH_NEEDFRAG] = EMSGSIZE,
+	    [ICMP4_UNREACH_SRCFAIL] = EOPNOTSUPP,
+	    [ICMP4_UNREACH_NET_UNKNOWN] = ENETUNREACH,
+	    [ICMP4_UNREACH_HOST_UNKNOWN] = EHOSTDOWN,
+	    [ICMP4_UNREACH_ISOLATED] = EHOSTUNREACH, /* ENONET, for which BSD has no word */
+	    [ICMP4_UNREACH_NET_PROHIB] = ENETUNREACH,
+	    [ICMP4_UNREACH_TOSNET] = ENETUNREACH,
+	};
+
+	if (icmp->icmp_type == ICMP4_PARAMPROB)
+		return EPROTO;
+	if (icmp->icmp_type == ICMP4_UNREACH && icmp->icmp_code < nitems(unreach) &&
+	    unreach[icmp->icmp_code] != 0)
+		return unreach[icmp->icmp_code];
+	return EHOSTUNREACH;
+}
+
 /*
  * The next hop's MTU of a "fragmentation needed". => false: not to be believed, since it would not
  * have kept the quoted packet from passing; *mtu 0: the router does not tell
@@ -115,6 +141,16 @@ icmp_input_error(struct netstack *ns, struct mbuf *m, const struct in_rxinfo *rx
 	ci.ci_dst = in4_any(ie.ie_ip.ip_dst_be);
 	ci.ci_head = quote + ie.ie_ip.ip_hl;
 	ci.ci_headlen = len - ie.ie_ip.ip_hl;
+	ci.ci_errno = icmp_hosterrno(icmp);
+	ci.ci_type = icmp->icmp_type;
+	ci.ci_code = icmp->icmp_code;
+	if (ci.ci_ctl == IN_CTL_MSGSIZE)
+		ci.ci_info = icmp4_nextmtu(icmp);
+	else if (icmp->icmp_type == ICMP4_PARAMPROB)
+		ci.ci_info = icmp->icmp_id >> 8;
+	ci.ci_rx = rx;
+	ci.ci_m = m;
+	ci.ci_off = (size_t)rx->rx_hlen + ICMP4_HDR_LEN + ie.ie_ip.ip_hl;
 	if (!icmp_tell(ns, &ci, ie.ie_ip.ip_p)) {
 		ICMPSTAT_INC(ns, ignored);
 		m_drop(m, DROP_ICMP_TYPE);

@@ -78,6 +78,8 @@ ip_setint(struct inpcb *inp, int name, int value)
 	}
 	if (name == IP_MTU_DISCOVER)
 		return ip_setpmtudisc(inp, value);
+	if (name == IP_RECVERR)
+		return ip_isstream(inp) ? ENOPROTOOPT : in_errq_enable(inp, value != 0);
 	if (value < (name == IP_TTL) || value > 255)
 		return EINVAL;
 	switch (name) {
@@ -135,6 +137,9 @@ ip_getint(const struct inpcb *inp, int name, int *value)
 	case IP_MINTTL:
 		*value = inp->inp_minttl;
 		return 0;
+	case IP_RECVERR:
+		*value = (inp->inp_flags & INP_RECVERR) != 0;
+		return ip_isstream(inp) ? ENOPROTOOPT : 0;
 	case IP_MTU_DISCOVER:
 		*value = ip_isstream(inp) ? IP_PMTUDISC_WANT : inp->inp_pmtudisc;
 		return 0;
@@ -149,7 +154,8 @@ static bool
 ip_isknown(const struct inpcb *inp, int name)
 {
 	return ip_flagopt(inp, name) != 0 || name == IP_TOS || name == IP_TTL ||
-	    name == IP_MULTICAST_TTL || name == IP_MINTTL || name == IP_MTU_DISCOVER;
+	    name == IP_MULTICAST_TTL || name == IP_MINTTL || name == IP_MTU_DISCOVER ||
+	    name == IP_RECVERR;
 }
 
 int

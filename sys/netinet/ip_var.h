@@ -125,6 +125,9 @@ struct inet_state {
 	uint32_t is_arp_stale_s;  /* net.inet.arp.keep */
 	uint32_t is_arp_down_s;   /* net.inet.arp.down */
 	uint32_t is_arp_maxtries; /* net.inet.arp.maxtries */
+	uint32_t is_errqlen;      /* net.inet.ip.errqlen: errors queued for a socket */
+	uint32_t is_errqtotal;    /* net.inet.ip.errqtotal: and for all */
+	uint32_t is_nerrq;
 };
 
 /* in.c: IPv4, ICMP and ARP as a whole; before the transports, after net_init. => ENOMEM, ENOBUFS */

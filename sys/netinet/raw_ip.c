@@ -177,6 +177,10 @@ rip_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 
 	if (ci->ci_ctl == IN_CTL_MSGSIZE)
 		ci->ci_af->af_setmtu(inp->inp_ns, &ci->ci_dst, ci->ci_arg, ci->ci_pktlen);
+	if ((inp->inp_flags & INP_RECVERR) != 0) {
+		in_errq_icmp(inp, ci, 0, 0);
+		return;
+	}
 	if (in_addrany_isany(&inp->inp_faddr) || in_ctl_errno(ci->ci_ctl) == 0)
 		return;
 	so->so_error = in_ctl_errno(ci->ci_ctl);
@@ -204,6 +208,19 @@ icmp_sock_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci)
 	return false;
 }
 
+/* Is an error about what this socket may have sent? Without a peer only a queue of errors tells. */
+static bool
+rip_concerns(const struct inpcb *inp, const struct in_ctlinfo *ci)
+{
+	if (inp->inp_socket == NULL)
+		return false;
+	if (in_addrany_isany(&inp->inp_faddr))
+		return (inp->inp_flags & INP_RECVERR) != 0 &&
+		    (in_addrany_isany(&inp->inp_laddr) ||
+			in_addrany_eq(&inp->inp_laddr, &ci->ci_src));
+	return in_addrany_eq(&inp->inp_faddr, &ci->ci_dst);
+}
+
 bool
 rip_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci, uint8_t proto)
 {
@@ -211,8 +228,7 @@ rip_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci, uint8_t proto)
 	struct inpcb *inp;
 
 	TAILQ_FOREACH(inp, &ns->ns_inet->is_rip.rs_raw.it_queue, inp_queue) {
-		if (inp->inp_proto == proto && in_addrany_eq(&inp->inp_faddr, &ci->ci_dst) &&
-		    inp->inp_socket != NULL) {
+		if (inp->inp_proto == proto && rip_concerns(inp, ci)) {
 			rip_notify(inp, ci);
 			taken = true;
 		}
@@ -270,8 +286,8 @@ rip_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
 		return error;
 	}
 	if ((inp->inp_flags & INP_HDRINCL) != 0)
-		return ip_output_hdrincl(m, &tx);
-	return ip_output(m, &tx);
+		return in_errq_sent(inp, &tx, ip_output_hdrincl(m, &tx));
+	return in_errq_sent(inp, &tx, ip_output(m, &tx));
 }
 
 /*
@@ -322,7 +338,7 @@ icmp_sock_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_so
 	}
 	if ((m = icmp_sock_header(inp, m, &error)) == NULL)
 		return error;
-	return ip_output(m, &tx);
+	return in_errq_sent(inp, &tx, ip_output(m, &tx));
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -433,6 +449,7 @@ const struct pr_usrreqs rip_usrreqs = {
     .pr_shutdown = in_dgram_shutdown,
     .pr_rcvd = in_dgram_rcvd,
     .pr_rcvoob = in_dgram_rcvoob,
+    .pr_rcverr = in_errq_next,
     .pr_send = rip_send,
     .pr_sockaddr = in_dgram_sockaddr,
     .pr_peeraddr = in_dgram_peeraddr,
@@ -450,6 +467,7 @@ const struct pr_usrreqs icmp_usrreqs = {
     .pr_shutdown = in_dgram_shutdown,
     .pr_rcvd = in_dgram_rcvd,
     .pr_rcvoob = in_dgram_rcvoob,
+    .pr_rcverr = in_errq_next,
     .pr_send = icmp_sock_send,
     .pr_sockaddr = in_dgram_sockaddr,
     .pr_peeraddr = in_dgram_peeraddr,

@@ -250,10 +250,14 @@ udp_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 {
 	struct socket *so = inp->inp_socket;
 
-	if (ci->ci_ctl == IN_CTL_MSGSIZE) {
+	if (ci->ci_ctl == IN_CTL_MSGSIZE)
 		ci->ci_af->af_setmtu(inp->inp_ns, &ci->ci_dst, ci->ci_arg, ci->ci_pktlen);
+	if ((inp->inp_flags & INP_RECVERR) != 0) {
+		in_errq_icmp(inp, ci, be16_get(ci->ci_head + 2), UDP_HDR_LEN);
 		return;
 	}
+	if (ci->ci_ctl == IN_CTL_MSGSIZE || in_ctl_errno(ci->ci_ctl) == 0)
+		return;
 	so->so_error = in_ctl_errno(ci->ci_ctl);
 	sorwakeup(so);
 	sowwakeup(so);
@@ -264,8 +268,7 @@ udp_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci)
 {
 	struct udp_hdr uh;
 
-	if (in_ctl_errno(ci->ci_ctl) == 0 ||
-	    udp_parse_partial(ci->ci_head, ci->ci_headlen, SIZE_MAX, &uh) != UDP_PARSE_OK)
+	if (udp_parse_partial(ci->ci_head, ci->ci_headlen, SIZE_MAX, &uh) != UDP_PARSE_OK)
 		return;
 	in_pcbnotify(&ns->ns_udp->us_table, ci, uh.uh_sport, uh.uh_dport, udp_notify);
 }
@@ -355,7 +358,7 @@ udp_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
 		m_freem(m);
 		return error;
 	}
-	return udp_output(inp, m, &tx, fport);
+	return in_errq_sent(inp, &tx, udp_output(inp, m, &tx, fport));
 }
 
 static int
@@ -408,6 +411,7 @@ const struct pr_usrreqs udp_usrreqs = {
     .pr_shutdown = in_dgram_shutdown,
     .pr_rcvd = in_dgram_rcvd,
     .pr_rcvoob = in_dgram_rcvoob,
+    .pr_rcverr = in_errq_next,
     .pr_send = udp_send,
     .pr_sockaddr = in_dgram_sockaddr,
     .pr_peeraddr = in_dgram_peeraddr,

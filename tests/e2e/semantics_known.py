@@ -120,10 +120,6 @@ DIFFERENCES = (
         ("sem_dgram/groups",
          "setsockopt(u[1], IPPROTO_IP, IP_DROP_MEMBERSHIP, &mreq, sizeof(mreq))",
          "varies", "ENOPROTOOPT"),
-        ("sem_dgram/error-queue", "IP_RECVERR", "varies", "ENOPROTOOPT"),
-        ("sem_dgram/error-queue", "recv(u[0], buf, 16, MSG_DONTWAIT)", "varies", "EAGAIN"),
-        ("sem_dgram/error-queue", "recvmsg(u[0], &msg, MSG_ERRQUEUE) #2", "varies", "EAGAIN"),
-        ("sem_dgram/error-queue", "(msg.msg_flags & MSG_ERRQUEUE) != 0", "varies", "0"),
         ("sem_dgram/both-families", "socket", "varies", "EAFNOSUPPORT"),
         ("sem_dgram/both-families",
          "bind(six, (struct sockaddr *)&any, sizeof(any))",
@@ -187,7 +183,7 @@ REFUSED = {
         "TCP_MD5SIG_EXT TCP_FASTOPEN_KEY TCP_FASTOPEN_NO_COOKIE TCP_ZEROCOPY_RECEIVE TCP_INQ "
         "TCP_TX_DELAY",
     "sem_opt/ip":
-        "IP_HDRINCL IP_OPTIONS IP_ROUTER_ALERT IP_RECVOPTS IP_RETOPTS IP_RECVERR "
+        "IP_HDRINCL IP_OPTIONS IP_ROUTER_ALERT IP_RECVOPTS IP_RETOPTS "
         "IP_IPSEC_POLICY "
         "IP_PASSSEC IP_TRANSPARENT IP_ORIGDSTADDR IP_NODEFRAG IP_CHECKSUM "
         "IP_RECVFRAGSIZE IP_MULTICAST_IF IP_MULTICAST_ALL IP_UNICAST_IF",

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The queue of errors of a datagram socket, which the host's programs ask for by IP_RECVERR: each
+ * ICMP error about a datagram of theirs, and each datagram that was too long to be sent, with the
+ * addressee, what was sent as far as it came back, and who reported it.
+ *
+ * Theory of operation: the queue hangs off inp_ppcb, which sockets without connections do not use
+ * otherwise, and is made when the option is set. A record is made as those of so_rcv are:
+ *
+ *     MT_SONAME: the addressee | MT_CONTROL: of the ICMP packet, then IP_RECVERR | MT_DATA
+ *
+ * The wire fills it, so it is limited by socket and by stack; what finds no place is counted, and
+ * still told by so_error. That one follows the queue as on Linux: taking an error makes the next
+ * one pending.
+ */
+#include <string.h>
+
+#include "kern/cdefs.h"
+#include "kern/mbuf.h"
+#include "kern/names.h"
+#include "kern/netstack.h"
+#include "kern/socketvar.h"
+#include "net/if.h"
+#include "netinet/in_pcb.h"
+#include "netinet/ip_var.h"
+
+struct in_errq {
+	struct mbufq eq_queue;
+};
+
+_Static_assert(BSD_CMSG_SPACE(sizeof(struct bsd_ip_recverr)) + 192 <= MLEN,
+    "an error stands behind the control messages of its packet");
+
+int
+in_errq_enable(struct inpcb *inp, bool on)
+{
+	struct netstack *ns = inp->inp_ns;
+	struct in_errq *eq = inp->inp_ppcb;
+
+	if (!on) {
+		in_errq_free(inp);
+		inp->inp_flags &= ~(uint32_t)INP_RECVERR;
+		return 0;
+	}
+	if (eq == NULL) {
+		if ((eq = kmem_alloc(&ns->ns_fault, sizeof(*eq))) == NULL)
+			return ENOBUFS;
+		mbufq_init(&eq->eq_queue, ns->ns_inet->is_errqlen);
+		inp->inp_ppcb = eq;
+	}
+	inp->inp_flags |= INP_RECVERR;
+	return 0;
+}
+
+void
+in_errq_free(struct inpcb *inp)
+{
+	struct in_errq *eq = inp->inp_ppcb;
+
+	if (eq == NULL)
+		return;
+	inp->inp_ns->ns_inet->is_nerrq -= eq->eq_queue.mq_len;
+	mbufq_drain(&eq->eq_queue);
+	inp->inp_ppcb = NULL;
+	kmem_free(eq, sizeof(*eq));
+}
+
+/* The error stands last in the control messages. */
+static void
+errq_put(struct mbuf *control, const struct bsd_ip_recverr *re)
+{
+	struct bsd_cmsghdr cm = {(uint32_t)BSD_CMSG_LEN(sizeof(*re)), IPPROTO_IP, IP_RECVERR};
+	uint8_t *at = control->m_data + control->m_len;
+
+	memset(at, 0, BSD_CMSG_SPACE(sizeof(*re)));
+	memcpy(at, &cm, sizeof(cm));
+	memcpy(at + BSD_CMSG_LEN(0), re, sizeof(*re));
+	control->m_len += (uint32_t)BSD_CMSG_SPACE(sizeof(*re));
+}
+
+static struct bsd_ip_recverr
+errq_get(const struct mbuf *record)
+{
+	const struct mbuf *control = record->m_next;
+	struct bsd_ip_recverr re;
+	size_t off = BSD_CMSG_SPACE(sizeof(re)) - BSD_CMSG_LEN(0);
+
+	memcpy(&re, control->m_data + control->m_len - off, sizeof(re));
+	return re;
+}
+
+/* A record without data. rx: of the ICMP packet, NULL: ours. => NULL: no memory */
+static struct mbuf *
+errq_record(const struct inpcb *inp, const struct in_endpoint *to, const struct in_rxinfo *rx,
+    const struct bsd_ip_recverr *re)
+{
+	struct mbuf *m = m_get(inp->inp_ns, MT_SONAME), *control = NULL;
+	union bsd_sockaddr_any sa;
+
+	if (m == NULL)
+		return NULL;
+	inp->inp_af->af_emit(to, &sa);
+	memcpy(m->m_data, &sa, sa.sa.sa_len);
+	m->m_len = sa.sa.sa_len;
+	if (rx != NULL && in_pcb_savecontrol(inp, rx, &control) != 0) {
+		m_freem(m);
+		return NULL;
+	}
+	if (control == NULL && (control = m_get(inp->inp_ns, MT_CONTROL)) == NULL) {
+		m_freem(m);
+		return NULL;
+	}
+	m->m_next = control;
+	errq_put(control, re);
+	return m;
+}
+
+/* What the router quoted, copied: a packet's storage must not be held by a few bytes of it. */
+static bool
+errq_quote(struct mbuf *record, const struct in_ctlinfo *ci, size_t skip)
+{
+	size_t off = ci->ci_off + skip, len = ci->ci_m->m_pkthdr.len;
+	struct mbuf *m;
+
+	if (off >= len)
+		return true;
+	len = KERN_MIN(len - off, (size_t)MLEN);
+	if ((m = m_get(record->m_ns, MT_DATA)) == NULL)
+		return false;
+	m_copydata(ci->ci_m, off, len, m->m_data);
+	m->m_len = (uint32_t)len;
+	record->m_next->m_next = m;
+	return true;
+}
+
+static bool
+errq_isfull(const struct inpcb *inp)
+{
+	const struct inet_state *is = inp->inp_ns->ns_inet;
+	const struct in_errq *eq = inp->inp_ppcb;
+
+	return eq->eq_queue.mq_len >= eq->eq_queue.mq_maxlen || is->is_nerrq >= is->is_errqtotal;
+}
+
+/* Consumes record; NULL: there was no memory for it. */
+static void
+errq_append(struct inpcb *inp, struct mbuf *record)
+{
+	struct in_errq *eq = inp->inp_ppcb;
+
+	if (record == NULL) {
+		inp->inp_ns->ns_drops[DROP_MBUF_NOBUFS]++;
+		return;
+	}
+	(void)mbufq_enqueue(&eq->eq_queue, record);
+	inp->inp_ns->ns_inet->is_nerrq++;
+}
+
+static void
+errq_append_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, size_t skip)
+{
+	struct in_endpoint to = {ci->ci_dst, fport};
+	struct bsd_ip_recverr re = {.re_errno = (uint32_t)ci->ci_errno,
+	    .re_origin = BSD_SO_EE_ORIGIN_ICMP,
+	    .re_type = ci->ci_type,
+	    .re_code = ci->ci_code,
+	    .re_info = ci->ci_info,
+	    .re_offender_be = ci->ci_rx->rx_src.ia_w[0]};
+	struct mbuf *record = errq_record(inp, &to, ci->ci_rx, &re);
+
+	if (record != NULL && !errq_quote(record, ci, skip)) {
+		m_freem(record);
+		record = NULL;
+	}
+	errq_append(inp, record);
+}
+
+void
+in_errq_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, size_t skip)
+{
+	struct socket *so = inp->inp_socket;
+
+	KASSERT((inp->inp_flags & INP_RECVERR) != 0);
+	if (ci->ci_ctl == IN_CTL_MSGSIZE && inp->inp_pmtudisc == IP_PMTUDISC_DONT)
+		return;
+	if (errq_isfull(inp))
+		inp->inp_ns->ns_drops[DROP_ICMP_ERRQ]++;
+	else
+		errq_append_icmp(inp, ci, fport, skip);
+	so->so_error = ci->ci_errno;
+	sorwakeup(so);
+	sowwakeup(so);
+}
+
+int
+in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, int error)
+{
+	struct in_endpoint to = {tx->tx_dst, inp->inp_fport};
+	struct bsd_ip_recverr re = {.re_errno = EMSGSIZE, .re_origin = BSD_SO_EE_ORIGIN_LOCAL};
+	struct ifnet *ifp;
+	bool direct;
+
+	if (error != EMSGSIZE || (inp->inp_flags & INP_RECVERR) == 0)
+		return error;
+	ifp = inp->inp_af->af_route(inp->inp_ns, &tx->tx_dst, &re.re_info, &direct);
+	if (ifp == NULL)
+		return error;
+	if (tx->tx_pmtudisc == IP_PMTUDISC_PROBE)
+		re.re_info = ifp->if_mtu;
+	if (errq_isfull(inp))
+		inp->inp_ns->ns_drops[DROP_ICMP_ERRQ]++;
+	else
+		errq_append(inp, errq_record(inp, &to, NULL, &re));
+	return error;
+}
+
+struct mbuf *
+in_errq_next(struct socket *so, bool take)
+{
+	struct inpcb *inp = so->so_pcb;
+	struct in_errq *eq = inp->inp_ppcb;
+	struct bsd_ip_recverr next = {0};
+	struct mbuf *m;
+
+	if (eq == NULL || !take)
+		return eq != NULL ? eq->eq_queue.mq_head : NULL;
+	if ((m = mbufq_dequeue(&eq->eq_queue)) == NULL)
+		return NULL;
+	inp->inp_ns->ns_inet->is_nerrq--;
+	if (eq->eq_queue.mq_head != NULL)
+		next = errq_get(eq->eq_queue.mq_head);
+	if (next.re_origin == BSD_SO_EE_ORIGIN_ICMP)
+		so->so_error = (int)next.re_errno;
+	else if (errq_get(m).re_origin == BSD_SO_EE_ORIGIN_ICMP)
+		so->so_error = 0;
+	if (next.re_origin != 0)
+		sorwakeup(so);
+	return m;
+}
