@@ -4,10 +4,12 @@
  *
  * Theory of operation: the first packet for an unknown neighbour makes an INCOMPLETE entry and is
  * held with those that follow; a request goes out once a second, a few times, then the entry is
- * FAILED for a while and packets are refused. An answer makes it REACHABLE; after some time it is
- * STALE but still used; the first use begins DELAY, then PROBE: the station itself is asked, and if
- * it does not answer the entry starts over. Who asks us, or speaks without being asked, only
- * refreshes what is known already; a request to us also makes an entry (we shall answer it).
+ * FAILED for a while. Each packet that this costs, then and before the entry is gone, is reported to
+ * who sent it by an ICMP error from ourselves, as Linux does, so that it ends an attempt to connect
+ * and stands in queues of errors. An answer makes the entry REACHABLE; after some time it is STALE
+ * but still used; the first use begins DELAY, then PROBE: the station itself is asked, and if it does
+ * not answer the entry starts over. Who asks us, or speaks without being asked, only refreshes what
+ * is known already; a request to us also makes an entry (we shall answer it).
  *
  *   INCOMPLETE -reply-> REACHABLE -time-> STALE -use-> DELAY -time-> PROBE -silence-> INCOMPLETE
  *       \-silence-> FAILED -time-> gone                  a reply leads back to REACHABLE
@@ -28,6 +30,7 @@
 #include "netinet/ip_var.h"
 #include "wire/arp.h"
 #include "wire/ether.h"
+#include "wire/icmp4.h"
 #include "wire/print.h"
 
 #define ARP_RETRY_NS NSEC_PER_SEC
@@ -119,6 +122,14 @@ arp_ask(struct llentry *lle)
 	    lle_hasaddr(lle) ? lle->lle_lladdr : ether_broadcast);
 }
 
+/* No station takes m: whoever sent it is told. Consumes m. */
+static void
+arp_undeliverable(struct netstack *ns, struct mbuf *m)
+{
+	icmp_error_self(ns, m, ICMP4_UNREACH, ICMP4_UNREACH_HOST);
+	m_drop(m, DROP_ARP_TIMEOUT);
+}
+
 static void
 arp_fail(struct llentry *lle)
 {
@@ -128,7 +139,7 @@ arp_fail(struct llentry *lle)
 	ARPSTAT_INC(ns, timeouts);
 	while ((m = lle_unhold(lle)) != NULL) {
 		ARPSTAT_INC(ns, dfrdropped);
-		m_drop(m, DROP_ARP_TIMEOUT);
+		arp_undeliverable(ns, m);
 	}
 	lle_set_state(lle, LLE_FAILED);
 	callout_reset(&lle->lle_timer, ns->ns_inet->is_arp_down_s * NSEC_PER_SEC);
@@ -264,8 +275,8 @@ arp_resolve(struct ifnet *ifp, struct mbuf *m, const struct bsd_sockaddr *dst, u
 	if (lle->lle_state == LLE_INCOMPLETE)
 		return arp_defer(ifp, lle, m);
 	if (lle->lle_state == LLE_FAILED) {
-		m_drop(m, DROP_ARP_TIMEOUT);
-		return EHOSTDOWN;
+		arp_undeliverable(ifp->if_ns, m);
+		return EWOULDBLOCK;
 	}
 	if (lle->lle_state == LLE_STALE)
 		arp_use_stale(lle);

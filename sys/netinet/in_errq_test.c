@@ -267,6 +267,41 @@ test_too_long(void **state)
 	end_stacks(a, b);
 }
 
+/* Nobody answers for the addressee: an error of our own, after the last request and from then on. */
+static void
+test_silent_neighbour(void **state)
+{
+	union bsd_sockaddr_any to = test_sin(ROUTER, 7);
+	struct netstack *a, *b;
+	struct queued qu;
+	struct socket *so;
+
+	(void)state;
+	two_stacks(&a, &b);
+	so = asking(a, 0);
+	assert_int_equal(test_udpsend(so, &to, 2000), 0); /* in two pieces: one error */
+	testwire_run_for(&ia, &ib, 4900 * NSEC_PER_MSEC);
+	assert_int_equal(take(so, &qu, 600), BSD_EWOULDBLOCK);
+	testwire_run_for(&ia, &ib, 200 * NSEC_PER_MSEC);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(pending(so), BSD_EHOSTUNREACH);
+		assert_int_equal(take(so, &qu, 600), 0);
+		assert_int_equal(qu.re.re_errno, BSD_EHOSTUNREACH);
+		assert_int_equal(qu.re.re_origin, BSD_SO_EE_ORIGIN_ICMP);
+		assert_int_equal(qu.re.re_type, ICMP4_UNREACH);
+		assert_int_equal(qu.re.re_code, ICMP4_UNREACH_HOST);
+		assert_int_equal(qu.re.re_offender_be, A);
+		assert_int_equal(qu.to.sin.sin_addr.s_addr, ROUTER);
+		assert_int_equal(take(so, &qu, 600), BSD_EWOULDBLOCK);
+		assert_int_equal(test_udpsend(so, &to, 100), 0);
+		testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	}
+	assert_int_equal(take(so, &qu, 600), 0);
+	assert_int_equal(qu.len, 100);
+	soclose(so);
+	end_stacks(a, b);
+}
+
 /* An ICMP socket gets the whole message back, its header too. */
 static void
 test_icmp_socket(void **state)
@@ -391,6 +426,7 @@ main(void)
 	    cmocka_unit_test(test_port_unreachable),
 	    cmocka_unit_test(test_order),
 	    cmocka_unit_test(test_too_long),
+	    cmocka_unit_test(test_silent_neighbour),
 	    cmocka_unit_test(test_icmp_socket),
 	    cmocka_unit_test(test_26_flood),
 	    cmocka_unit_test(test_nomem),

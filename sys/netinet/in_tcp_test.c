@@ -330,6 +330,29 @@ test_blackhole(void **state)
 	assert_true(e[0].e_nodf > TOTAL / 536);
 }
 
+/* As on Linux: an address that nobody answers for ends an attempt to connect. */
+static void
+test_silent_neighbour(void **state)
+{
+	struct socket *so;
+	struct end e;
+
+	(void)state;
+	end_attach(&e, 1);
+	e.e_lose = 1;
+	for (unsigned i = 0; i < 2; i++) { /* the second time it is known to be silent */
+		so = caller(e.e_ns, ipv4_addr_be(10, 0, 0, 2));
+		test_run_for(e.e_ns, i == 0 ? 4900 * STEP_NS : 0);
+		assert_int_equal(so->so_error, i == 0 ? 0 : BSD_EHOSTUNREACH);
+		test_run_for(e.e_ns, 200 * STEP_NS);
+		assert_int_equal(so->so_error, BSD_EHOSTUNREACH);
+		(void)soclose(so);
+	}
+	ether_ifdetach(&e.e_if);
+	if_detach(&e.e_if);
+	test_netstack_end(e.e_ns);
+}
+
 /* A stack may end while connections are in TIME-WAIT. */
 static void
 test_end_in_timewait(void **state)
@@ -358,6 +381,7 @@ main(void)
 	    cmocka_unit_test(test_ethernet),
 	    cmocka_unit_test(test_ethernet_loss),
 	    cmocka_unit_test(test_blackhole),
+	    cmocka_unit_test(test_silent_neighbour),
 	    cmocka_unit_test(test_end_in_timewait),
 	};
 

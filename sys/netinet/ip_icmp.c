@@ -234,16 +234,13 @@ icmp_input(struct mbuf *m, const struct in_rxinfo *rx)
 	}
 }
 
-/* May an error about this packet be sent at all (RFC 1122 §3.2.2)? Counts why not. */
+/* May the packet be spoken of at all: the first of its fragments, and no error itself? Counts why not. */
 static bool
-icmp_error_allowed(struct netstack *ns, const struct mbuf *m, const struct ipv4_hdr *ip)
+icmp_error_suits(struct netstack *ns, const struct mbuf *m, const struct ipv4_hdr *ip)
 {
 	uint8_t type;
 
-	if (ip->ip_fragoff_bytes != 0 || (m->m_flags & (M_BCAST | M_MCAST)) != 0 ||
-	    ipv4_is_multicast(ip->ip_dst_be) || in_addr_isbroadcast(ns, ip->ip_dst_be) ||
-	    !in_addr_islocal(ns, ip->ip_dst_be) || ipv4_is_this_network(ip->ip_src_be) ||
-	    ipv4_is_multicast(ip->ip_src_be) || ipv4_is_reserved(ip->ip_src_be)) {
+	if (ip->ip_fragoff_bytes != 0) {
 		ICMPSTAT_INC(ns, oldaddr);
 		return false;
 	}
@@ -259,6 +256,20 @@ icmp_error_allowed(struct netstack *ns, const struct mbuf *m, const struct ipv4_
 		return false;
 	}
 	return true;
+}
+
+/* May an error be sent to where this packet came from (RFC 1122 §3.2.2)? Counts why not. */
+static bool
+icmp_error_allowed(struct netstack *ns, const struct mbuf *m, const struct ipv4_hdr *ip)
+{
+	if ((m->m_flags & (M_BCAST | M_MCAST)) != 0 || ipv4_is_multicast(ip->ip_dst_be) ||
+	    in_addr_isbroadcast(ns, ip->ip_dst_be) || !in_addr_islocal(ns, ip->ip_dst_be) ||
+	    ipv4_is_this_network(ip->ip_src_be) || ipv4_is_multicast(ip->ip_src_be) ||
+	    ipv4_is_reserved(ip->ip_src_be)) {
+		ICMPSTAT_INC(ns, oldaddr);
+		return false;
+	}
+	return icmp_error_suits(ns, m, ip);
 }
 
 static bool
@@ -281,6 +292,32 @@ icmp_ratelimit(struct netstack *ns, uint32_t dst_be)
 	return true;
 }
 
+/* The error, its sum not yet made, about m to tx_dst. */
+static void
+icmp_error_send(const struct mbuf *m, struct icmp4_hdr *icmp, const struct in_txinfo *tx)
+{
+	uint8_t buf[ICMP4_HDR_LEN + ICMP_QUOTE_MAX];
+	struct netstack *ns = tx->tx_ns;
+	struct mbuf *n;
+	size_t len;
+
+	len = KERN_MIN((size_t)m->m_pkthdr.len, (size_t)ICMP_QUOTE_MAX);
+	m_copydata(m, 0, len, buf + ICMP4_HDR_LEN);
+	len += ICMP4_HDR_LEN;
+	icmp4_emit(buf, icmp);
+	icmp->icmp_sum = cksum_finish(cksum_partial(buf, len, 0));
+	icmp4_emit(buf, icmp);
+	if ((n = m_getcl(ns, MT_DATA, true)) == NULL) {
+		ns->ns_drops[DROP_MBUF_NOBUFS]++;
+		return;
+	}
+	n->m_data += M_LINKHDR + IPV4_HDR_LEN;
+	memcpy(n->m_data, buf, len);
+	n->m_len = n->m_pkthdr.len = (uint32_t)len;
+	ICMPSTAT_INC(ns, outhist);
+	(void)ip_output(n, tx);
+}
+
 void
 icmp_error(struct netstack *ns, const struct mbuf *m, uint8_t type, uint8_t code, uint32_t info)
 {
@@ -289,10 +326,7 @@ icmp_error(struct netstack *ns, const struct mbuf *m, uint8_t type, uint8_t code
 	    .icmp_id = (uint16_t)(info >> 16),
 	    .icmp_seq = (uint16_t)info};
 	struct in_txinfo tx = {.tx_ns = ns, .tx_proto = IPV4_PROTO_ICMP};
-	uint8_t buf[ICMP4_HDR_LEN + ICMP_QUOTE_MAX];
 	struct ipv4_hdr ip;
-	struct mbuf *n;
-	size_t len;
 
 	ICMPSTAT_INC(ns, error);
 	if (ipv4_parse_partial(m->m_data, m->m_len, SIZE_MAX, &ip) != IPV4_PARSE_OK ||
@@ -302,21 +336,26 @@ icmp_error(struct netstack *ns, const struct mbuf *m, uint8_t type, uint8_t code
 		ICMPSTAT_INC(ns, ratelimited);
 		return;
 	}
-	len = KERN_MIN((size_t)m->m_pkthdr.len, (size_t)ICMP_QUOTE_MAX);
-	m_copydata(m, 0, len, buf + ICMP4_HDR_LEN);
-	len += ICMP4_HDR_LEN;
-	icmp4_emit(buf, &icmp);
-	icmp.icmp_sum = cksum_finish(cksum_partial(buf, len, 0));
-	icmp4_emit(buf, &icmp);
-	if ((n = m_getcl(ns, MT_DATA, true)) == NULL) {
-		ns->ns_drops[DROP_MBUF_NOBUFS]++;
-		return;
-	}
-	n->m_data += M_LINKHDR + IPV4_HDR_LEN;
-	memcpy(n->m_data, buf, len);
-	n->m_len = n->m_pkthdr.len = (uint32_t)len;
 	tx.tx_src = in4_any(ip.ip_dst_be);
 	tx.tx_dst = in4_any(ip.ip_src_be);
-	ICMPSTAT_INC(ns, outhist);
-	(void)ip_output(n, &tx);
+	icmp_error_send(m, &icmp, &tx);
+}
+
+void
+icmp_error_self(struct netstack *ns, const struct mbuf *m, uint8_t type, uint8_t code)
+{
+	struct icmp4_hdr icmp = {.icmp_type = type, .icmp_code = code};
+	struct in_txinfo tx = {.tx_ns = ns, .tx_proto = IPV4_PROTO_ICMP};
+	struct ipv4_hdr ip;
+
+	ICMPSTAT_INC(ns, error);
+	if (ipv4_parse_partial(m->m_data, m->m_len, SIZE_MAX, &ip) != IPV4_PARSE_OK ||
+	    !icmp_error_suits(ns, m, &ip))
+		return;
+	if (!in_addr_islocal(ns, ip.ip_src_be)) {
+		ICMPSTAT_INC(ns, oldaddr);
+		return;
+	}
+	tx.tx_src = tx.tx_dst = in4_any(ip.ip_src_be);
+	icmp_error_send(m, &icmp, &tx);
 }

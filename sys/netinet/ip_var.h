@@ -198,6 +198,11 @@ void icmp_input(struct mbuf *m, const struct in_rxinfo *rx);
  */
 void icmp_error(struct netstack *ns, const struct mbuf *m, uint8_t type, uint8_t code,
     uint32_t info);
+/*
+ * An ICMP error of ours to ourselves, by the loopback, about m (borrowed), which was to leave and
+ * begins with its IP header: so whoever sent it hears of it as of a router's error.
+ */
+void icmp_error_self(struct netstack *ns, const struct mbuf *m, uint8_t type, uint8_t code);
 
 /* arp.c */
 void arp_input(struct ifnet *ifp, struct mbuf *m);

@@ -36,11 +36,6 @@ DIFFERENCES = (
         ("dgram/refused", "SO_ERROR #2", "0", "varies"),
         ("dgram/refused", "polls #3", "ERR", "IN"),
     )),
-    ("BSD: that a neighbour is silent does not end an attempt to connect before its own time-out", (
-        ("socket/connect-no-neighbour", "poll(&p, 1, 6000)", "1", "0"),
-        ("socket/connect-no-neighbour", "polls", "OUT ERR HUP", "nothing"),
-        ("socket/connect-no-neighbour", "SO_ERROR", "EHOSTUNREACH", "0"),
-    )),
     ("BSD: a datagram socket that was connected keeps its port", (
         ("dgram/connected", "calls_port(fd[0]) == a", "0", "1"),
     )),

@@ -66,11 +66,6 @@ DIFFERENCES = (
         ("data/reset-by-linger", "pipes #2", "2", "3"),
         ("data/reset-by-linger", "read(fd[0], buf, sizeof(buf)) #3", "0", "ECONNRESET"),
     )),
-    ("BSD: that a neighbour is silent does not end an attempt to connect before its own time-out", (
-        ("socket/connect-no-neighbour", "poll(&p, 1, 6000)", "1", "0"),
-        ("socket/connect-no-neighbour", "polls", "OUT ERR HUP", "nothing"),
-        ("socket/connect-no-neighbour", "SO_ERROR", "EHOSTUNREACH", "0"),
-    )),
     ("POSIX: lengths beyond SSIZE_MAX are EINVAL", (
         ("data/vectors", "writev(fd[0], huge, 2)", "EFAULT", "EINVAL"),
     )),

@@ -16,7 +16,7 @@ import libe2e
 import wire
 from libe2e import Skip, equal, expect, test
 
-FAR, ROUTER_FAR, NOBODY = "10.74.0.2", "10.74.0.1", "10.74.0.77"
+FAR, ROUTER_FAR, NOBODY, SILENT = "10.74.0.2", "10.74.0.1", "10.74.0.77", "10.73.0.77"
 MTU = 1400
 PIPES = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
          "text": True}
@@ -89,6 +89,9 @@ def ping(path):
     done = path.on_stack("ping", "-n", "-c", "2", "-W", "6", NOBODY)
     equal(done.returncode, 1, "exit status")
     expect(f"From {wire.LINUX_B} icmp_seq=1 Destination Host Unreachable" in done.stdout, done.stdout)
+    done = path.on_stack("ping", "-n", "-c", "1", "-W", "6", SILENT)
+    equal(done.returncode, 1, "exit status")
+    expect(f"From {wire.STACK_A} icmp_seq=1 Destination Host Unreachable" in done.stdout, done.stdout)
     done = path.on_stack("ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1450", FAR)
     expect(re.search(rf"From {wire.LINUX_B} icmp_seq=1 Frag needed and DF set \(mtu = {MTU}\)",
                      done.stdout), done.stdout + done.stderr)
