@@ -5,7 +5,8 @@
  *
  * Redirects, source quench (RFC 6633), timestamp and mask requests are dropped. The limit on errors
  * is by destination, in buckets that a keyed hash chooses, and its amount is drawn at random for
- * each second, so that no observer can count what somebody else has used of it.
+ * each second, so that no observer can count what somebody else has used of it. Errors to ourselves
+ * are not limited: nobody observes them, and programs expect them.
  */
 #include <string.h>
 
@@ -332,7 +333,7 @@ icmp_error(struct netstack *ns, const struct mbuf *m, uint8_t type, uint8_t code
 	if (ipv4_parse_partial(m->m_data, m->m_len, SIZE_MAX, &ip) != IPV4_PARSE_OK ||
 	    !icmp_error_allowed(ns, m, &ip))
 		return;
-	if (!icmp_ratelimit(ns, ip.ip_src_be)) {
+	if ((m->m_flags & M_LOOP) == 0 && !icmp_ratelimit(ns, ip.ip_src_be)) {
 		ICMPSTAT_INC(ns, ratelimited);
 		return;
 	}

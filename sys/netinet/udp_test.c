@@ -331,6 +331,28 @@ test_loopback(void **state)
 	end_stacks(a, b);
 }
 
+/* Errors to ourselves are not limited. */
+static void
+test_loopback_unreachable(void **state)
+{
+	union bsd_sockaddr_any to = test_sin(LOOP, 9);
+	struct netstack *a, *b;
+	struct socket *so;
+
+	(void)state;
+	two_stacks(&a, &b);
+	so = test_udpsocket(a);
+	assert_int_equal(soconnect(so, &to.sa), 0);
+	for (unsigned i = 0; i < 50; i++) {
+		assert_int_equal(test_udpsend(so, NULL, 1), 0);
+		netstack_run(a);
+		assert_int_equal(so->so_error, BSD_ECONNREFUSED);
+		so->so_error = 0;
+	}
+	soclose(so);
+	end_stacks(a, b);
+}
+
 static void
 test_no_route(void **state)
 {
@@ -531,6 +553,7 @@ main(void)
 	    cmocka_unit_test(test_all_hosts),
 	    cmocka_unit_test(test_minttl),
 	    cmocka_unit_test(test_loopback),
+	    cmocka_unit_test(test_loopback_unreachable),
 	    cmocka_unit_test(test_no_route),
 	    cmocka_unit_test(test_47_full_buffer),
 	    cmocka_unit_test(test_46_48_bad_datagrams),
