@@ -19,9 +19,10 @@
 #include <time.h>
 
 #define FD_IOV 64u
-#define FD_BATCH 16u         /* datagrams handed to the client in one call */
-#define FD_PIECES 6u         /* each of at most so many pieces, its header among them */
-#define FD_DGRAM_SMALL 2048u /* room made before the length is known */
+#define FD_BATCH 16u            /* datagrams handed to the client in one call */
+#define FD_PIECES 6u            /* each of at most so many pieces, its header among them */
+#define FD_DGRAM_SMALL 2048u    /* room made before the length is known */
+#define FD_DGRAMS_SETTLED 1024u /* more than a pair holds, whose writer may be busy meanwhile */
 
 /* What one datagram is sent with. */
 struct fd_dgsend {
@@ -172,19 +173,25 @@ fd_dgram_in1(struct fdsock *fs)
 	return true;
 }
 
+void
+fd_dgram_settle(struct fdsock *fs)
+{
+	unsigned n = 0;
+
+	fs->fs_canread = true;
+	while (fs->fs_canread && n++ < FD_DGRAMS_SETTLED && fd_dgram_in1(fs))
+		continue;
+	fd_sock_schedule(fs);
+}
+
 int
 fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payload, size_t len)
 {
 	const struct kvec none = {0};
 	struct fd_dgsend ds;
 	int error = fd_dgram_parse(dg, &ds);
-	unsigned n = 0;
 
-	/* Records that were written before go first. */
-	fs->fs_canread = true;
-	while (fs->fs_canread && n++ < FD_DGRAMS_A_TURN && fd_dgram_in1(fs))
-		continue;
-	fd_sock_schedule(fs);
+	fd_dgram_settle(fs);
 	if (error == 0)
 		error = fd_dgram_sendbig(fs, &ds, payload, &none, len);
 	return error;

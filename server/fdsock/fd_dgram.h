@@ -10,6 +10,8 @@
 
 struct fdsock;
 
+/* Sends the records that were written before a request: they do not know what it changes. */
+void fd_dgram_settle(struct fdsock *fs);
 /* Sends one record. => BSD errno */
 int fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payload,
     size_t len);

@@ -175,6 +175,25 @@ test_connected(void **state)
 	(void)close(other);
 }
 
+/* What was sent before a connect goes to the peer of that time. */
+static void
+test_connect_behind_records(void **state)
+{
+	uint16_t port[2], aport;
+	int b[2] = {bound(&port[0]), bound(&port[1])}, a = bound(&aport);
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		assert_int_equal(fdt_connect(a, INADDR_LOOPBACK, port[i % 2]), 0);
+		dgram_send(a, 0, 1 + i % 2, 6);
+	}
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(dgram_expect(b[i % 2], 1 + i % 2, 6), aport);
+	(void)close(a);
+	(void)close(b[0]);
+	(void)close(b[1]);
+}
+
 /* Nobody listens there: told once, by a record or by SO_ERROR. */
 static void
 test_refused(void **state)
@@ -251,6 +270,7 @@ main(void)
 	    T(test_sizes),
 	    T(test_too_long),
 	    T(test_connected),
+	    T(test_connect_behind_records),
 	    T(test_refused),
 	    T(test_bad_records),
 	    T(test_flood),

@@ -188,6 +188,8 @@ fd_op_connect(struct fd_call *ca)
 	}
 	if (error == 0)
 		fd_listen_reap(ca->ca_server, fd_addr_port(&addr));
+	if (error == 0 && ca->ca_fs->fs_kind == FD_DGRAM)
+		fd_dgram_settle(ca->ca_fs);
 	if (error == 0 && addr.sa.sa_family == BSD_AF_UNSPEC && ca->ca_fs->fs_kind == FD_STREAM)
 		return ca->ca_fs->fs_up || ca->ca_fs->fs_gate ? fd_connect_undo(ca) : 0;
 	wait = ca->ca_req->fq_arg[0] == FDSOCK_CONNECT_WAIT && ca->ca_outfd < 0;
@@ -286,6 +288,8 @@ fd_op_setsockopt(struct fd_call *ca)
 		return EINVAL;
 	if (ca->ca_fs == NULL)
 		return fd_sockopt_known(arg[0], arg[1]) ? 0 : ENOPROTOOPT;
+	if (ca->ca_fs->fs_kind == FD_DGRAM)
+		fd_dgram_settle(ca->ca_fs);
 	error = fd_sockopt_set(ca->ca_fs, ca->ca_fd, arg[0], arg[1], ca->ca_data, len);
 	if (error == 0)
 		fd_sister_option(ca->ca_fs, ca->ca_fd, arg[0], arg[1], ca->ca_data, len);
