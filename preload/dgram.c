@@ -333,6 +333,13 @@ dgram_next_size(int fd, int *sizep)
 
 /* --- sending -------------------------------------------------------------------------------- */
 
+/* To no address: to the peer, or more of what MSG_MORE began, which the server knows of. */
+static bool
+sends_on(uint64_t tag)
+{
+	return (tag & FDSOCK_TAG_CONNECTED) != 0 || FDSOCK_TAG_PROTOCOL(tag) == IPPROTO_UDP;
+}
+
 /* => errno */
 static int
 header_name(uint64_t tag, const struct msghdr *msg, struct fdsock_dgram *dg)
@@ -342,7 +349,7 @@ header_name(uint64_t tag, const struct msghdr *msg, struct fdsock_dgram *dg)
 	struct sockaddr_in sin;
 
 	if (sa == NULL || msg->msg_namelen == 0)
-		return (tag & FDSOCK_TAG_CONNECTED) != 0 ? 0 : EDESTADDRREQ;
+		return sends_on(tag) ? 0 : EDESTADDRREQ;
 	if (msg->msg_namelen < sizeof(sin))
 		return EINVAL;
 	memcpy(&sin, sa, sizeof(sin));
@@ -487,8 +494,9 @@ sent_by_request(int fd, uint64_t tag, struct iovec *iov, size_t niov, int *error
 	if (niov > EXCHANGE_VECTORS)
 		return false;
 	if ((tag & FDSOCK_TAG_RECVERR) == 0 &&
-	    ((dg->dg_flags & FDSOCK_DG_ADDR) == 0 ||
-		(!is_group(dg) && atomic_load_explicit(slot, memory_order_relaxed) == h)))
+	    ((dg->dg_flags & FDSOCK_DG_ADDR) == 0
+		    ? (tag & FDSOCK_TAG_CONNECTED) != 0
+		    : !is_group(dg) && atomic_load_explicit(slot, memory_order_relaxed) == h))
 		return false;
 	*errorp = control_exchange(&ex);
 	if (*errorp == 0)
@@ -551,8 +559,12 @@ dgram_send(int fd, uint64_t tag, const struct msghdr *msg, int flags)
 	struct iovec iov[1 + 8] = {{&dg, sizeof(dg)}};
 	int error = 0;
 
-	if ((flags & (MSG_OOB | MSG_MORE)) != 0)
-		return fail(EOPNOTSUPP); /* Deviation: Linux gathers with MSG_MORE */
+	if ((flags & MSG_OOB) != 0)
+		return fail(EOPNOTSUPP);
+	if ((flags & MSG_MORE) != 0 && FDSOCK_TAG_PROTOCOL(tag) != IPPROTO_UDP)
+		return fail(EOPNOTSUPP); /* Deviation: Linux gathers by raw and ICMP sockets, too */
+	if ((flags & MSG_MORE) != 0)
+		dg.dg_flags |= FDSOCK_DG_MORE;
 	if (address_of_host(RULE_CONNECT, tag, msg->msg_name, msg->msg_namelen)) {
 		error = migrate(fd, tag);
 		if (error == 0)

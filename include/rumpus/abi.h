@@ -106,7 +106,9 @@ enum {
 	BSD_MSG_WAITALL = 0x0040,
 	BSD_MSG_DONTWAIT = 0x0080,
 	BSD_MSG_NOSIGNAL = 0x0400,
-	BSD_MSG_ERRQUEUE = 0x40000000 /* no BSD's: the next of the queue of errors */
+	/* no BSD's: */
+	BSD_MSG_MORE = 0x20000000,    /* UDP: the rest of the datagram is to come */
+	BSD_MSG_ERRQUEUE = 0x40000000 /* the next of the queue of errors */
 };
 
 enum {

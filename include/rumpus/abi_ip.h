@@ -55,6 +55,9 @@ struct bsd_in_pktinfo {
 	uint32_t ipi_ifindex;
 };
 
+/* of BSD_IPPROTO_UDP, and no BSD's: what is sent is held, as with BSD_MSG_MORE, until it is off */
+enum { BSD_UDP_CORK = 1001 };
+
 enum { BSD_SO_EE_ORIGIN_LOCAL = 1, BSD_SO_EE_ORIGIN_ICMP = 2 };
 
 /* The control message BSD_IP_RECVERR: an error that was queued. */

@@ -165,6 +165,7 @@ struct fdsock_accepted {
 #define FDSOCK_DG_TRUNC 0x40 /* the payload was cut on its way */
 /* With FDSOCK_DG_ERROR, of a socket with IP_RECVERR: whether an error is pending, QUERY tells. */
 #define FDSOCK_DG_ASK 0x80
+#define FDSOCK_DG_MORE 0x100 /* Sending by UDP: the next record is its continuation (MSG_MORE) */
 
 /*
  * A datagram descriptor is a SOCK_SEQPACKET end: each record is this header and the payload, both

@@ -29,6 +29,7 @@ struct fd_dgsend {
 	union fd_addr ds_addr;
 	const struct bsd_sockaddr *ds_nam; /* NULL: to the connected peer */
 	struct kvec ds_control;
+	int ds_flags; /* BSD_MSG_MORE, or 0 */
 	_Alignas(struct bsd_cmsghdr) uint8_t ds_bytes[SODIRECT_CONTROL_MAX];
 };
 
@@ -44,17 +45,17 @@ fd_dgram_sendroom(struct fdsock *fs, struct mbuf *m, size_t len, const struct fd
 	union bsd_sockaddr_any peer;
 	int error, back;
 
-	if (nam == NULL || (fs->fs_so->so_state & SS_ISCONNECTED) == 0 ||
-	    sogetname(fs->fs_so, true, &peer) != 0)
-		return sodirect_send(fs->fs_so, m, len, nam, &ds->ds_control, 0);
+	if (nam == NULL || (fs->fs_so->so_state & SS_HOLDING) != 0 ||
+	    (fs->fs_so->so_state & SS_ISCONNECTED) == 0 || sogetname(fs->fs_so, true, &peer) != 0)
+		return sodirect_send(fs->fs_so, m, len, nam, &ds->ds_control, ds->ds_flags);
 	if (memcmp(&peer, nam, nam->sa_len) == 0)
-		return sodirect_send(fs->fs_so, m, len, NULL, &ds->ds_control, 0);
+		return sodirect_send(fs->fs_so, m, len, NULL, &ds->ds_control, ds->ds_flags);
 	error = soconnect(fs->fs_so, &none);
 	if (error != 0) {
 		sodirect_free(m);
 		return error;
 	}
-	error = sodirect_send(fs->fs_so, m, len, nam, &ds->ds_control, 0);
+	error = sodirect_send(fs->fs_so, m, len, nam, &ds->ds_control, ds->ds_flags);
 	back = soconnect(fs->fs_so, &peer.sa);
 	return error != 0 ? error : back;
 }
@@ -104,14 +105,15 @@ fd_cmsg_put(struct fd_dgsend *ds, int type, const void *data, size_t len)
 static int
 fd_dgram_parse(const struct fdsock_dgram *dg, struct fd_dgsend *ds)
 {
-	const uint32_t known = FDSOCK_DG_ADDR | FDSOCK_DG_PKTINFO | FDSOCK_DG_TTL | FDSOCK_DG_TOS;
+	const uint32_t control = FDSOCK_DG_PKTINFO | FDSOCK_DG_TTL | FDSOCK_DG_TOS;
 	struct bsd_in_pktinfo pi = {.ipi_ifindex = dg->dg_ifindex};
 
 	ds->ds_nam = NULL;
 	ds->ds_control = (struct kvec){ds->ds_bytes, 0};
-	if ((dg->dg_flags & ~known) != 0)
+	ds->ds_flags = (dg->dg_flags & FDSOCK_DG_MORE) != 0 ? BSD_MSG_MORE : 0;
+	if ((dg->dg_flags & ~(control | FDSOCK_DG_ADDR | FDSOCK_DG_MORE)) != 0)
 		return BSD_EINVAL;
-	if ((dg->dg_flags & (known & ~(uint32_t)FDSOCK_DG_ADDR)) != 0)
+	if ((dg->dg_flags & control) != 0)
 		memset(ds->ds_bytes, 0, sizeof(ds->ds_bytes));
 	if ((dg->dg_flags & FDSOCK_DG_PKTINFO) != 0) {
 		memcpy(&pi.ipi_addr_be, dg->dg_local, sizeof(pi.ipi_addr_be));

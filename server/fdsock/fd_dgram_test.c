@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -175,6 +176,41 @@ test_connected(void **state)
 	(void)close(other);
 }
 
+/* Records with FDSOCK_DG_MORE are the beginning of one datagram. */
+static void
+test_pieces(void **state)
+{
+	static struct fdt_reply rep;
+	static struct dgram d;
+	uint16_t port;
+	int b = bound(&port), a = fdt_socket(SOCK_DGRAM), one = 1, zero = 0, value;
+
+	(void)state;
+	address(&d.hdr, port);
+	d.hdr.dg_flags |= FDSOCK_DG_MORE;
+	memset(d.data, 5, 100);
+	assert_int_equal(send(a, &d, sizeof(d.hdr) + 100, 0), sizeof(d.hdr) + 100);
+	dgram_send(a, 0, 50, 5); /* no address is needed any more */
+	(void)dgram_expect(b, 150, 5);
+	/* By request too; the option comes behind what was written before it. */
+	assert_int_equal(fdt_setopt(a, IPPROTO_UDP, UDP_CORK, &one, sizeof(one)), 0);
+	assert_int_equal(fdt_getopt(a, IPPROTO_UDP, UDP_CORK, &value), 0);
+	assert_int_equal(value, 1);
+	d.hdr.dg_flags = FDSOCK_DG_ADDR;
+	assert_int_equal(fdt_request(FDSOCK_OP_SENDTO, a, NULL, &d, sizeof(d.hdr) + 7, &rep), 0);
+	for (int i = 0; i < 100; i++)
+		dgram_send(a, port, 2, 5);
+	assert_int_equal(fdt_setopt(a, IPPROTO_UDP, UDP_CORK, &zero, sizeof(zero)), 0);
+	(void)dgram_expect(b, 207, 5);
+	assert_int_equal(fdt_getopt(a, IPPROTO_UDP, 99, &value), ENOPROTOOPT);
+	(void)close(a);
+	a = fdt_socket(SOCK_STREAM);
+	assert_int_equal(fdt_getopt(a, IPPROTO_UDP, UDP_CORK, &value), EOPNOTSUPP);
+	assert_int_equal(fdt_setopt(a, IPPROTO_UDP, UDP_CORK, &one, sizeof(one)), ENOPROTOOPT);
+	(void)close(a);
+	(void)close(b);
+}
+
 /* What was sent before a connect goes to the peer of that time. */
 static void
 test_connect_behind_records(void **state)
@@ -270,6 +306,7 @@ main(void)
 	    T(test_sizes),
 	    T(test_too_long),
 	    T(test_connected),
+	    T(test_pieces),
 	    T(test_connect_behind_records),
 	    T(test_refused),
 	    T(test_bad_records),

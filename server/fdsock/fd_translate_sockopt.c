@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -94,6 +95,7 @@ static const struct fd_option fd_options[] = {
     FD_TCP(TCP_WINDOW_CLAMP, BSD_TCP_WINDOW_CLAMP, FD_OPT_INT),
     FD_TCP(TCP_CONGESTION, BSD_TCP_CONGCTL, FD_OPT_STRING),
     FD_TCP(TCP_INFO, BSD_TCP_INFO, FD_OPT_TCPINFO),
+    {IPPROTO_UDP, UDP_CORK, BSD_IPPROTO_UDP, BSD_UDP_CORK, FD_OPT_FLAG},
     FD_IP(IP_OPTIONS, FD_OPT_BYTES),
     FD_IP(IP_HDRINCL, FD_OPT_FLAG),
     FD_IP(IP_TOS, FD_OPT_BYTE),
@@ -360,7 +362,7 @@ fd_sockopt_unknown(const struct fdsock *fs, int level)
 {
 	if (level == SOL_SOCKET || level == IPPROTO_IP || level == IPPROTO_IPV6)
 		return ENOPROTOOPT;
-	return level == IPPROTO_TCP && fs->fs_kind != FD_DGRAM ? ENOPROTOOPT : EOPNOTSUPP;
+	return level == fs->fs_so->so_proto->pr_protocol ? ENOPROTOOPT : EOPNOTSUPP;
 }
 
 int
@@ -371,7 +373,9 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 	socklen_t pairlen = (socklen_t)*len;
 	int error;
 
-	if (op == NULL || (level == IPPROTO_TCP && fs->fs_kind == FD_DGRAM))
+	if (op == NULL ||
+	    ((level == IPPROTO_TCP || level == IPPROTO_UDP) &&
+		level != fs->fs_so->so_proto->pr_protocol))
 		return fd_sockopt_unknown(fs, level);
 	if (op->op_kind == FD_OPT_PAIR) {
 		error = getsockopt(clientfd, level, name, val, &pairlen) == 0 ? 0 : errno;

@@ -36,6 +36,8 @@
 #define SS_ISABORTING 0x0080
 #define SS_NBIO 0x0100
 #define SS_ISDISCONNECTED 0x0800
+#define SS_HOLDING \
+	0x1000 /* the protocol has the beginning of a datagram: the rest needs no address */
 
 TAILQ_HEAD(socket_list, socket);
 

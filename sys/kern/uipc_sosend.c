@@ -26,7 +26,7 @@
 
 #include "kern/names.h"
 
-#define SOSEND_FLAGS (MSG_OOB | MSG_DONTROUTE | MSG_EOR | MSG_DONTWAIT | MSG_NOSIGNAL)
+#define SOSEND_FLAGS (MSG_OOB | MSG_DONTROUTE | MSG_EOR | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE)
 #define SOSEND_OOBROOM 1024u /* urgent data may overshoot the buffer by this much, as in BSD */
 #define SOSEND_MBRETRY_NS (100 * NSEC_PER_MSEC) /* memory may come back without a wake-up */
 
@@ -52,7 +52,7 @@ sosend_checkflags(const struct sosend_call *ss)
 {
 	if ((ss->ss_flags & ~SOSEND_FLAGS) != 0)
 		return EINVAL;
-	if (!ss->ss_atomic && (ss->ss_flags & MSG_EOR) != 0)
+	if (!ss->ss_atomic && (ss->ss_flags & (MSG_EOR | MSG_MORE)) != 0)
 		return EINVAL;
 	/* BSD ignores it on streams: their route is the connection's. */
 	if (!ss->ss_atomic && (ss->ss_flags & MSG_DONTROUTE) != 0)
@@ -79,7 +79,7 @@ sosend_check(const struct sosend_call *ss)
 	if ((so->so_state & SS_ISCONNECTED) == 0) {
 		if ((so->so_proto->pr_flags & PR_CONNREQUIRED) != 0)
 			return ENOTCONN;
-		if (ss->ss_nam == NULL)
+		if (ss->ss_nam == NULL && (so->so_state & SS_HOLDING) == 0)
 			return EDESTADDRREQ;
 	}
 	if ((ss->ss_atomic && ss->ss_resid > so->so_snd.sb_hiwat) ||
@@ -134,7 +134,7 @@ sosend_deliver(struct sosend_call *ss, int flags, struct mbuf *m)
 
 	ss->ss_control = NULL;
 	ss->ss_clen = 0;
-	ss->ss_heldback = (flags & PRUS_MORETOCOME) != 0;
+	ss->ss_heldback = !ss->ss_atomic && (flags & PRUS_MORETOCOME) != 0;
 	if ((ss->ss_flags & MSG_DONTROUTE) != 0)
 		dontroute = SO_DONTROUTE & ~so->so_options;
 	so->so_options |= dontroute;
@@ -401,6 +401,8 @@ sosend_step(struct sosend_call *ss)
 		flags = sosend_morefollows(ss, len, resid) ? PRUS_MORETOCOME : 0;
 		if (resid == 0) /* only the last byte of all is urgent */
 			flags |= ss->ss_flags & MSG_OOB;
+		if ((ss->ss_flags & MSG_MORE) != 0)
+			flags |= PRUS_MORETOCOME;
 		error = sosend_deliver(ss, flags, m);
 	}
 	if (error == 0) {

@@ -1,21 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the protocols without connections, UDP and raw IP, answer alike to a socket's requests. */
+#include "kern/mbuf.h"
 #include "kern/names.h"
+#include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "netinet/in_pcb.h"
+
+struct in_dgram *
+in_dgram_get(struct inpcb *inp)
+{
+	struct in_dgram *dg = inp->inp_ppcb;
+
+	if (dg != NULL || (dg = kmem_alloc(&inp->inp_ns->ns_fault, sizeof(*dg))) == NULL)
+		return dg;
+	mbufq_init(&dg->dg_errq, 0);
+	inp->inp_ppcb = dg;
+	return dg;
+}
+
+static void
+in_dgram_free(struct inpcb *inp)
+{
+	struct in_dgram *dg = inp->inp_ppcb;
+
+	if (dg != NULL) {
+		in_errq_drain(inp);
+		m_freem(dg->dg_held);
+		m_freem(dg->dg_control);
+		inp->inp_ppcb = NULL;
+		kmem_free(dg, sizeof(*dg));
+	}
+	in_pcbfree(inp);
+}
 
 void
 in_dgram_detach(struct socket *so)
 {
-	in_errq_free(so->so_pcb);
-	in_pcbfree(so->so_pcb);
+	in_dgram_free(so->so_pcb);
 }
 
 void
 in_dgram_abort(struct socket *so)
 {
-	in_errq_free(so->so_pcb);
-	in_pcbfree(so->so_pcb);
+	in_dgram_free(so->so_pcb);
 	soisdisconnected(so);
 }
 

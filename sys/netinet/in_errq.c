@@ -4,8 +4,7 @@
  * ICMP error about a datagram of theirs, and each datagram that was too long to be sent, with the
  * addressee, what was sent as far as it came back, and who reported it.
  *
- * Theory of operation: the queue hangs off inp_ppcb, which sockets without connections do not use
- * otherwise, and is made when the option is set. A record is made as those of so_rcv are:
+ * Theory of operation: the queue is in what hangs off inp_ppcb. A record is made as those of so_rcv are:
  *
  *     MT_SONAME: the addressee | MT_CONTROL: of the ICMP packet, then IP_RECVERR | MT_DATA
  *
@@ -24,45 +23,34 @@
 #include "netinet/in_pcb.h"
 #include "netinet/ip_var.h"
 
-struct in_errq {
-	struct mbufq eq_queue;
-};
-
 _Static_assert(BSD_CMSG_SPACE(sizeof(struct bsd_ip_recverr)) + 192 <= MLEN,
     "an error stands behind the control messages of its packet");
 
 int
 in_errq_enable(struct inpcb *inp, bool on)
 {
-	struct netstack *ns = inp->inp_ns;
-	struct in_errq *eq = inp->inp_ppcb;
+	struct in_dgram *dg = on ? in_dgram_get(inp) : inp->inp_ppcb;
 
-	if (!on) {
-		in_errq_free(inp);
-		inp->inp_flags &= ~(uint32_t)INP_RECVERR;
+	if (on && dg == NULL)
+		return ENOBUFS;
+	if (on) {
+		dg->dg_errq.mq_maxlen = inp->inp_ns->ns_inet->is_errqlen;
+		inp->inp_flags |= INP_RECVERR;
 		return 0;
 	}
-	if (eq == NULL) {
-		if ((eq = kmem_alloc(&ns->ns_fault, sizeof(*eq))) == NULL)
-			return ENOBUFS;
-		mbufq_init(&eq->eq_queue, ns->ns_inet->is_errqlen);
-		inp->inp_ppcb = eq;
-	}
-	inp->inp_flags |= INP_RECVERR;
+	if (dg != NULL)
+		in_errq_drain(inp);
+	inp->inp_flags &= ~(uint32_t)INP_RECVERR;
 	return 0;
 }
 
 void
-in_errq_free(struct inpcb *inp)
+in_errq_drain(struct inpcb *inp)
 {
-	struct in_errq *eq = inp->inp_ppcb;
+	struct in_dgram *dg = inp->inp_ppcb;
 
-	if (eq == NULL)
-		return;
-	inp->inp_ns->ns_inet->is_nerrq -= eq->eq_queue.mq_len;
-	mbufq_drain(&eq->eq_queue);
-	inp->inp_ppcb = NULL;
-	kmem_free(eq, sizeof(*eq));
+	inp->inp_ns->ns_inet->is_nerrq -= dg->dg_errq.mq_len;
+	mbufq_drain(&dg->dg_errq);
 }
 
 /* The error stands last in the control messages. */
@@ -137,22 +125,22 @@ static bool
 errq_isfull(const struct inpcb *inp)
 {
 	const struct inet_state *is = inp->inp_ns->ns_inet;
-	const struct in_errq *eq = inp->inp_ppcb;
+	const struct in_dgram *dg = inp->inp_ppcb;
 
-	return eq->eq_queue.mq_len >= eq->eq_queue.mq_maxlen || is->is_nerrq >= is->is_errqtotal;
+	return dg->dg_errq.mq_len >= dg->dg_errq.mq_maxlen || is->is_nerrq >= is->is_errqtotal;
 }
 
 /* Consumes record; NULL: there was no memory for it. */
 static void
 errq_append(struct inpcb *inp, struct mbuf *record)
 {
-	struct in_errq *eq = inp->inp_ppcb;
+	struct in_dgram *dg = inp->inp_ppcb;
 
 	if (record == NULL) {
 		inp->inp_ns->ns_drops[DROP_MBUF_NOBUFS]++;
 		return;
 	}
-	(void)mbufq_enqueue(&eq->eq_queue, record);
+	(void)mbufq_enqueue(&dg->dg_errq, record);
 	inp->inp_ns->ns_inet->is_nerrq++;
 }
 
@@ -193,9 +181,9 @@ in_errq_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, siz
 }
 
 int
-in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, int error)
+in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, uint16_t fport, int error)
 {
-	struct in_endpoint to = {tx->tx_dst, inp->inp_fport};
+	struct in_endpoint to = {tx->tx_dst, fport};
 	struct bsd_ip_recverr re = {.re_errno = EMSGSIZE, .re_origin = BSD_SO_EE_ORIGIN_LOCAL};
 	struct ifnet *ifp;
 	bool direct;
@@ -218,17 +206,17 @@ struct mbuf *
 in_errq_next(struct socket *so, bool take)
 {
 	struct inpcb *inp = so->so_pcb;
-	struct in_errq *eq = inp->inp_ppcb;
+	struct in_dgram *dg = inp->inp_ppcb;
 	struct bsd_ip_recverr next = {0};
 	struct mbuf *m;
 
-	if (eq == NULL || !take)
-		return eq != NULL ? eq->eq_queue.mq_head : NULL;
-	if ((m = mbufq_dequeue(&eq->eq_queue)) == NULL)
+	if (dg == NULL || !take)
+		return dg != NULL ? dg->dg_errq.mq_head : NULL;
+	if ((m = mbufq_dequeue(&dg->dg_errq)) == NULL)
 		return NULL;
 	inp->inp_ns->ns_inet->is_nerrq--;
-	if (eq->eq_queue.mq_head != NULL)
-		next = errq_get(eq->eq_queue.mq_head);
+	if (dg->dg_errq.mq_head != NULL)
+		next = errq_get(dg->dg_errq.mq_head);
 	if (next.re_origin == BSD_SO_EE_ORIGIN_ICMP)
 		so->so_error = (int)next.re_errno;
 	else if (errq_get(m).re_origin == BSD_SO_EE_ORIGIN_ICMP)

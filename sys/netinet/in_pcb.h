@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kern/mbuf.h"
 #include "kern/pool.h"
 #include "kern/queue.h"
 #include "netinet/in_afops.h"
@@ -32,7 +33,7 @@ struct inpcb {
 	struct inpcbtable *inp_table;
 	const struct in_afops *inp_af;
 	struct socket *inp_socket; /* NULL: the socket is gone (TIME-WAIT) */
-	void *inp_ppcb; /* the transport's: struct tcpcb; datagrams: struct in_errq, or NULL */
+	void *inp_ppcb; /* the transport's: struct tcpcb; datagrams: struct in_dgram, or NULL */
 	struct in_addrany inp_laddr;
 	struct in_addrany inp_faddr;
 	uint16_t inp_lport; /* host order; 0: not bound */
@@ -85,6 +86,15 @@ struct in_pair {
 	uint8_t ipr_ttl; /* as inp_ttl and its like */
 	uint8_t ipr_minttl;
 	uint8_t ipr_tos;
+};
+
+/* What few datagram sockets have, made when it is first needed: inp_ppcb. */
+struct in_dgram {
+	struct mbufq dg_errq;     /* in_errq.c */
+	bool dg_cork;             /* UDP_CORK */
+	struct mbuf *dg_held;     /* UDP: the beginning of a datagram, its end is to come */
+	struct mbuf *dg_control;  /* what was said of how to send it */
+	struct in_endpoint dg_to; /* and where */
 };
 
 struct inpcbtable {
@@ -187,18 +197,21 @@ int in_pcb_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct
 /* in_errq.c: the queue of errors of a datagram socket */
 /* Turns it on (ENOBUFS), or off, which empties it. */
 int in_errq_enable(struct inpcb *inp, bool on);
-void in_errq_free(struct inpcb *inp);
+/* Empties it. => inp_ppcb is there */
+void in_errq_drain(struct inpcb *inp);
 /*
  * An ICMP error about what the socket sent to fport of ci_dst: queued, pending, and told. skip: bytes of
  * transport header in front of the socket's own data. => INP_RECVERR is set
  */
 void in_errq_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, size_t skip);
-/* A datagram met error when it was sent: EMSGSIZE is queued, with the MTU. => error */
-int in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, int error);
+/* A datagram to fport met error when it was sent: EMSGSIZE is queued, with the MTU. => error */
+int in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, uint16_t fport, int error);
 /* pr_rcverr */
 struct mbuf *in_errq_next(struct socket *so, bool take);
 
-/* in_dgram.c: requests that protocols without connections answer alike (kern/protosw.h) */
+/* in_dgram.c. => NULL: no memory */
+struct in_dgram *in_dgram_get(struct inpcb *inp);
+/* The requests that protocols without connections answer alike (kern/protosw.h). */
 void in_dgram_detach(struct socket *so);
 void in_dgram_abort(struct socket *so);
 int in_dgram_bind(struct socket *so, const struct bsd_sockaddr *nam);

@@ -268,7 +268,8 @@ rip_send_txinfo(struct inpcb *inp, int flags, const struct bsd_sockaddr *nam, st
 	int error;
 
 	in_pcb_txinfo(inp, inp->inp_proto, tx);
-	error = (flags & MSG_OOB) != 0 ? EOPNOTSUPP : in_pcb_txcontrol(inp, control, tx);
+	error = (flags & (MSG_OOB | PRUS_MORETOCOME)) != 0 ? EOPNOTSUPP
+							   : in_pcb_txcontrol(inp, control, tx);
 	m_freem(control);
 	return error != 0 ? error : rip_send_dest(inp, nam, tx);
 }
@@ -286,8 +287,8 @@ rip_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
 		return error;
 	}
 	if ((inp->inp_flags & INP_HDRINCL) != 0)
-		return in_errq_sent(inp, &tx, ip_output_hdrincl(m, &tx));
-	return in_errq_sent(inp, &tx, ip_output(m, &tx));
+		return in_errq_sent(inp, &tx, inp->inp_fport, ip_output_hdrincl(m, &tx));
+	return in_errq_sent(inp, &tx, inp->inp_fport, ip_output(m, &tx));
 }
 
 /*
@@ -338,7 +339,7 @@ icmp_sock_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_so
 	}
 	if ((m = icmp_sock_header(inp, m, &error)) == NULL)
 		return error;
-	return in_errq_sent(inp, &tx, ip_output(m, &tx));
+	return in_errq_sent(inp, &tx, inp->inp_fport, ip_output(m, &tx));
 }
 
 /* --- life ----------------------------------------------------------------------------------- */

@@ -238,6 +238,106 @@ set_ip(struct socket *so, int name, int value)
 	assert_int_equal(sosetopt(so, &sopt), 0);
 }
 
+/* len bytes of the pattern, from its byte `from` on. => errno */
+static int
+send_piece(struct socket *so, const union bsd_sockaddr_any *to, size_t from, size_t len, int flags)
+{
+	struct mbuf *m = m_gethdr(so->so_ns, MT_DATA);
+	uint8_t byte;
+
+	assert_non_null(m);
+	for (size_t i = from; i < from + len; i++) {
+		byte = test_byte(i);
+		if (m_append(m, 1, &byte) != 0) {
+			m_freem(m);
+			return BSD_ENOBUFS;
+		}
+	}
+	return sosend(so, to != NULL ? &to->sa : NULL, NULL, m, NULL, flags | BSD_MSG_DONTWAIT);
+}
+
+static int
+cork(struct socket *so, int value)
+{
+	struct sockopt sopt = {.sopt_set = true,
+	    .sopt_level = BSD_IPPROTO_UDP,
+	    .sopt_name = BSD_UDP_CORK,
+	    .sopt_size = sizeof(value)};
+
+	memcpy(sopt.sopt_data, &value, sizeof(value));
+	return sosetopt(so, &sopt);
+}
+
+/* Pieces become one datagram, to where the first one went; a plain send, or the cork, ends it. */
+static void
+test_pieces(void **state)
+{
+	union bsd_sockaddr_any to = test_sin(B, 7), other = test_sin(B, 8), no = test_sin(B, 0);
+	struct netstack *a, *b;
+	struct socket *snd, *rcv;
+	unsigned i;
+
+	(void)state;
+	two_stacks(&a, &b);
+	snd = test_udpsocket(a);
+	rcv = bound(b, 0, 7);
+	assert_int_equal(send_piece(snd, NULL, 0, 1, BSD_MSG_MORE), BSD_EDESTADDRREQ);
+	assert_int_equal(send_piece(snd, &no, 0, 1, BSD_MSG_MORE), BSD_EADDRNOTAVAIL);
+	assert_int_equal(send_piece(snd, &to, 0, 10, BSD_MSG_MORE), 0);
+	assert_int_equal(send_piece(snd, &other, 10, 2000, BSD_MSG_MORE), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect_none(rcv);
+	assert_int_equal(send_piece(snd, NULL, 2010, 0, 0), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect(rcv, 2010);
+	expect_none(rcv);
+	assert_int_equal(test_udpsend(snd, NULL, 1), BSD_EDESTADDRREQ);
+	assert_int_equal(cork(snd, 1), 0);
+	assert_int_equal(send_piece(snd, &to, 0, 3, 0), 0);
+	assert_int_equal(send_piece(snd, &to, 3, 4, 0), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect_none(rcv);
+	assert_int_equal(cork(snd, 0), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect(rcv, 7);
+	assert_int_equal(test_udpsend(snd, &to, 5), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect(rcv, 5);
+	/* Too much for one: all of it is given up. Small pieces hold no more storage than they need. */
+	for (i = 0; i < 65507; i += 7)
+		assert_int_equal(send_piece(snd, &to, i, KERN_MIN(7u, 65507 - i), BSD_MSG_MORE), 0);
+	assert_int_equal(send_piece(snd, &to, i, 1, 0), BSD_EMSGSIZE);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect_none(rcv);
+	assert_int_equal(send_piece(snd, &to, 0, 9, 0), 0);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect(rcv, 9);
+	/* What is held when the socket closes is not sent. */
+	assert_int_equal(send_piece(snd, &to, 0, 9, BSD_MSG_MORE), 0);
+	soclose(snd);
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	expect_none(rcv);
+	soclose(rcv);
+	end_stacks(a, b);
+}
+
+/* Raw sockets send whole packets only. */
+static void
+test_pieces_raw(void **state)
+{
+	union bsd_sockaddr_any to = test_sin(B, 0);
+	struct netstack *a, *b;
+	struct socket *so;
+
+	(void)state;
+	two_stacks(&a, &b);
+	assert_int_equal(socreate(a, BSD_AF_INET, BSD_SOCK_RAW, 99, &so), 0);
+	assert_int_equal(send_piece(so, &to, 0, 9, BSD_MSG_MORE), BSD_EOPNOTSUPP);
+	assert_int_equal(cork(so, 1), BSD_ENOPROTOOPT);
+	soclose(so);
+	end_stacks(a, b);
+}
+
 /* RFC 5082 §3 */
 static void
 test_minttl(void **state)
@@ -551,6 +651,8 @@ main(void)
 	    cmocka_unit_test(test_connected_filter),
 	    cmocka_unit_test(test_broadcast),
 	    cmocka_unit_test(test_all_hosts),
+	    cmocka_unit_test(test_pieces),
+	    cmocka_unit_test(test_pieces_raw),
 	    cmocka_unit_test(test_minttl),
 	    cmocka_unit_test(test_loopback),
 	    cmocka_unit_test(test_loopback_unreachable),

@@ -302,37 +302,142 @@ udp_output(struct inpcb *inp, struct mbuf *m, const struct in_txinfo *tx, uint16
 	return inp->inp_af->af_output(m, tx);
 }
 
-/* Where a datagram goes: nam, or the peer. Completes tx with a source. */
+/* Where a datagram goes: nam, or the peer. */
 static int
-udp_send_dest(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_txinfo *tx,
-    uint16_t *fport)
+udp_addressee(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_endpoint *ep)
 {
 	const struct in_afops *af = inp->inp_af;
-	struct in_endpoint ep = {inp->inp_faddr, inp->inp_fport};
 	int error;
 
+	*ep = (struct in_endpoint){inp->inp_faddr, inp->inp_fport};
 	if (nam != NULL) {
 		if ((inp->inp_flags & INP_CONNECTED) != 0)
 			return EISCONN;
-		if ((error = af->af_parse(nam, &ep)) != 0)
+		if ((error = af->af_parse(nam, ep)) != 0)
 			return error;
-		if (ep.ie_port == 0)
+		if (ep->ie_port == 0)
 			return EADDRNOTAVAIL;
 	} else if ((inp->inp_flags & INP_CONNECTED) == 0) {
 		return EDESTADDRREQ;
 	}
-	if (in_addrany_isany(&ep.ie_addr))
-		ep.ie_addr = af->af_loopback();
-	in_pcb_txdest(inp, &ep.ie_addr, tx);
-	*fport = ep.ie_port;
+	if (in_addrany_isany(&ep->ie_addr))
+		ep->ie_addr = af->af_loopback();
+	return 0;
+}
+
+/* How a datagram to ep leaves, as control says, with a source; and from a port. */
+static int
+udp_send_txinfo(struct inpcb *inp, const struct mbuf *control, const struct in_endpoint *ep,
+    struct in_txinfo *tx)
+{
+	const struct in_afops *af = inp->inp_af;
+	int error;
+
+	in_pcb_txinfo(inp, IPPROTO_UDP, tx);
+	if ((error = in_pcb_txcontrol(inp, control, tx)) != 0)
+		return error;
+	in_pcb_txdest(inp, &ep->ie_addr, tx);
 	/* A socket bound to a group sends from an address of the host. */
 	if (in_addrany_isany(&tx->tx_src) || af->af_ismulticast(&tx->tx_src) ||
 	    af->af_isbroadcast(inp->inp_ns, &tx->tx_src)) {
-		error = af->af_selectsrc(inp->inp_ns, &ep.ie_addr, tx->tx_ifp, &tx->tx_src);
+		error = af->af_selectsrc(inp->inp_ns, &ep->ie_addr, tx->tx_ifp, &tx->tx_src);
 		if (error != 0)
 			return error;
 	}
 	return inp->inp_lport == 0 ? in_pcbbind(inp, NULL) : 0;
+}
+
+/* --- datagrams in pieces, as Linux has them: BSD_MSG_MORE, UDP_CORK ------------------------- */
+
+/* Begins one: m, what control says, and to. Consumes m and control. */
+static int
+udp_hold(struct inpcb *inp, struct mbuf *m, struct mbuf *control, const struct in_endpoint *to)
+{
+	struct in_dgram *dg = in_dgram_get(inp);
+
+	if (dg == NULL) {
+		m_freem(m);
+		m_freem(control);
+		return ENOBUFS;
+	}
+	dg->dg_held = m;
+	dg->dg_control = control;
+	dg->dg_to = *to;
+	inp->inp_socket->so_state |= SS_HOLDING;
+	return 0;
+}
+
+/* Takes what is held. => what to free or send; *control is the caller's, too */
+static struct mbuf *
+udp_unhold(struct inpcb *inp, struct mbuf **control)
+{
+	struct in_dgram *dg = inp->inp_ppcb;
+	struct mbuf *m = dg->dg_held;
+
+	*control = dg->dg_control;
+	dg->dg_held = dg->dg_control = NULL;
+	inp->inp_socket->so_state &= ~(uint32_t)SS_HOLDING;
+	return m;
+}
+
+/* Sends what is held. */
+static int
+udp_push(struct inpcb *inp)
+{
+	const struct in_endpoint to = ((struct in_dgram *)inp->inp_ppcb)->dg_to;
+	struct mbuf *control, *m = udp_unhold(inp, &control);
+	struct in_txinfo tx;
+	int error = udp_send_txinfo(inp, control, &to, &tx);
+
+	m_freem(control);
+	if (error != 0) {
+		m_freem(m);
+		return error;
+	}
+	return in_errq_sent(inp, &tx, to.ie_port, udp_output(inp, m, &tx, to.ie_port));
+}
+
+/* Copied: many small pieces must not hold much storage. */
+static int
+udp_join(struct mbuf *held, const struct mbuf *m)
+{
+	int error = 0;
+
+	if (held->m_pkthdr.len + m->m_pkthdr.len > UDP_MAXDATA)
+		return EMSGSIZE;
+	for (; m != NULL && error == 0; m = m->m_next)
+		error = m_append(held, m->m_len, m->m_data);
+	return error;
+}
+
+/* The next piece. What it cannot be joined to is given up, as on Linux. Consumes m. */
+static int
+udp_continue(struct inpcb *inp, struct mbuf *m, bool more)
+{
+	const struct in_dgram *dg = inp->inp_ppcb;
+	int error = udp_join(dg->dg_held, m);
+	struct mbuf *control;
+
+	m_freem(m);
+	if (error != 0) {
+		m_freem(udp_unhold(inp, &control));
+		m_freem(control);
+		return error;
+	}
+	return more ? 0 : udp_push(inp);
+}
+
+static int
+udp_setcork(struct inpcb *inp, bool on)
+{
+	struct in_dgram *dg = on ? in_dgram_get(inp) : inp->inp_ppcb;
+
+	if (dg == NULL)
+		return on ? ENOBUFS : 0;
+	dg->dg_cork = on;
+	if (!on && dg->dg_held != NULL)
+		(void)udp_push(inp);
+	return 0;
 }
 
 static int
@@ -340,25 +445,32 @@ udp_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
     struct mbuf *control)
 {
 	struct inpcb *inp = so->so_pcb;
+	const struct in_dgram *dg = inp->inp_ppcb;
+	bool more = (flags & PRUS_MORETOCOME) != 0 || (dg != NULL && dg->dg_cork);
+	struct in_endpoint to;
 	struct in_txinfo tx;
-	uint16_t fport;
 	int error;
 
-	in_pcb_txinfo(inp, IPPROTO_UDP, &tx);
-	if ((flags & MSG_OOB) != 0)
+	if ((flags & MSG_OOB) != 0) {
 		error = EOPNOTSUPP;
-	else if (m->m_pkthdr.len > UDP_MAXDATA)
+	} else if (m->m_pkthdr.len > UDP_MAXDATA) {
 		error = EMSGSIZE;
-	else
-		error = in_pcb_txcontrol(inp, control, &tx);
-	m_freem(control);
+	} else if ((so->so_state & SS_HOLDING) != 0) {
+		m_freem(control);
+		return udp_continue(inp, m, more);
+	} else {
+		error = udp_addressee(inp, nam, &to);
+	}
 	if (error == 0)
-		error = udp_send_dest(inp, nam, &tx, &fport);
+		error = udp_send_txinfo(inp, control, &to, &tx);
+	if (error == 0 && more)
+		return udp_hold(inp, m, control, &to);
+	m_freem(control);
 	if (error != 0) {
 		m_freem(m);
 		return error;
 	}
-	return in_errq_sent(inp, &tx, udp_output(inp, m, &tx, fport));
+	return in_errq_sent(inp, &tx, to.ie_port, udp_output(inp, m, &tx, to.ie_port));
 }
 
 static int
@@ -421,6 +533,17 @@ int
 udp_ctloutput(struct socket *so, struct sockopt *sopt)
 {
 	struct inpcb *inp = so->so_pcb;
+	const struct in_dgram *dg = inp->inp_ppcb;
+	int value, error;
 
-	return inp->inp_af->af_ctloutput(inp, sopt);
+	if (sopt->sopt_level != IPPROTO_UDP)
+		return inp->inp_af->af_ctloutput(inp, sopt);
+	if (sopt->sopt_name != UDP_CORK)
+		return ENOPROTOOPT;
+	if (!sopt->sopt_set) {
+		sockopt_putint(sopt, dg != NULL && dg->dg_cork);
+		return 0;
+	}
+	error = sockopt_getint(sopt, &value);
+	return error != 0 ? error : udp_setcork(inp, value != 0);
 }

@@ -112,6 +112,7 @@ ROWS = (
     ("Datagrams", "port unreachable", ("dgram/refused",)),
     ("Datagrams", "SO_BROADCAST", ("dgram/broadcast",)),
     ("Datagrams", "shutdown, full, vectors", ("dgram/shut", "dgram/overflow", "dgram/vectors")),
+    ("Datagrams", "in pieces: MSG_MORE, UDP_CORK", ("sem_dgram/pieces",)),
     ("Datagrams", "multicast", ("opt/multicast", "sem_dgram/groups")),
     ("Datagrams", "IP_PKTINFO, IP_RECVTTL, IP_RECVTOS", ("sem_dgram/ancillary",)),
     ("Datagrams", "IP_RECVERR", ("sem_dgram/error-queue",)),

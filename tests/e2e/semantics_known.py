@@ -50,10 +50,6 @@ DIFFERENCES = (
     ("close() cannot wait for the server: what is left is sent in the background", (
         ("opt/linger-waits", "host_now_ms() - start >= 900", "1", "0"),
     )),
-    ("datagrams are not gathered by MSG_MORE, and have no urgent data", (
-        ("sem_dgram/flags", 'send(u[0], "a", 1, MSG_MORE)', "1", "EOPNOTSUPP"),
-        ("sem_dgram/flags", "recv(u[1], buf, 8, 0) #2", "2", "1"),
-    )),
     ("a full receiver drops later datagrams, not earlier ones, at another point than Linux", (
         ("dgram/overflow", "recv(fd[1], buf, sizeof(buf), 0)", "varies", "varies"),
     )),

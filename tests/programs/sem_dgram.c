@@ -3,6 +3,7 @@
 #include "calls.h"
 
 #include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 
 static void
 wants(int fd, int name, const char *text)
@@ -142,6 +143,47 @@ flags(void)
 	DO(send(u[0], "x", 1, 0));
 }
 
+/* MSG_MORE and UDP_CORK: one datagram in pieces. */
+static void
+pieces(void)
+{
+	static char much[40000];
+	int u[2], one = 1, zero = 0, left, fd;
+	socklen_t len = sizeof(left);
+	struct sockaddr_in to;
+	char buf[16];
+
+	calls_udp_pair(u);
+	to = calls_addr("127.0.0.1", calls_port(u[1]));
+	DO(send(u[0], "a", 1, MSG_MORE));
+	DO(sendto(u[0], "ab", 2, MSG_MORE, (struct sockaddr *)&to, sizeof(to)));
+	DO(send(u[0], "cd", 2, MSG_MORE));
+	DO(write(u[0], "e", 1));
+	DO(recv(u[1], buf, sizeof(buf), 0));
+	DO(write(u[0], "f", 1));
+	DO(setsockopt(u[0], IPPROTO_UDP, UDP_CORK, &one, sizeof(one)));
+	DO(getsockopt(u[0], IPPROTO_UDP, UDP_CORK, &left, &len));
+	DO(left);
+	DO(sendto(u[0], "gh", 2, 0, (struct sockaddr *)&to, sizeof(to)));
+	DO(send(u[0], "i", 1, 0));
+	host_sleep_ms(20);
+	DO(recv(u[1], buf, sizeof(buf), MSG_DONTWAIT));
+	DO(setsockopt(u[0], IPPROTO_UDP, UDP_CORK, &zero, sizeof(zero)));
+	DO(recv(u[1], buf, sizeof(buf), 0));
+	DO(sendto(u[0], "", 0, MSG_MORE, (struct sockaddr *)&to, sizeof(to)));
+	DO(send(u[0], "", 0, 0));
+	DO(recv(u[1], buf, sizeof(buf), 0));
+	DO(sendto(u[0], much, sizeof(much), MSG_MORE, (struct sockaddr *)&to, sizeof(to)));
+	DO(send(u[0], much, sizeof(much), 0));
+	DO(sendto(u[0], "j", 1, 0, (struct sockaddr *)&to, sizeof(to)));
+	DO(recv(u[1], buf, sizeof(buf), 0));
+	DO(setsockopt(u[0], IPPROTO_UDP, 99, &one, sizeof(one)));
+	DO(getsockopt(u[0], IPPROTO_UDP, 99, &left, &len));
+	fd = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	DO(setsockopt(fd, IPPROTO_UDP, UDP_CORK, &one, sizeof(one)));
+	DO(getsockopt(fd, IPPROTO_UDP, UDP_CORK, &left, &len));
+}
+
 /* A member of a group on the loopback hears what the host sends there. */
 static void
 groups(void)
@@ -220,6 +262,7 @@ const struct calls_case calls_cases[] = {
     {"error-queue", error_queue},
     {"at-once", at_once},
     {"flags", flags},
+    {"pieces", pieces},
     {"groups", groups},
     {"both-families", both_families},
     {"ping-raw", ping_raw},
