@@ -74,7 +74,8 @@ enum {
 	BSD_SO_ERROR = 0x1007,
 	BSD_SO_TYPE = 0x1008,
 	BSD_SO_SNDTIMEO = 0x100b,
-	BSD_SO_RCVTIMEO = 0x100c
+	BSD_SO_RCVTIMEO = 0x100c,
+	BSD_SO_PRIORITY = 0x1020 /* 0..6, as on Linux */
 };
 enum {
 	BSD_TCP_NODELAY = 1,
@@ -91,7 +92,8 @@ enum {
 	BSD_TCP_DEFER_ACCEPT = 0x23, /* s that a connection without data is kept from accept */
 	BSD_TCP_SYNCNT = 0x24,       /* SYNs sent again before connect gives up */
 	BSD_TCP_LINGER2 = 0x25,      /* s that FIN-WAIT-2 lasts after close; below 0: not at all */
-	BSD_TCP_WINDOW_CLAMP = 0x26  /* bytes of window announced at most */
+	BSD_TCP_WINDOW_CLAMP = 0x26, /* bytes of window announced at most */
+	BSD_TCP_TIMESTAMP = 0x27     /* its clock of time stamps (RFC 7323), now */
 };
 enum { BSD_SHUT_RD = 0, BSD_SHUT_WR = 1, BSD_SHUT_RDWR = 2 };
 enum { BSD_SOMAXCONN = 128 };

@@ -56,4 +56,9 @@ void fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clien
 /* Is the option known at all? */
 bool fd_sockopt_known(int level, int name);
 
+/* fd_translate_told.c: options that are answered without the stack's; the same contracts */
+bool fd_told_known(int level, int name);
+int fd_told_set(int level, int name, const void *val, size_t len);
+int fd_told_get(struct fdsock *fs, int level, int name, void *val, size_t *len);
+
 #endif /* SERVER_FDSOCK_TRANSLATE_H */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Socket options of the host, carried out by the stack, by the pair, or by this door: one table.
- * An option that is not in it is refused with ENOPROTOOPT, as the host does with an unknown one.
+ * An option that is not in it, nor told by fd_translate_told.c, is refused with ENOPROTOOPT, as the
+ * host does with an unknown one.
  *
  * What concerns how the client's end waits and reads (time-outs, low-water mark, urgent data in
  * line) is set on that end itself, where the host's kernel obeys it.
@@ -71,6 +72,7 @@ static const struct fd_option fd_options[] = {
     {SOL_SOCKET, SO_TIMESTAMPNS, BSD_SOL_SOCKET, BSD_SO_TIMESTAMP, FD_OPT_STAMP},
     FD_SOCKET(SO_SNDBUF, FD_OPT_BUF),
     FD_SOCKET(SO_RCVBUF, FD_OPT_BUF),
+    FD_SOCKET(SO_PRIORITY, FD_OPT_INT),
     FD_HERE(SO_OOBINLINE, FD_OPT_PAIR),
     FD_HERE(SO_RCVTIMEO, FD_OPT_PAIR),
     FD_HERE(SO_SNDTIMEO, FD_OPT_PAIR),
@@ -93,6 +95,7 @@ static const struct fd_option fd_options[] = {
     FD_TCP(TCP_SYNCNT, BSD_TCP_SYNCNT, FD_OPT_INT),
     FD_TCP(TCP_LINGER2, BSD_TCP_LINGER2, FD_OPT_INT),
     FD_TCP(TCP_WINDOW_CLAMP, BSD_TCP_WINDOW_CLAMP, FD_OPT_INT),
+    FD_TCP(TCP_TIMESTAMP, BSD_TCP_TIMESTAMP, FD_OPT_INT),
     FD_TCP(TCP_CONGESTION, BSD_TCP_CONGCTL, FD_OPT_STRING),
     FD_TCP(TCP_INFO, BSD_TCP_INFO, FD_OPT_TCPINFO),
     {IPPROTO_UDP, UDP_CORK, BSD_IPPROTO_UDP, BSD_UDP_CORK, FD_OPT_FLAG},
@@ -135,7 +138,7 @@ fd_sockopt_lookup(int level, int name)
 bool
 fd_sockopt_known(int level, int name)
 {
-	return fd_sockopt_lookup(level, name) != NULL;
+	return fd_sockopt_lookup(level, name) != NULL || fd_told_known(level, name);
 }
 
 static void
@@ -292,7 +295,9 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 	int error;
 
 	if (op == NULL)
-		return ENOPROTOOPT;
+		return level == IPPROTO_TCP && fs->fs_kind == FD_DGRAM
+		    ? ENOPROTOOPT
+		    : fd_told_set(level, name, val, len);
 	if (op->op_kind == FD_OPT_PAIR)
 		return fd_set_pair(fs, clientfd, name, val, len);
 	if (len > sizeof(sopt.sopt_data))
@@ -373,10 +378,12 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 	socklen_t pairlen = (socklen_t)*len;
 	int error;
 
-	if (op == NULL ||
+	if ((op == NULL && !fd_told_known(level, name)) ||
 	    ((level == IPPROTO_TCP || level == IPPROTO_UDP) &&
 		level != fs->fs_so->so_proto->pr_protocol))
 		return fd_sockopt_unknown(fs, level);
+	if (op == NULL)
+		return fd_told_get(fs, level, name, val, len);
 	if (op->op_kind == FD_OPT_PAIR) {
 		error = getsockopt(clientfd, level, name, val, &pairlen) == 0 ? 0 : errno;
 		*len = pairlen;

@@ -55,10 +55,11 @@ struct socket {
 	uint32_t so_oobmark; /* bytes of so_rcv before the mark */
 	uint32_t so_qlen;    /* of a listener: connections that wait for accept */
 	uint16_t so_linger_s;
-	bool so_listens;   /* or did: so_q0 and so_q hold, which is no connection's */
-	uint8_t so_onq;    /* SOQ_*: the queue of so_head that we are on */
-	bool so_rcvdlater; /* on ns_rcvdq */
-	bool so_inupcall;  /* running; a change meanwhile makes it run once more */
+	uint8_t so_priority; /* SO_PRIORITY */
+	bool so_listens;     /* or did: so_q0 and so_q hold, which is no connection's */
+	uint8_t so_onq;      /* SOQ_*: the queue of so_head that we are on */
+	bool so_rcvdlater;   /* on ns_rcvdq */
+	bool so_inupcall;    /* running; a change meanwhile makes it run once more */
 	bool so_upcallagain;
 	struct sockbuf so_rcv;
 	struct sockbuf so_snd;

@@ -188,6 +188,7 @@ soinherit(struct socket *so, const struct socket *head)
 	so->so_options = head->so_options & ~(uint32_t)SO_ACCEPTCONN;
 	so->so_state = SS_NOFDREF | (head->so_state & SS_NBIO);
 	so->so_linger_s = head->so_linger_s;
+	so->so_priority = head->so_priority;
 	so->so_snd.sb_lowat = head->so_snd.sb_lowat;
 	so->so_rcv.sb_lowat = head->so_rcv.sb_lowat;
 	so->so_snd.sb_timeo_ns = head->so_snd.sb_timeo_ns;

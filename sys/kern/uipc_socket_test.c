@@ -494,6 +494,10 @@ int_options(void **state)
 	assert_int_equal(setint(so, BSD_SO_ACCEPTCONN, 1), BSD_ENOPROTOOPT);
 	assert_int_equal(getint(so, BSD_SO_TYPE), BSD_SOCK_STREAM);
 	assert_int_equal(getint(so, BSD_SO_ACCEPTCONN), 0);
+	assert_int_equal(setint(so, BSD_SO_PRIORITY, 6), 0);
+	assert_int_equal(setint(so, BSD_SO_PRIORITY, 7), BSD_EPERM);
+	assert_int_equal(setint(so, BSD_SO_PRIORITY, -1), BSD_EPERM);
+	assert_int_equal(getint(so, BSD_SO_PRIORITY), 6);
 	so->so_error = BSD_ECONNRESET;
 	assert_int_equal(getint(so, BSD_SO_ERROR), BSD_ECONNRESET);
 	assert_int_equal(getint(so, BSD_SO_ERROR), 0);

@@ -17,6 +17,7 @@
 	    SO_NOSIGPIPE | SO_TIMESTAMP)
 #define SO_LINGER_MAX_S 65535
 #define SO_TIMEO_MAX_S INT32_MAX
+#define SO_PRIORITY_MAX 6
 
 int
 sockopt_getint(const struct sockopt *sopt, int *value)
@@ -127,6 +128,20 @@ sosetopt_timeo(struct sockbuf *sb, const struct sockopt *sopt)
 	return 0;
 }
 
+/* No interface has queues to choose from. What is beyond is for Linux's administrators. */
+static int
+sosetopt_priority(struct socket *so, const struct sockopt *sopt)
+{
+	int value, error = sockopt_getint(sopt, &value);
+
+	if (error != 0)
+		return error;
+	if (value < 0 || value > SO_PRIORITY_MAX)
+		return EPERM;
+	so->so_priority = (uint8_t)value;
+	return 0;
+}
+
 static int
 sosetopt_socket(struct socket *so, const struct sockopt *sopt)
 {
@@ -145,6 +160,8 @@ sosetopt_socket(struct socket *so, const struct sockopt *sopt)
 		return sosetopt_timeo(&so->so_snd, sopt);
 	case SO_RCVTIMEO:
 		return sosetopt_timeo(&so->so_rcv, sopt);
+	case SO_PRIORITY:
+		return sosetopt_priority(so, sopt);
 	case SO_REUSEADDR:
 	case SO_REUSEPORT:
 	case SO_KEEPALIVE:
@@ -228,6 +245,9 @@ sogetopt_int(struct socket *so, int name, int *value)
 	case SO_ERROR:
 		*value = so->so_error;
 		so->so_error = 0;
+		return 0;
+	case SO_PRIORITY:
+		*value = so->so_priority;
 		return 0;
 	case SO_ACCEPTCONN:
 		*value = (so->so_options & SO_ACCEPTCONN) != 0;

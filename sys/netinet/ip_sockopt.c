@@ -64,6 +64,17 @@ ip_setpmtudisc(struct inpcb *inp, int value)
 	return 0;
 }
 
+/* As Linux has it, the four classes of RFC 1349 are also those of SO_PRIORITY. */
+static void
+ip_settos(struct inpcb *inp, uint8_t tos)
+{
+	static const uint8_t priority[] = {0, 2, 6, 4};
+
+	inp->inp_tos = tos;
+	if (inp->inp_socket != NULL)
+		inp->inp_socket->so_priority = priority[(tos >> 3) & 3];
+}
+
 static int
 ip_setint(struct inpcb *inp, int name, int value)
 {
@@ -84,7 +95,7 @@ ip_setint(struct inpcb *inp, int name, int value)
 		return EINVAL;
 	switch (name) {
 	case IP_TOS:
-		inp->inp_tos = (uint8_t)value;
+		ip_settos(inp, (uint8_t)value);
 		return 0;
 	case IP_TTL:
 		inp->inp_ttl = (uint8_t)value;

@@ -224,6 +224,8 @@ tcp_opt_set(struct tcpcb *tp, const struct sockopt *sopt)
 		return tcp_opt_set_linger2(tp, sopt);
 	case TCP_WINDOW_CLAMP:
 		return tcp_opt_set_winclamp(tp, sopt);
+	case TCP_TIMESTAMP: /* the clock is the stack's */
+		return EPERM;
 	default:
 		return ENOPROTOOPT;
 	}
@@ -278,6 +280,9 @@ tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
 	case TCP_WINDOW_CLAMP:
 		sockopt_putint(sopt,
 		    (int)(tp->t_winclamp != 0 ? tp->t_winclamp : TCP_MAXWIN << TCP_MAX_WINSHIFT));
+		return 0;
+	case TCP_TIMESTAMP:
+		sockopt_putint(sopt, (int)tcp_ts_now(tp));
 		return 0;
 	case TCP_INFO:
 		tcp_info(tp, sopt);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Options of the host that are told without the stack's, or refused as a Linux without them does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/fdsock/fd_impl.h"
+#include "server/fdsock/fd_testutil.h"
+
+static struct fdt_reply rep;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	fdt_start();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	fdt_end();
+	return 0;
+}
+
+/* => errno; the value and its length are in rep */
+static int
+get(int sock, int level, int name, int room)
+{
+	const int32_t arg[4] = {level, name, room};
+
+	return fdt_request(FDSOCK_OP_GETSOCKOPT, sock, arg, NULL, 0, &rep);
+}
+
+static int
+setint(int sock, int level, int name, int value)
+{
+	return fdt_setopt(sock, level, name, &value, sizeof(value));
+}
+
+/* Who it is, and who is at the other end. */
+static void
+test_identity(void **state)
+{
+	struct sockaddr_in sin, peer;
+	struct ucred cred;
+	uint64_t cookie, kernels = 0;
+	socklen_t len = sizeof(kernels);
+	int sv[2], fresh = fdt_socket(SOCK_STREAM);
+
+	(void)state;
+	fdt_pair(sv);
+	assert_int_equal(get(sv[0], SOL_SOCKET, SO_COOKIE, 8), 0);
+	assert_int_equal(rep.hdr.fp_datalen, 8);
+	memcpy(&cookie, rep.data, sizeof(cookie));
+	assert_int_equal(getsockopt(sv[0], SOL_SOCKET, SO_COOKIE, &kernels, &len), 0);
+	assert_true(cookie != 0 && cookie == kernels);
+	assert_int_equal(get(sv[0], SOL_SOCKET, SO_COOKIE, 4), EINVAL);
+	assert_int_equal(fdt_request(FDSOCK_OP_GETPEERNAME, sv[0], NULL, NULL, 0, &rep), 0);
+	memcpy(&peer, rep.data, sizeof(peer));
+	assert_int_equal(get(sv[0], SOL_SOCKET, SO_PEERNAME, sizeof(sin)), 0);
+	assert_int_equal(rep.hdr.fp_datalen, sizeof(sin));
+	memcpy(&sin, rep.data, sizeof(sin));
+	assert_int_equal(sin.sin_port, peer.sin_port);
+	assert_int_equal(sin.sin_addr.s_addr, peer.sin_addr.s_addr);
+	assert_int_equal(get(sv[0], SOL_SOCKET, SO_PEERNAME, sizeof(sin) + 1), EINVAL);
+	assert_int_equal(get(fresh, SOL_SOCKET, SO_PEERNAME, sizeof(sin)), ENOTCONN);
+	assert_int_equal(get(sv[0], SOL_SOCKET, SO_PEERCRED, sizeof(cred)), 0);
+	memcpy(&cred, rep.data, sizeof(cred));
+	assert_int_equal(cred.pid, 0);
+	assert_int_equal(cred.uid, (uid_t)-1);
+	(void)close(fresh);
+	(void)close(sv[0]);
+	(void)close(sv[1]);
+}
+
+/* What was received and does not fit into the pair counts. */
+static void
+test_meminfo(void **state)
+{
+	static const uint8_t bytes[65536];
+	uint32_t info[SK_MEMINFO_VARS];
+	int sv[2];
+
+	(void)state;
+	fdt_pair(sv);
+	assert_int_equal(get(sv[1], SOL_SOCKET, SO_MEMINFO, 256), 0);
+	assert_int_equal(rep.hdr.fp_datalen, sizeof(info));
+	memcpy(info, rep.data, sizeof(info));
+	assert_int_equal(info[SK_MEMINFO_RMEM_ALLOC], 0);
+	assert_true(info[SK_MEMINFO_RCVBUF] > 0 && info[SK_MEMINFO_SNDBUF] > 0);
+	for (int i = 0; i < 1000 && info[SK_MEMINFO_RMEM_ALLOC] == 0; i++) {
+		(void)fdt_poll(sv[0], POLLOUT);
+		assert_true(send(sv[0], bytes, sizeof(bytes), MSG_DONTWAIT) > 0);
+		assert_int_equal(get(sv[1], SOL_SOCKET, SO_MEMINFO, sizeof(info)), 0);
+		memcpy(info, rep.data, sizeof(info));
+	}
+	assert_true(info[SK_MEMINFO_RMEM_ALLOC] > 0);
+	assert_int_equal(get(sv[1], SOL_SOCKET, SO_MEMINFO, 4), 0);
+	assert_int_equal(rep.hdr.fp_datalen, 4);
+	(void)close(sv[0]);
+	(void)close(sv[1]);
+}
+
+/* What a Linux tells that has it switched off, and refuses to whom it does not let. */
+static void
+test_switched_off(void **state)
+{
+	static const struct {
+		int level, name, get, bytes, set;
+	} rows[] = {
+	    {SOL_SOCKET, SO_INCOMING_NAPI_ID, 0, 4, ENOPROTOOPT},
+	    {SOL_SOCKET, SO_INCOMING_CPU, 0, 4, ENOPROTOOPT},
+	    {SOL_SOCKET, SO_MAX_PACING_RATE, 0, 8, ENOPROTOOPT},
+	    {SOL_SOCKET, SO_PASSCRED, EOPNOTSUPP, 0, EOPNOTSUPP},
+	    {SOL_SOCKET, SO_MARK, 0, 4, EPERM},
+	    {SOL_SOCKET, SO_DEBUG, 0, 4, EACCES},
+	    {SOL_SOCKET, SO_RCVBUFFORCE, ENOPROTOOPT, 0, EPERM},
+	    {SOL_SOCKET, SO_BSDCOMPAT, 0, 4, 0},
+	    {SOL_SOCKET, SO_ZEROCOPY, ENOPROTOOPT, 0, ENOPROTOOPT},
+	    {IPPROTO_TCP, TCP_REPAIR, 0, 4, EPERM},
+	    {IPPROTO_TCP, TCP_ULP, 0, 0, ENOENT},
+	    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 4, EOPNOTSUPP},
+	    {IPPROTO_TCP, TCP_TIMESTAMP, 0, 4, EPERM},
+	    {IPPROTO_TCP, TCP_MD5SIG, ENOPROTOOPT, 0, ENOPROTOOPT},
+	};
+	int sock = fdt_socket(SOCK_STREAM), dgram = fdt_socket(SOCK_DGRAM);
+
+	(void)state;
+	for (size_t i = 0; i < nitems(rows); i++) {
+		assert_int_equal(get(sock, rows[i].level, rows[i].name, 256), rows[i].get);
+		assert_int_equal(rep.hdr.fp_datalen, rows[i].bytes);
+		assert_int_equal(setint(sock, rows[i].level, rows[i].name, 1), rows[i].set);
+	}
+	/* That it is off may be asked for. */
+	assert_int_equal(setint(sock, SOL_SOCKET, SO_DEBUG, 0), 0);
+	assert_int_equal(fdt_setopt(sock, SOL_SOCKET, SO_DEBUG, "x", 1), EINVAL);
+	assert_int_equal(get(dgram, IPPROTO_TCP, TCP_ULP, 16), EOPNOTSUPP);
+	assert_int_equal(setint(dgram, IPPROTO_TCP, TCP_ULP, 1), ENOPROTOOPT);
+	(void)close(sock);
+	(void)close(dgram);
+}
+
+static void
+test_priority(void **state)
+{
+	uint16_t port;
+	int listener = fdt_listener(1, &port), sock = fdt_socket(SOCK_STREAM), conn, value;
+
+	(void)state;
+	assert_int_equal(setint(listener, SOL_SOCKET, SO_PRIORITY, 5), 0);
+	assert_int_equal(setint(listener, SOL_SOCKET, SO_PRIORITY, 7), EPERM);
+	assert_int_equal(setint(listener, SOL_SOCKET, SO_PRIORITY, -1), EPERM);
+	assert_int_equal(setint(sock, IPPROTO_IP, IP_TOS, IPTOS_LOWDELAY | 1), 0);
+	assert_int_equal(fdt_getopt(sock, SOL_SOCKET, SO_PRIORITY, &value), 0);
+	assert_int_equal(value, 6);
+	assert_int_equal(fdt_connect(sock, INADDR_LOOPBACK, port), 0);
+	conn = fdt_accept(listener);
+	assert_int_equal(fdt_getopt(conn, SOL_SOCKET, SO_PRIORITY, &value), 0);
+	assert_int_equal(value, 5); /* its listener's */
+	(void)close(conn);
+	(void)close(sock);
+	(void)close(listener);
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(test_identity),
+	    T(test_meminfo),
+	    T(test_switched_off),
+	    T(test_priority),
+	};
+
+	return cmocka_run_group_tests_name("fd_sockopt", tests, NULL, NULL);
+}
