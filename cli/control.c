@@ -108,7 +108,8 @@ control_ask(int sock, uint32_t op, int32_t arg, const void *data, size_t len,
 	    .fq_arg = {arg}};
 	int end[2], error;
 
-	*ca = (struct control_answer){.ca_fd = -1};
+	ca->ca_reply = (struct fdsock_reply){0};
+	ca->ca_fd = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end) != 0)
 		return errno;
 	error = request_send(sock, end[1], &req, data);

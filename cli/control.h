@@ -10,7 +10,7 @@
 
 struct control_answer {
 	struct fdsock_reply ca_reply;
-	uint8_t ca_data[512];
+	uint8_t ca_data[FDSOCK_REPLY_MAX - sizeof(struct fdsock_reply)];
 	int ca_fd; /* attached, the caller's; -1: none */
 };
 

@@ -23,6 +23,7 @@ static const char help[] =
     "       rumpus [-s URL|PATH] stats [-j] [NAME]...\n"
     "       rumpus [-s PATH] run [-v] [--all] [--rules FILE] [--resolv FILE] [--] PROGRAM...\n"
     "       rumpus [-s PATH] dump [OPTION]... [EXPRESSION]\n"
+    "       rumpus [-s PATH] ss [OPTION]... [FILTER]\n"
     "       rumpus sim [OPTION]...\n"
     "       rumpus bench [OPTION]... | bench compare A.json B.json\n"
     "\n"
@@ -30,6 +31,7 @@ static const char help[] =
     "  stats            show the counters that are not zero; NAME: those that begin so\n"
     "  run              run a program whose sockets are the stack's; rumpus run --help\n"
     "  dump             the packets of its interfaces, as tcpdump does; rumpus dump --help\n"
+    "  ss               its sockets, as ss(8) shows the host's; rumpus ss --help\n"
     "  sim              worlds of many stacks on virtual time; rumpus sim --help\n"
     "  bench            the evaluation beside native Linux; rumpus bench --help\n"
     "\n"
@@ -111,6 +113,7 @@ static const struct command commands[] = {
     {"stats", cmd_stats, NULL},
     {"run", NULL, cmd_run},
     {"dump", NULL, cmd_dump},
+    {"ss", NULL, cmd_ss},
     {"sim", NULL, cmd_sim},
     {"bench", NULL, cmd_bench},
 };

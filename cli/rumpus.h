@@ -31,6 +31,9 @@ int cmd_run(const char *where, int argc, char **argv);
 /* Shows packets of the server's interfaces. => an exit status */
 int cmd_dump(const char *where, int argc, char **argv);
 
+/* Shows the server's sockets. => an exit status */
+int cmd_ss(const char *where, int argc, char **argv);
+
 /* Becomes bench/run. => an exit status: it was not there */
 int cmd_bench(const char *where, int argc, char **argv);
 

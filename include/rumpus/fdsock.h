@@ -81,6 +81,9 @@ enum fdsock_op {
 	/* about -> struct fdsock_dgram, with the addressee, struct fdsock_err, what it carried: the next
 	 * of the queue of errors (MSG_ERRQUEUE), taken. EAGAIN: none */
 	FDSOCK_OP_ERRQUEUE = 16,
+	/* data: struct fdsock_sockets, at first all zeroes -> the bytes of an entry; data: where to
+	 * go on, then entries of all sockets, as many as there is room for, perhaps none */
+	FDSOCK_OP_SOCKETS = 17,
 	FDSOCK_OP_COUNT
 };
 
@@ -229,6 +232,34 @@ struct fdsock_capture {
 	uint32_t cp_pad0;
 };
 
+#define FDSOCK_SOCKETS_TCPINFO 0x1 /* the host's struct tcp_info behind each entry */
+#define FDSOCK_SOCKETS_END 0x2     /* answered: that was all */
+
+struct fdsock_sockets {
+	uint32_t sk_flags; /* FDSOCK_SOCKETS_* */
+	uint32_t sk_stack; /* of a server of several */
+	uint32_t sk_pos[3];
+	uint32_t sk_pad0;
+};
+
+struct fdsock_sockinfo {
+	uint16_t si_family;
+	uint16_t si_type;
+	uint16_t si_protocol;
+	uint16_t si_state; /* TCP_* of the host; a datagram socket: TCP_ESTABLISHED, TCP_CLOSE */
+	uint16_t si_lport; /* network byte order */
+	uint16_t si_pport;
+	uint32_t si_owner; /* pid of who made it; for root and the server's owner, else 0 */
+	uint8_t si_laddr[16];
+	uint8_t si_paddr[16];
+	uint32_t si_recvq; /* bytes; of a listener: connections, and its backlog */
+	uint32_t si_sendq;
+	uint64_t si_cookie; /* SO_COOKIE; 0: no descriptor */
+	char si_congctl[16];
+};
+
+_Static_assert(sizeof(struct fdsock_sockets) == 24, "place in the list of sockets");
+_Static_assert(sizeof(struct fdsock_sockinfo) == 80, "entry of the list of sockets");
 _Static_assert(sizeof(struct fdsock_request) == 32, "request header");
 _Static_assert(sizeof(struct fdsock_reply) == 32, "reply header");
 _Static_assert(sizeof(struct fdsock_info) == 64, "info");

@@ -81,6 +81,36 @@ struct rumpus_ifinfo {
 /* The nth of the list in which each interface is followed by its addresses. => ENOENT */
 int rumpus_ifinfo(struct netstack *ns, uint32_t n, struct rumpus_ifinfo *ri);
 
+struct socket;
+
+/* A socket, a handshake with a listener, or what is left of a connection. */
+struct rumpus_sockinfo {
+	int32_t si_type;
+	int32_t si_protocol;
+	int32_t si_state;  /* BSD_TCPS_*; a datagram socket is CLOSED, or ESTABLISHED with a peer */
+	uint32_t si_recvq; /* bytes to be read; of a listener: connections to be accepted */
+	uint32_t si_sendq; /* bytes to be sent or acknowledged; of a listener: its backlog */
+	union bsd_sockaddr_any si_local;
+	union bsd_sockaddr_any si_peer;
+	struct socket *si_socket; /* whose it is, to compare; NULL: it has none */
+	char si_congctl[16];
+	struct bsd_tcp_info si_tcp;
+};
+/* Where a list goes on. All zeroes: at its beginning. */
+struct rumpus_sockpos {
+	uint32_t sp_part;
+	uint32_t sp_bucket;
+	uint32_t sp_skip;
+};
+/*
+ * The next of all sockets that have an address, max of them at most, in a time that does not depend
+ * on how many there are. What comes and goes meanwhile may be missing, or be there twice.
+ * => how many, which may be 0; sp_part is RUMPUS_SOCKPOS_END behind the last
+ */
+#define RUMPUS_SOCKPOS_END UINT32_MAX
+unsigned rumpus_sockinfo(const struct netstack *ns, struct rumpus_sockpos *sp,
+    struct rumpus_sockinfo *si, unsigned max);
+
 /* => ENOENT unknown, EPERM read-only, EINVAL */
 int rumpus_sysctl_set(struct netstack *ns, const char *name, const char *value);
 int rumpus_sysctl_get(struct netstack *ns, const char *name, uint64_t *value);

@@ -155,7 +155,8 @@ fd_record_answer(struct fd_server *fd, struct fd_record *re, unsigned origin, un
 	    .ca_fd = re->re_nfds > 1 ? re->re_fds[1] : -1,
 	    .ca_reply = &reply,
 	    .ca_out = out,
-	    .ca_outfd = -1};
+	    .ca_outfd = -1,
+	    .ca_sister = -1};
 	bool passed = false;
 
 	if (!fd_record_sane(re)) {
@@ -166,7 +167,8 @@ fd_record_answer(struct fd_server *fd, struct fd_record *re, unsigned origin, un
 	} else {
 		reply.fp_id = re->re.hdr.fq_id;
 		fd_call_run(&ca);
-		passed = ca.ca_unknown && fd_sister_forward(fd, re, origin, hops);
+		passed = (ca.ca_unknown && fd_sister_forward(fd, re, origin, hops)) ||
+		    (ca.ca_sister >= 0 && fd_sister_pass(fd, re, (unsigned)ca.ca_sister));
 	}
 	if (ca.ca_waits != NULL) {
 		ca.ca_waits->fs_waiter = re->re_fds[0];

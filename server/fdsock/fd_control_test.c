@@ -151,7 +151,7 @@ test_not_ours(void **state)
 	(void)state;
 	assert_int_equal(pipe(pipefd), 0);
 	for (uint32_t op = FDSOCK_OP_BIND; op < FDSOCK_OP_COUNT; op++) {
-		if (op == FDSOCK_OP_IFADDRS || op == FDSOCK_OP_CAPTURE)
+		if (op == FDSOCK_OP_IFADDRS || op == FDSOCK_OP_CAPTURE || op == FDSOCK_OP_SOCKETS)
 			continue;
 		assert_int_equal(fdt_request(op, -1, NULL, NULL, 0, &rep), EBADF);
 		assert_int_equal(fdt_request(op, pipefd[0], NULL, NULL, 0, &rep), ENOTSOCK);
@@ -552,6 +552,63 @@ test_query_connected(void **state)
 	(void)close(sock);
 }
 
+/* => errno; entries in all, of this listener, and the next place */
+static int
+sockets(struct fdsock_sockets *sk, uint16_t port, unsigned *n, unsigned *listeners)
+{
+	int error = fdt_request(FDSOCK_OP_SOCKETS, -1, NULL, sk, sizeof(*sk), &rep);
+	struct fdsock_sockinfo si;
+	size_t stride = (size_t)rep.hdr.fp_value[0];
+
+	if (error != 0)
+		return error;
+	memcpy(sk, rep.data, sizeof(*sk));
+	assert_true(stride >= sizeof(si));
+	for (size_t at = sizeof(*sk); at + stride <= rep.hdr.fp_datalen; at += stride, (*n)++) {
+		memcpy(&si, rep.data + at, sizeof(si));
+		if (si.si_state == TCP_LISTEN && si.si_lport == htons(port) &&
+		    si.si_owner == (uint32_t)getpid() && si.si_sendq == 3)
+			(*listeners)++;
+	}
+	return 0;
+}
+
+/* 78: the list of sockets, and places in it that there are not. */
+static void
+test_sockets(void **state)
+{
+	static const struct fdsock_sockets wrong[] = {{.sk_stack = 1}, {.sk_flags = 4},
+	    {.sk_flags = FDSOCK_SOCKETS_END}};
+	static const struct fdsock_sockets strange[] = {{.sk_pos = {9}},
+	    {.sk_pos = {0, UINT32_MAX}}, {.sk_pos = {UINT32_MAX, UINT32_MAX, UINT32_MAX}},
+	    {.sk_pos = {4, 0, UINT32_MAX}}, {.sk_pos = {1, 5, 5}}};
+	struct fdsock_sockets sk = {.sk_flags = FDSOCK_SOCKETS_TCPINFO};
+	unsigned n = 0, listeners = 0;
+	uint16_t port;
+	int listener = fdt_listener(3, &port), dgram = fdt_socket(SOCK_DGRAM);
+
+	(void)state;
+	assert_int_equal(fdt_bind(dgram, 0), 0);
+	do
+		assert_int_equal(sockets(&sk, port, &n, &listeners), 0);
+	while ((sk.sk_flags & FDSOCK_SOCKETS_END) == 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(listeners, 1);
+	for (size_t i = 0; i < nitems(wrong); i++) {
+		sk = wrong[i];
+		assert_int_equal(sockets(&sk, port, &n, &listeners), EINVAL);
+	}
+	for (size_t i = 0; i < nitems(strange); i++) {
+		sk = strange[i];
+		do
+			assert_int_equal(sockets(&sk, port, &n, &listeners), 0);
+		while ((sk.sk_flags & FDSOCK_SOCKETS_END) == 0);
+	}
+	assert_int_equal(fdt_request(FDSOCK_OP_SOCKETS, -1, NULL, &sk, 4, &rep), EINVAL);
+	(void)close(dgram);
+	(void)close(listener);
+}
+
 /* 79: a process that is killed with sockets in every state leaves nothing behind. */
 static void
 test_killed(void **state)
@@ -652,6 +709,7 @@ main(void)
 	    T(test_pair_options),
 	    T(test_tcpinfo),
 	    T(test_query),
+	    T(test_sockets),
 	    T(test_query_connected),
 	    T(test_killed),
 	    T(test_path),

@@ -6,6 +6,7 @@
 #include <rumpus/stack.h>
 
 #include "server/fdsock/fd_impl.h"
+#include "server/fdsock/fd_sockets.h"
 
 /* BSD's interface flags that the host has too. */
 static const struct {

@@ -287,10 +287,8 @@ struct fd_call {
 	int ca_outfd;            /* to be attached, then closed; -1 */
 	bool ca_unknown;         /* out: ca_fd is neither a socket of ours nor one that was */
 	struct fdsock *ca_waits; /* out: the answer is given when this has connected */
+	int ca_sister;           /* out: it is for her alone; -1 */
 };
 void fd_call_run(struct fd_call *ca);
-
-/* fd_ifaddrs.c */
-int fd_op_ifaddrs(struct fd_call *ca);
 
 #endif /* SERVER_FDSOCK_IMPL_H */

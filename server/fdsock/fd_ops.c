@@ -5,6 +5,7 @@
  */
 #include "server/fdsock/fd_dgram.h"
 #include "server/fdsock/fd_impl.h"
+#include "server/fdsock/fd_sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -471,6 +472,7 @@ static const struct {
     [FDSOCK_OP_SENDTO] = {fd_op_sendto, true},
     [FDSOCK_OP_CAPTURE] = {fd_op_capture, false},
     [FDSOCK_OP_ERRQUEUE] = {fd_op_errqueue, true},
+    [FDSOCK_OP_SOCKETS] = {fd_op_sockets, false},
 };
 
 /* A descriptor of ours whose socket has ended was made by this process: its peer says so. */

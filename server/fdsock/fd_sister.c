@@ -50,10 +50,25 @@ fd_forward_run(struct inbox_msg *im, void *owner)
 	free(fw);
 }
 
+static bool
+fd_forward_post(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops,
+    unsigned to)
+{
+	struct fd_forward *fw = malloc(sizeof(*fw));
+
+	if (fw == NULL)
+		return false;
+	fw->fw_msg = (struct inbox_msg){.im_run = fd_forward_run, .im_drop = fd_forward_drop};
+	fw->fw_origin = origin;
+	fw->fw_hops = hops;
+	fw->fw_record = *re;
+	sister_post(fd->fd_sister, to, &fw->fw_msg);
+	return true;
+}
+
 bool
 fd_sister_forward(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops)
 {
-	struct fd_forward *fw;
 	int next;
 
 	if (fd->fd_sister == NULL)
@@ -61,14 +76,13 @@ fd_sister_forward(struct fd_server *fd, struct fd_record *re, unsigned origin, u
 	if (hops == 0)
 		origin = fd->fd_sister->si_index;
 	next = sister_next(fd->fd_sister, origin, hops);
-	if (next < 0 || (fw = malloc(sizeof(*fw))) == NULL)
-		return false;
-	fw->fw_msg = (struct inbox_msg){.im_run = fd_forward_run, .im_drop = fd_forward_drop};
-	fw->fw_origin = origin;
-	fw->fw_hops = hops + 1;
-	fw->fw_record = *re;
-	sister_post(fd->fd_sister, (unsigned)next, &fw->fw_msg);
-	return true;
+	return next >= 0 && fd_forward_post(fd, re, origin, hops + 1, (unsigned)next);
+}
+
+bool
+fd_sister_pass(struct fd_server *fd, struct fd_record *re, unsigned to)
+{
+	return fd_forward_post(fd, re, fd->fd_sister->si_index, 1, to);
 }
 
 /* --- options -------------------------------------------------------------------------------- */

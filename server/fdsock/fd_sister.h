@@ -28,6 +28,8 @@ TAILQ_HEAD(fd_optlog_list, fd_optlog);
  * => true: done, and what was attached is hers; false: all have been asked
  */
 bool fd_sister_forward(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops);
+/* Passes a request on that is for this sister. => false: no memory */
+bool fd_sister_pass(struct fd_server *fd, struct fd_record *re, unsigned to);
 /* Remembers an option that was set; a listener's twins are told. */
 void fd_sister_option(struct fdsock *fs, int clientfd, int level, int name, const void *val,
     size_t len);

@@ -7,6 +7,7 @@
  * pair is full: else every read of the client would wake us.
  */
 #include "server/fdsock/fd_impl.h"
+#include "server/fdsock/fd_sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -255,6 +256,12 @@ fd_sock_adopt(struct fd_client *owner, struct socket *so, int domain, int src, u
 	TAILQ_INSERT_TAIL(&fd->fd_socks, fs, fs_list);
 	*fsp = fs;
 	return 0;
+}
+
+struct fdsock *
+fd_sock_of(const struct socket *so)
+{
+	return so != NULL && so->so_upcall == fd_sock_upcall ? so->so_upcallarg : NULL;
 }
 
 int

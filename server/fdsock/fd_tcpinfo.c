@@ -38,6 +38,12 @@ static const uint8_t fd_tcp_states[] = {
     [BSD_TCPS_TIME_WAIT] = 6,
 };
 
+uint8_t
+fd_tcpstate(unsigned bsd_state)
+{
+	return bsd_state < nitems(fd_tcp_states) ? fd_tcp_states[bsd_state] : 0;
+}
+
 static uint32_t
 fd_segments(uint32_t bytes, uint32_t mss)
 {
@@ -77,8 +83,7 @@ fd_tcpinfo(struct sockopt *sopt)
 
 	_Static_assert(sizeof(ti) <= sizeof(sopt->sopt_data), "the host's form has room");
 	memcpy(&bi, sopt->sopt_data, KERN_MIN(sopt->sopt_size, sizeof(bi)));
-	if (bi.tcpi_state < nitems(fd_tcp_states))
-		ti.tcpi_state = fd_tcp_states[bi.tcpi_state];
+	ti.tcpi_state = fd_tcpstate(bi.tcpi_state);
 	ti.tcpi_ca_state = bi.tcpi_ca_state;
 	ti.tcpi_retransmits = bi.tcpi_retransmits;
 	ti.tcpi_probes = bi.tcpi_probes;

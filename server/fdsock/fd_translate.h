@@ -36,6 +36,8 @@ int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
 
 /* fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. */
 void fd_tcpinfo(struct sockopt *sopt);
+/* A state's number here. */
+uint8_t fd_tcpstate(unsigned bsd_state);
 
 #define FD_PAIROPTS 4
 struct fd_pairopt { /* an option that the client's end itself has */

@@ -127,8 +127,6 @@ DIFFERENCES = (
          "0", "ENOPROTOOPT"),
         ("opt/not-offered", "setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &one, sizeof(one))",
          "0", "ENOPROTOOPT"),
-        ("opt/not-offered", "setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &one, sizeof(one))",
-         "0", "ENOPROTOOPT"),
         ("opt/not-offered", "setsockopt(u, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one))",
          "0", "ENOPROTOOPT"),
         ("opt/not-offered", "setsockopt(u, IPPROTO_IP, IP_RECVTTL, &one, sizeof(one))",
