@@ -668,11 +668,13 @@ test_options(void **state)
 	static const int names[] = {BSD_TCP_KEEPIDLE, BSD_TCP_KEEPINTVL, BSD_TCP_KEEPINIT,
 	    BSD_TCP_KEEPCNT};
 	struct wire w;
-	int value;
+	int value = 0;
 
 	(void)state;
 	wire_start(&w, START_NS);
 	struct socket *so = wire_socket(&w, 0);
+	assert_int_equal(opt_int(so, false, BSD_TCP_KEEPCNT, &value), 0);
+	assert_int_equal(value, 9); /* as Linux's, which programs count on */
 	for (unsigned i = 0; i < 4; i++) {
 		value = 0;
 		assert_int_equal(opt_int(so, true, names[i], &value), BSD_EINVAL);

@@ -135,7 +135,7 @@ tcp_defaults(struct tcp_state *ts)
 	ts->tcps_sysctl.keepinit_ms = 75000;
 	ts->tcps_sysctl.keepidle_ms = 7200000;
 	ts->tcps_sysctl.keepintvl_ms = 75000;
-	ts->tcps_sysctl.keepcnt = 8;
+	ts->tcps_sysctl.keepcnt = 9;
 	ts->tcps_sysctl.finwait2_timeout_ms = 60000;
 	ts->tcps_sysctl.persmin_ms = 10; /* not 5 s as in FreeBSD: RFC 9293 SHLD-29 */
 	ts->tcps_sysctl.persmax_ms = 60000;

@@ -120,7 +120,6 @@ DIFFERENCES = (
         ("opt/low-waters", "first SOL_SOCKET SO_SNDLOWAT", "1, 4 bytes", "2048, 4 bytes"),
         ("opt/low-waters", "set SOL_SOCKET SO_SNDLOWAT 10", "ENOPROTOOPT", "0"),
         ("opt/low-waters", "get SOL_SOCKET SO_SNDLOWAT", "1, 4 bytes", "10, 4 bytes"),
-        ("opt/tcp", "first IPPROTO_TCP TCP_KEEPCNT", "9, 4 bytes", "8, 4 bytes"),
     )),
     ("options that nothing carries out are refused, membership of groups among them", (
         ("opt/not-offered", "setsockopt(fd, SOL_SOCKET, SO_DEBUG, &one, sizeof(one))",
