@@ -137,8 +137,12 @@ test_switched_off(void **state)
 	    {IPPROTO_TCP, TCP_ULP, 0, 0, ENOENT},
 	    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 4, EOPNOTSUPP},
 	    {IPPROTO_TCP, TCP_TIMESTAMP, 0, 4, EPERM},
-	    {IPPROTO_TCP, TCP_MD5SIG, ENOPROTOOPT, 0, ENOPROTOOPT},
+	    {IPPROTO_TCP, TCP_MD5SIG, ENOPROTOOPT, 0, EINVAL},
+	    {IPPROTO_TCP, TCP_FASTOPEN_KEY, 0, 0, EINVAL},
+	    {IPPROTO_IP, IP_TRANSPARENT, 0, 4, EPERM},
+	    {IPPROTO_IP, IP_IPSEC_POLICY, ENOPROTOOPT, 0, EOPNOTSUPP},
 	};
+	const struct tcp_md5sig sig = {.tcpm_keylen = 1};
 	int sock = fdt_socket(SOCK_STREAM), dgram = fdt_socket(SOCK_DGRAM);
 
 	(void)state;
@@ -147,6 +151,8 @@ test_switched_off(void **state)
 		assert_int_equal(rep.hdr.fp_datalen, rows[i].bytes);
 		assert_int_equal(setint(sock, rows[i].level, rows[i].name, 1), rows[i].set);
 	}
+	/* A key that makes sense has nobody to use it. */
+	assert_int_equal(fdt_setopt(sock, IPPROTO_TCP, TCP_MD5SIG, &sig, sizeof(sig)), ENOPROTOOPT);
 	/* That it is off may be asked for. */
 	assert_int_equal(setint(sock, SOL_SOCKET, SO_DEBUG, 0), 0);
 	assert_int_equal(fdt_setopt(sock, SOL_SOCKET, SO_DEBUG, "x", 1), EINVAL);

@@ -24,6 +24,7 @@ struct fd_told {
 	fd_told_fn *to_get; /* NULL: see to_getlen */
 	uint8_t to_getlen;  /* so many bytes of zeroes */
 	bool to_zero;       /* 0 may be set: it is that already */
+	uint8_t to_setlen;  /* a shorter value is EINVAL */
 	int to_geterror;
 	int to_seterror; /* host errno; 0: it is taken, and means nothing there either */
 };
@@ -111,35 +112,44 @@ fd_told_pacing(struct fdsock *fs, void *val, size_t *len)
 }
 
 static const struct fd_told fd_told[] = {
-    {SOL_SOCKET, SO_COOKIE, fd_told_cookie, 0, false, 0, ENOPROTOOPT},
-    {SOL_SOCKET, SO_PEERNAME, fd_told_peername, 0, false, 0, ENOPROTOOPT},
-    {SOL_SOCKET, SO_MEMINFO, fd_told_meminfo, 0, false, 0, ENOPROTOOPT},
-    {SOL_SOCKET, SO_PEERCRED, fd_told_peercred, 0, false, 0, ENOPROTOOPT},
-    {SOL_SOCKET, SO_INCOMING_CPU, fd_told_cpu, 0, false, 0, ENOPROTOOPT},
-    {SOL_SOCKET, SO_MAX_PACING_RATE, fd_told_pacing, 0, false, 0, ENOPROTOOPT},
-    {SOL_SOCKET, SO_INCOMING_NAPI_ID, NULL, 4, false, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_COOKIE, fd_told_cookie, 0, false, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_PEERNAME, fd_told_peername, 0, false, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_MEMINFO, fd_told_meminfo, 0, false, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_PEERCRED, fd_told_peercred, 0, false, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_INCOMING_CPU, fd_told_cpu, 0, false, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_MAX_PACING_RATE, fd_told_pacing, 0, false, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_INCOMING_NAPI_ID, NULL, 4, false, 0, 0, ENOPROTOOPT},
+    /* of raw sockets only, and of a policy that there is not */
+    {IPPROTO_IP, IP_NODEFRAG, NULL, 4, false, 0, 0, ENOPROTOOPT},
+    {IPPROTO_IP, IP_IPSEC_POLICY, NULL, 0, false, 0, ENOPROTOOPT, EOPNOTSUPP},
     /* of unix sockets only */
-    {SOL_SOCKET, SO_PEERGROUPS, NULL, 0, false, ENODATA, ENOPROTOOPT},
-    {SOL_SOCKET, SO_PASSCRED, NULL, 0, false, EOPNOTSUPP, EOPNOTSUPP},
-    {SOL_SOCKET, SO_PASSSEC, NULL, 0, false, EOPNOTSUPP, EOPNOTSUPP},
+    {SOL_SOCKET, SO_PEERGROUPS, NULL, 0, false, 0, ENODATA, ENOPROTOOPT},
+    {SOL_SOCKET, SO_PASSCRED, NULL, 0, false, 0, EOPNOTSUPP, EOPNOTSUPP},
+    {SOL_SOCKET, SO_PASSSEC, NULL, 0, false, 0, EOPNOTSUPP, EOPNOTSUPP},
     /* for a privilege over the host, which the stack is not */
-    {SOL_SOCKET, SO_DEBUG, NULL, 4, true, 0, EACCES},
-    {SOL_SOCKET, SO_MARK, NULL, 4, false, 0, EPERM},
-    {SOL_SOCKET, SO_BUSY_POLL, NULL, 4, true, 0, EPERM},
-    {SOL_SOCKET, SO_SNDBUFFORCE, NULL, 0, false, ENOPROTOOPT, EPERM},
-    {SOL_SOCKET, SO_RCVBUFFORCE, NULL, 0, false, ENOPROTOOPT, EPERM},
-    {IPPROTO_TCP, TCP_REPAIR, NULL, 4, false, 0, EPERM},
-    {IPPROTO_TCP, TCP_REPAIR_QUEUE, NULL, 0, false, EINVAL, EPERM},
-    {IPPROTO_TCP, TCP_REPAIR_WINDOW, NULL, 0, false, EINVAL, EPERM},
-    {IPPROTO_TCP, TCP_REPAIR_OPTIONS, NULL, 0, false, ENOPROTOOPT, EINVAL},
-    {IPPROTO_TCP, TCP_QUEUE_SEQ, NULL, 0, false, EINVAL, EINVAL},
+    {SOL_SOCKET, SO_DEBUG, NULL, 4, true, 0, 0, EACCES},
+    {SOL_SOCKET, SO_MARK, NULL, 4, false, 0, 0, EPERM},
+    {SOL_SOCKET, SO_BUSY_POLL, NULL, 4, true, 0, 0, EPERM},
+    {SOL_SOCKET, SO_SNDBUFFORCE, NULL, 0, false, 0, ENOPROTOOPT, EPERM},
+    {SOL_SOCKET, SO_RCVBUFFORCE, NULL, 0, false, 0, ENOPROTOOPT, EPERM},
+    {IPPROTO_TCP, TCP_REPAIR, NULL, 4, false, 0, 0, EPERM},
+    {IPPROTO_TCP, TCP_REPAIR_QUEUE, NULL, 0, false, 0, EINVAL, EPERM},
+    {IPPROTO_TCP, TCP_REPAIR_WINDOW, NULL, 0, false, 0, EINVAL, EPERM},
+    {IPPROTO_TCP, TCP_REPAIR_OPTIONS, NULL, 0, false, 0, ENOPROTOOPT, EINVAL},
+    {IPPROTO_TCP, TCP_QUEUE_SEQ, NULL, 0, false, 0, EINVAL, EINVAL},
     /* taken by Linux, without any effect there either */
-    {SOL_SOCKET, SO_BSDCOMPAT, NULL, 4, true, 0, 0},
-    {IPPROTO_TCP, TCP_THIN_DUPACK, NULL, 4, true, 0, 0},
+    {SOL_SOCKET, SO_BSDCOMPAT, NULL, 4, true, 0, 0, 0},
+    {IPPROTO_TCP, TCP_THIN_DUPACK, NULL, 4, true, 0, 0, 0},
     /* switched off, or without any such thing to choose from */
-    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, NULL, 4, true, 0, EOPNOTSUPP},
-    {IPPROTO_TCP, TCP_ULP, NULL, 0, false, 0, ENOENT},
-    {IPPROTO_TCP, TCP_CC_INFO, NULL, 0, false, 0, ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, NULL, 4, true, 0, 0, EOPNOTSUPP},
+    {IPPROTO_TCP, TCP_FASTOPEN_KEY, NULL, 0, false, 16, 0, ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_MD5SIG, NULL, 0, false, sizeof(struct tcp_md5sig), ENOPROTOOPT, ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_MD5SIG_EXT, NULL, 0, false, sizeof(struct tcp_md5sig), ENOPROTOOPT,
+	ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_ULP, NULL, 0, false, 0, 0, ENOENT},
+    {IPPROTO_IP, IP_TRANSPARENT, NULL, 4, true, 0, 0, EPERM},
+    {IPPROTO_IP, IP_CHECKSUM, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_CC_INFO, NULL, 0, false, 0, 0, ENOPROTOOPT},
 };
 
 static const struct fd_told *
@@ -166,6 +176,8 @@ fd_told_set(int level, int name, const void *val, size_t len)
 
 	if (to == NULL)
 		return ENOPROTOOPT;
+	if (len < to->to_setlen)
+		return EINVAL;
 	if (!to->to_zero)
 		return to->to_seterror;
 	if (len < sizeof(value))
