@@ -15,6 +15,7 @@
 #include "kern/cdefs.h"
 #include "kern/names.h"
 #include "kern/netstack.h"
+#include "kern/socketvar.h"
 #include "net/if.h"
 #include "netinet/in_pcb_impl.h"
 #include "wire/be.h"
@@ -330,6 +331,49 @@ in_pcblookup_connect(struct inpcbtable *table, const struct in_lookup *il)
 	return NULL;
 }
 
+/* Is it one of those that share `of`'s port by SO_REUSEPORT? Of streams those that listen do. */
+static bool
+in_pcb_shares(const struct inpcb *inp, const struct inpcb *of)
+{
+	const uint32_t listens =
+	    (of->inp_socket->so_proto->pr_flags & PR_LISTEN) != 0 ? SO_ACCEPTCONN : 0;
+	const uint32_t options = inp->inp_socket != NULL ? inp->inp_socket->so_options : 0;
+
+	return (inp->inp_flags & INP_CONNECTED) == 0 && inp->inp_lport == of->inp_lport &&
+	    inp->inp_af == of->inp_af && in_addrany_eq(&inp->inp_laddr, &of->inp_laddr) &&
+	    (~options & (SO_REUSEPORT | listens)) == 0;
+}
+
+/*
+ * Sockets that share a port by SO_REUSEPORT share what comes to it, as on Linux: each sender has one
+ * of them, always the same while none comes or goes.
+ */
+static struct inpcb *
+in_pcbshare(const struct inpcbtable *table, const struct in_lookup *il, struct inpcb *first)
+{
+	struct {
+		struct in_addrany faddr;
+		uint32_t fport;
+	} key = {il->il_faddr, il->il_fport};
+	struct inpcb *inp;
+	uint64_t n = 0;
+
+	static_assert(sizeof(key) == 20, "no padding is hashed");
+	if (first == NULL || first->inp_socket == NULL ||
+	    (first->inp_socket->so_options & SO_REUSEPORT) == 0)
+		return first;
+	for (inp = first; inp != NULL; inp = LIST_NEXT(inp, inp_hash))
+		n += in_pcb_shares(inp, first);
+	if (n == 0)
+		return first;
+	n = siphash24(table->it_key, &key, sizeof(key)) % n;
+	for (inp = first; inp != NULL; inp = LIST_NEXT(inp, inp_hash)) {
+		if (in_pcb_shares(inp, first) && n-- == 0)
+			return inp;
+	}
+	return first;
+}
+
 struct inpcb *
 in_pcblookup_bind(struct inpcbtable *table, const struct in_lookup *il)
 {
@@ -340,11 +384,11 @@ in_pcblookup_bind(struct inpcbtable *table, const struct in_lookup *il)
 		    inp->inp_af != il->il_af)
 			continue;
 		if (in_addrany_eq(&inp->inp_laddr, &il->il_laddr))
-			return inp;
+			return in_pcbshare(table, il, inp);
 		if (wild == NULL && in_addrany_isany(&inp->inp_laddr))
 			wild = inp;
 	}
-	return wild;
+	return in_pcbshare(table, il, wild);
 }
 
 struct inpcb *

@@ -159,7 +159,10 @@ struct in_lookup {
 };
 /* The connected pcb of exactly these endpoints, or NULL. */
 struct inpcb *in_pcblookup_connect(struct inpcbtable *table, const struct in_lookup *il);
-/* The best bound, unconnected one: exact local address before any. */
+/*
+ * The best bound, unconnected one: exact local address before any; of several with SO_REUSEPORT the
+ * sender's.
+ */
 struct inpcb *in_pcblookup_bind(struct inpcbtable *table, const struct in_lookup *il);
 /*
  * All pcbs that are bound to a port, one after the other: NULL begins. => the next, or NULL; the

@@ -293,6 +293,46 @@ lookup_of(unsigned i)
 	    .il_fport = (uint16_t)(1 + i)};
 }
 
+/* Sockets that share a port share its senders, evenly; each keeps its own. */
+static void
+test_reuseport(void **state)
+{
+	enum { N = 4, SENDERS = 4000 };
+	struct netstack *ns = pcb_stack(16);
+	struct socket so[N + 1];
+	struct inpcb *inp[N], *had[SENDERS];
+	unsigned count[N] = {0}, moved = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++) {
+		inp[i] = pcb(ns, &so[i], BSD_SO_REUSEPORT);
+		assert_int_equal(bind_to(inp[i], US, 80), 0);
+	}
+	for (unsigned s = 0; s < SENDERS; s++) {
+		struct in_lookup il = lookup_of(3 * s);
+
+		had[s] = in_pcblookup_bind(&table, &il);
+		assert_ptr_equal(in_pcblookup_bind(&table, &il), had[s]);
+		for (unsigned i = 0; i < N; i++)
+			count[i] += had[s] == inp[i];
+	}
+	for (unsigned i = 0; i < N; i++)
+		assert_in_range(count[i], SENDERS / N * 8 / 10, SENDERS / N * 12 / 10);
+	/* One goes: hers go to the others. */
+	in_pcbfree(inp[0]);
+	for (unsigned s = 0; s < SENDERS; s++) {
+		struct in_lookup il = lookup_of(3 * s);
+		struct inpcb *now = in_pcblookup_bind(&table, &il);
+
+		assert_true(now == inp[1] || now == inp[2] || now == inp[3]);
+		moved += now != had[s];
+	}
+	assert_true(moved >= count[0]);
+	for (unsigned i = 1; i < N; i++)
+		in_pcbfree(inp[i]);
+	pcb_end(ns);
+}
+
 static int notified;
 
 static void
@@ -492,6 +532,7 @@ main(void)
 	    cmocka_unit_test(test_bind_noport),
 	    cmocka_unit_test(test_ephemeral_ports),
 	    cmocka_unit_test(test_connect_errors),
+	    cmocka_unit_test(test_reuseport),
 	    cmocka_unit_test(test_ten_thousand),
 	    cmocka_unit_test(test_pairs),
 	    cmocka_unit_test(test_lookup_cost),

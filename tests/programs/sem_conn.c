@@ -50,9 +50,11 @@ accept_flags(void)
 	DO(fcntl(s, F_GETFL));
 	DO(fcntl(s, F_GETFD));
 	MUST(fcntl(listener, F_SETFL, O_NONBLOCK));
+	MUST(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 2000));
 	s = (int)MUST(accept(listener, NULL, NULL));
 	DO(fcntl(s, F_GETFL));
 	DO(fcntl(s, F_GETFD));
+	MUST(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 2000));
 	DO_FD(accept(listener, NULL, NULL));
 	DO(accept(listener, NULL, NULL));
 	DO(accept(c, NULL, NULL));
@@ -131,7 +133,64 @@ unconnected(void)
 	(void)printf("SO_ERROR -> %s\n", calls_soerror(fd));
 }
 
+/* How many connections, or datagrams, one of them has. */
+static int
+taken(int fd, int type)
+{
+	int n = 0, conn;
+	char byte;
+
+	if (type == SOCK_DGRAM) {
+		while (recv(fd, &byte, 1, MSG_DONTWAIT) == 1)
+			n++;
+		return n;
+	}
+	while ((conn = accept(fd, NULL, NULL)) >= 0) {
+		(void)close(conn);
+		n++;
+	}
+	return n;
+}
+
+/* Two that share a port share what comes: of 64 each has some. */
+static void
+shared(int type)
+{
+	int fd[2], from[64], one = 1, n[2] = {0};
+	struct pollfd p[2];
+
+	for (int i = 0; i < 2; i++) {
+		fd[i] = (int)MUST(socket(AF_INET, type | SOCK_NONBLOCK, 0));
+		MUST(setsockopt(fd[i], SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)));
+		MUST(bind(fd[i], calls_loopback(i == 0 ? 0 : calls_port(fd[0])), ADDRLEN));
+		if (type == SOCK_STREAM)
+			MUST(listen(fd[i], 64));
+	}
+	for (int i = 0; i < 64; i++) {
+		from[i] = (int)MUST(socket(AF_INET, type, 0));
+		MUST(connect(from[i], calls_loopback(calls_port(fd[0])), ADDRLEN));
+		if (type == SOCK_DGRAM)
+			MUST(send(from[i], "x", 1, 0));
+	}
+	for (int i = 0; i < 2; i++)
+		p[i] = (struct pollfd){.fd = fd[i], .events = POLLIN};
+	while (n[0] + n[1] < 64 && poll(p, 2, 2000) > 0) {
+		for (int i = 0; i < 2; i++)
+			n[i] += taken(fd[i], type);
+	}
+	DO(n[0] + n[1]);
+	DO(n[0] > 8 && n[1] > 8);
+}
+
+static void
+reuseport(void)
+{
+	shared(SOCK_STREAM);
+	shared(SOCK_DGRAM);
+}
+
 const struct calls_case calls_cases[] = {
+    {"reuseport", reuseport},
     {"backlog-full", backlog_full},
     {"accept-flags", accept_flags},
     {"crossing", crossing},
