@@ -64,6 +64,7 @@ enum option_kind {
 	OPT_LINGER, /* struct linger, the same in both */
 	OPT_TIMEVAL,
 	OPT_STRING,  /* characters, NUL or not */
+	OPT_IFNAME,  /* the same, any number; none when read: none is set */
 	OPT_BYTES,   /* the same bytes in both */
 	OPT_MCASTIF, /* in_addr, ip_mreq or ip_mreqn with Linux; in_addr towards the stack */
 	OPT_MREQ,    /* ip_mreq or ip_mreqn with Linux; ip_mreq towards the stack */

@@ -8,6 +8,7 @@
 #include "translate.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -44,6 +45,8 @@ static const struct sockopt_map options[] = {
     {SOL_SOCKET, SO_SNDTIMEO, BSD_SOL_SOCKET, BSD_SO_SNDTIMEO, OPT_TIMEVAL},
     {SOL_SOCKET, SO_RCVTIMEO, BSD_SOL_SOCKET, BSD_SO_RCVTIMEO, OPT_TIMEVAL},
     {SOL_SOCKET, SO_PRIORITY, BSD_SOL_SOCKET, BSD_SO_PRIORITY, OPT_INT},
+    {SOL_SOCKET, SO_BINDTODEVICE, BSD_SOL_SOCKET, BSD_SO_BINDTODEVICE, OPT_IFNAME},
+    {SOL_SOCKET, SO_BINDTOIFINDEX, BSD_SOL_SOCKET, BSD_SO_BINDTOIFINDEX, OPT_INT},
     {IPPROTO_TCP, TCP_NODELAY, BSD_IPPROTO_TCP, BSD_TCP_NODELAY, OPT_INT},
     {IPPROTO_TCP, TCP_MAXSEG, BSD_IPPROTO_TCP, BSD_TCP_MAXSEG, OPT_INT},
     {IPPROTO_TCP, TCP_KEEPIDLE, BSD_IPPROTO_TCP, BSD_TCP_KEEPIDLE, OPT_INT},
@@ -203,6 +206,8 @@ linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_t le
 		return put_timeval(val, len, out, blen);
 	case OPT_STRING:
 		return put_string(val, len, out, blen);
+	case OPT_IFNAME:
+		return put_bytes(val, strnlen(val, len < IFNAMSIZ ? len : IFNAMSIZ - 1), out, blen);
 	case OPT_BYTES:
 		return len > sizeof(out->bo_bytes) ? EINVAL : put_bytes(val, len, out, blen);
 	case OPT_MCASTIF:

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -236,6 +237,36 @@ test_task(void **state)
 	assert_memory_equal(buf, "served", 6);
 }
 
+/* A name has any length, and none at all when there is none. */
+static void
+test_bound_interface(void **state)
+{
+	char name[IF_NAMESIZE] = "";
+	socklen_t len = sizeof(name);
+	int fd, index = -1;
+
+	(void)state;
+	rumpus_embed_use(sides[0].p);
+	fd = rumpus_sys_socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(rumpus_sys_getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len), 0);
+	assert_int_equal(len, 0);
+	assert_int_equal(rumpus_sys_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo0", 3), 0);
+	len = sizeof(name);
+	assert_int_equal(rumpus_sys_getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len), 0);
+	assert_int_equal(len, 4);
+	assert_string_equal(name, "lo0");
+	len = IF_NAMESIZE - 1;
+	assert_int_equal(rumpus_sys_getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(rumpus_sys_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "none0", 5), -1);
+	assert_int_equal(errno, ENODEV);
+	assert_int_equal(rumpus_sys_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "", 0), 0);
+	len = sizeof(index);
+	assert_int_equal(rumpus_sys_getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len), 0);
+	assert_int_equal(index, 0);
+	rumpus_sys_close(fd);
+}
+
 int
 main(void)
 {
@@ -243,6 +274,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_stream, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_task, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_bound_interface, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

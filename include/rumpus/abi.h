@@ -75,7 +75,9 @@ enum {
 	BSD_SO_TYPE = 0x1008,
 	BSD_SO_SNDTIMEO = 0x100b,
 	BSD_SO_RCVTIMEO = 0x100c,
-	BSD_SO_PRIORITY = 0x1020 /* 0..6, as on Linux */
+	BSD_SO_PRIORITY = 0x1020,     /* 0..6, as on Linux */
+	BSD_SO_BINDTODEVICE = 0x1021, /* the name of the only interface to use; "": any */
+	BSD_SO_BINDTOIFINDEX = 0x1022 /* the same by its index; 0: any */
 };
 enum {
 	BSD_TCP_NODELAY = 1,

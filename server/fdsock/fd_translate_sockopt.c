@@ -27,6 +27,7 @@ enum fd_optkind {
 	FD_OPT_BUF,    /* bytes: Linux doubles what is set, and tells that */
 	FD_OPT_LINGER, /* struct linger, the same in both */
 	FD_OPT_STRING,
+	FD_OPT_IFNAME,
 	FD_OPT_BYTES,   /* the same bytes */
 	FD_OPT_TCPINFO, /* read only */
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn here, ip_mreq there */
@@ -73,6 +74,8 @@ static const struct fd_option fd_options[] = {
     FD_SOCKET(SO_SNDBUF, FD_OPT_BUF),
     FD_SOCKET(SO_RCVBUF, FD_OPT_BUF),
     FD_SOCKET(SO_PRIORITY, FD_OPT_INT),
+    FD_SOCKET(SO_BINDTODEVICE, FD_OPT_IFNAME),
+    FD_SOCKET(SO_BINDTOIFINDEX, FD_OPT_INT),
     FD_HERE(SO_OOBINLINE, FD_OPT_PAIR),
     FD_HERE(SO_RCVTIMEO, FD_OPT_PAIR),
     FD_HERE(SO_SNDTIMEO, FD_OPT_PAIR),
@@ -219,6 +222,9 @@ fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, 
 		else
 			fd_sopt_bytes(sopt, val, strnlen(val, len));
 		return len == 0 ? EINVAL : 0;
+	case FD_OPT_IFNAME:
+		fd_sopt_bytes(sopt, val, strnlen(val, len));
+		return 0;
 	case FD_OPT_BYTES:
 		fd_sopt_bytes(sopt, val, len);
 		return 0;
@@ -394,6 +400,8 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 		*len = fd_get_int(op, &sopt, val, *len);
 		return 0;
 	}
+	if (op->op_kind == FD_OPT_IFNAME)
+		sopt.sopt_size = KERN_MIN(*len, sizeof(sopt.sopt_data)); /* too short is EINVAL */
 	sopt.sopt_level = op->op_bsdlevel;
 	sopt.sopt_name = op->op_bsdname;
 	error = sogetopt(fs->fs_so, &sopt);

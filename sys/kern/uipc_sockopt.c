@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Socket options. SOL_SOCKET is dealt with here; protocols read so_options and the buffers' limits
- * when they act on them. All other levels go to pr_ctloutput. An option that nothing carries out
+ * when they act on them. All other levels, and what is about interfaces, go to pr_ctloutput. An option that nothing carries out
  * (SO_DEBUG, SO_USELOOPBACK; SO_TIMESTAMP of streams) is refused with ENOPROTOOPT.
  */
 #include <string.h>
@@ -189,15 +189,21 @@ soopt_protocol(struct socket *so, struct sockopt *sopt)
 	return so->so_proto->pr_ctloutput(so, sopt);
 }
 
+/* Interfaces are not known here. */
+static bool
+soopt_isprotocol(const struct sockopt *sopt)
+{
+	return sopt->sopt_level != SOL_SOCKET || sopt->sopt_name == SO_BINDTODEVICE ||
+	    sopt->sopt_name == SO_BINDTOIFINDEX;
+}
+
 int
 sosetopt(struct socket *so, struct sockopt *sopt)
 {
 	if (sopt->sopt_size > sizeof(sopt->sopt_data))
 		return EINVAL;
 	sopt->sopt_set = true;
-	if (sopt->sopt_level == SOL_SOCKET)
-		return sosetopt_socket(so, sopt);
-	return soopt_protocol(so, sopt);
+	return soopt_isprotocol(sopt) ? soopt_protocol(so, sopt) : sosetopt_socket(so, sopt);
 }
 
 static void
@@ -270,7 +276,7 @@ sogetopt(struct socket *so, struct sockopt *sopt)
 	int error;
 
 	sopt->sopt_set = false;
-	if (sopt->sopt_level != SOL_SOCKET)
+	if (soopt_isprotocol(sopt))
 		return soopt_protocol(so, sopt);
 	switch (sopt->sopt_name) {
 	case SO_LINGER:

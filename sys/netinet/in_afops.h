@@ -64,8 +64,9 @@ struct in_txinfo {
 	struct netstack *tx_ns;
 	struct in_addrany tx_src; /* any: chosen by the route */
 	struct in_addrany tx_dst;
-	struct ifnet *tx_ifp; /* for multicast and SO_DONTROUTE; NULL: by route */
+	struct ifnet *tx_ifp; /* the interface to leave by; NULL: by route */
 	struct inpcb *tx_inp; /* its route cache is used; NULL: none */
+	uint16_t tx_boundif;  /* not 0, and no tx_ifp: the only interface allowed is gone */
 	uint8_t tx_proto;
 	uint8_t tx_ttl; /* 0: the stack's default */
 	uint8_t tx_tos;
@@ -102,18 +103,18 @@ struct in_afops {
 	/* What connecting or sending to the unspecified address means: ourselves. */
 	struct in_addrany (*af_loopback)(void);
 	/*
-	 * The source address for a destination: that of the route's interface.
+	 * The source address for a destination: that of the route's interface, or of ifp.
 	 * => EHOSTUNREACH or ENETUNREACH: no route; EADDRNOTAVAIL: no address there.
 	 */
 	int (*af_selectsrc)(struct netstack *ns, const struct in_addrany *dst, struct ifnet *ifp,
 	    struct in_addrany *src);
 	/*
 	 * The interface by which a destination is reached, the path's MTU (bytes of network
-	 * packet), and whether the destination is on a directly attached network.
-	 * => NULL: no route.
+	 * packet), and whether the destination is on a directly attached network. ifp: out by it;
+	 * NULL: by route. => NULL: no route.
 	 */
-	struct ifnet *(*af_route)(struct netstack *ns, const struct in_addrany *dst, uint32_t *mtu,
-	    bool *direct);
+	struct ifnet *(*af_route)(struct netstack *ns, const struct in_addrany *dst,
+	    struct ifnet *ifp, uint32_t *mtu, bool *direct);
 	/*
 	 * A packet of `was` bytes did not pass on the path to dst, whose next hop takes mtu bytes
 	 * (0: not told). From now on af_route tells, and af_output keeps to, what is less than

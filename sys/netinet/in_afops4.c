@@ -77,11 +77,12 @@ in4_selectsrc(struct netstack *ns, const struct in_addrany *dst, struct ifnet *i
 }
 
 static struct ifnet *
-in4_route(struct netstack *ns, const struct in_addrany *dst, uint32_t *mtu, bool *direct)
+in4_route(struct netstack *ns, const struct in_addrany *dst, struct ifnet *ifp, uint32_t *mtu,
+    bool *direct)
 {
 	struct ip_route ir;
 
-	if (ip_route(ns, dst->ia_w[0], NULL, &ir) != 0)
+	if (ip_route(ns, dst->ia_w[0], ifp, &ir) != 0)
 		return NULL;
 	*mtu = ir.ir_mtu;
 	*direct = ir.ir_direct;

@@ -190,7 +190,7 @@ in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, uint16_t fport, int 
 
 	if (error != EMSGSIZE || (inp->inp_flags & INP_RECVERR) == 0)
 		return error;
-	ifp = inp->inp_af->af_route(inp->inp_ns, &tx->tx_dst, &re.re_info, &direct);
+	ifp = inp->inp_af->af_route(inp->inp_ns, &tx->tx_dst, tx->tx_ifp, &re.re_info, &direct);
 	if (ifp == NULL)
 		return error;
 	if (tx->tx_pmtudisc == IP_PMTUDISC_PROBE)

@@ -108,7 +108,7 @@ static void
 pcb_hash(struct inpcb *inp)
 {
 	struct in_lookup il = {inp->inp_af, inp->inp_laddr, inp->inp_faddr, inp->inp_lport,
-	    inp->inp_fport};
+	    inp->inp_fport, 0};
 
 	if ((inp->inp_flags & INP_CONNECTED) != 0)
 		LIST_INSERT_HEAD(hash_conn(inp->inp_table, &il), inp, inp_hash);
@@ -221,16 +221,19 @@ int
 in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
 {
 	struct in_lookup il = {.il_af = inp->inp_af, .il_lport = inp->inp_lport};
+	struct ifnet *ifp = in_pcb_ifp(inp);
 	struct in_endpoint ep;
 	int error;
 
+	if (ifp == NULL && inp->inp_boundif != 0)
+		return ENODEV;
 	if ((error = in_pcbconnect_dest(inp, nam, &ep)) != 0)
 		return error;
 	il.il_faddr = ep.ie_addr;
 	il.il_fport = ep.ie_port;
 	il.il_laddr = inp->inp_laddr;
 	if (in_addrany_isany(&il.il_laddr) &&
-	    (error = inp->inp_af->af_selectsrc(inp->inp_ns, &ep.ie_addr, NULL, &il.il_laddr)) != 0)
+	    (error = inp->inp_af->af_selectsrc(inp->inp_ns, &ep.ie_addr, ifp, &il.il_laddr)) != 0)
 		return error;
 	if (il.il_lport == 0) {
 		if ((error = in_pcb_connectport(inp->inp_table, &il)) != 0)
@@ -254,7 +257,7 @@ in_pcbconnect_pair(struct inpcb *inp, const struct in_endpoint *local,
     const struct in_endpoint *foreign)
 {
 	struct in_lookup il = {inp->inp_af, local->ie_addr, foreign->ie_addr, local->ie_port,
-	    foreign->ie_port};
+	    foreign->ie_port, 0};
 
 	if (in_pcbpair_istaken(inp->inp_table, &il))
 		return EADDRINUSE;
@@ -324,6 +327,7 @@ in_pcblookup_connect(struct inpcbtable *table, const struct in_lookup *il)
 	LIST_FOREACH(inp, hash_conn(table, il), inp_hash) {
 		if ((inp->inp_flags & INP_CONNECTED) != 0 && inp->inp_lport == il->il_lport &&
 		    inp->inp_fport == il->il_fport && inp->inp_af == il->il_af &&
+		    in_pcb_hasif(inp, il->il_ifindex) &&
 		    in_addrany_eq(&inp->inp_faddr, &il->il_faddr) &&
 		    in_addrany_eq(&inp->inp_laddr, &il->il_laddr))
 			return inp;
@@ -340,7 +344,8 @@ in_pcb_shares(const struct inpcb *inp, const struct inpcb *of)
 	const uint32_t options = inp->inp_socket != NULL ? inp->inp_socket->so_options : 0;
 
 	return (inp->inp_flags & INP_CONNECTED) == 0 && inp->inp_lport == of->inp_lport &&
-	    inp->inp_af == of->inp_af && in_addrany_eq(&inp->inp_laddr, &of->inp_laddr) &&
+	    inp->inp_af == of->inp_af && inp->inp_boundif == of->inp_boundif &&
+	    in_addrany_eq(&inp->inp_laddr, &of->inp_laddr) &&
 	    (~options & (SO_REUSEPORT | listens)) == 0;
 }
 
@@ -377,18 +382,26 @@ in_pcbshare(const struct inpcbtable *table, const struct in_lookup *il, struct i
 struct inpcb *
 in_pcblookup_bind(struct inpcbtable *table, const struct in_lookup *il)
 {
-	struct inpcb *inp, *wild = NULL;
+	struct inpcb *inp, *best = NULL;
+	int rank, bestrank = 0;
 
 	LIST_FOREACH(inp, hash_bound(table, il->il_lport), inp_hash) {
 		if ((inp->inp_flags & INP_CONNECTED) != 0 || inp->inp_lport != il->il_lport ||
-		    inp->inp_af != il->il_af)
+		    inp->inp_af != il->il_af || !in_pcb_hasif(inp, il->il_ifindex))
 			continue;
 		if (in_addrany_eq(&inp->inp_laddr, &il->il_laddr))
-			return in_pcbshare(table, il, inp);
-		if (wild == NULL && in_addrany_isany(&inp->inp_laddr))
-			wild = inp;
+			rank = 3;
+		else if (in_addrany_isany(&inp->inp_laddr))
+			rank = 1;
+		else
+			continue;
+		rank += inp->inp_boundif != 0;
+		if (rank > bestrank) {
+			best = inp;
+			bestrank = rank;
+		}
 	}
-	return in_pcbshare(table, il, wild);
+	return in_pcbshare(table, il, best);
 }
 
 struct inpcb *
@@ -406,7 +419,7 @@ void
 in_pcbnotify(struct inpcbtable *table, const struct in_ctlinfo *ci, uint16_t lport, uint16_t fport,
     void (*fn)(struct inpcb *inp, const struct in_ctlinfo *ci))
 {
-	struct in_lookup il = {ci->ci_af, ci->ci_src, ci->ci_dst, lport, fport};
+	struct in_lookup il = {ci->ci_af, ci->ci_src, ci->ci_dst, lport, fport, 0};
 	struct inpcb *inp = in_pcblookup_connect(table, &il);
 
 	if (inp == NULL && (inp = in_pcblookup_bind(table, &il)) != NULL &&
@@ -440,6 +453,8 @@ in_pcb_txinfo(struct inpcb *inp, uint8_t proto, struct in_txinfo *tx)
 	*tx = (struct in_txinfo){.tx_ns = inp->inp_ns,
 	    .tx_src = inp->inp_laddr,
 	    .tx_dst = inp->inp_faddr,
+	    .tx_ifp = in_pcb_ifp(inp),
+	    .tx_boundif = inp->inp_boundif,
 	    .tx_inp = inp,
 	    .tx_proto = proto,
 	    .tx_ttl = inp->inp_ttl,

@@ -45,6 +45,7 @@ struct inpcb {
 	uint8_t inp_tos;
 	uint8_t inp_proto;       /* raw sockets: the protocol */
 	uint8_t inp_pmtudisc;    /* IP_PMTUDISC_* */
+	uint16_t inp_boundif;    /* index of the only interface to use (in_pcb_if.c); 0: any */
 	uint32_t inp_icmpfilter; /* raw sockets: ICMP types that are not wanted */
 	uint32_t inp_routemtu;   /* with inp_route */
 	/* IPv4's route cache, valid while ro_gen equals the table's generation (net/route.h). */
@@ -156,12 +157,13 @@ struct in_lookup {
 	struct in_addrany il_faddr;
 	uint16_t il_lport;
 	uint16_t il_fport;
+	uint32_t il_ifindex; /* where the packet came in; 0: whatever a pcb is bound to */
 };
 /* The connected pcb of exactly these endpoints, or NULL. */
 struct inpcb *in_pcblookup_connect(struct inpcbtable *table, const struct in_lookup *il);
 /*
- * The best bound, unconnected one: exact local address before any; of several with SO_REUSEPORT the
- * sender's.
+ * The best bound, unconnected one: exact local address before any, then interface before any; of several
+ * with SO_REUSEPORT the sender's.
  */
 struct inpcb *in_pcblookup_bind(struct inpcbtable *table, const struct in_lookup *il);
 /*
@@ -196,6 +198,18 @@ void in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct
  */
 int in_pcb_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
 int in_pcb_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
+
+/* in_pcb_if.c: SO_BINDTODEVICE, SO_BINDTOIFINDEX */
+/* The interface. => NULL: any; or, inp_boundif not 0, it is gone */
+struct ifnet *in_pcb_ifp(const struct inpcb *inp);
+/* May it have a packet of that interface? 0: of whichever it is bound to */
+static inline bool
+in_pcb_hasif(const struct inpcb *inp, uint32_t ifindex)
+{
+	return inp->inp_boundif == 0 || ifindex == 0 || inp->inp_boundif == ifindex;
+}
+/* The two options. => ENODEV, EINVAL; ENOPROTOOPT: another one */
+int in_pcb_ifopt(struct inpcb *inp, struct sockopt *sopt);
 
 /* in_errq.c: the queue of errors of a datagram socket */
 /* Turns it on (ENOBUFS), or off, which empties it. */

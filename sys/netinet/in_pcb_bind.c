@@ -6,7 +6,7 @@
  * BSD's rules. Two pcbs of one port conflict when their local addresses are equal or one is any.
  * With SO_REUSEADDR (or REUSEPORT) on the new one only an unconnected pcb of exactly the same
  * address does; and not even that when both have SO_REUSEPORT. For a multicast address
- * SO_REUSEADDR counts as SO_REUSEPORT.
+ * SO_REUSEADDR counts as SO_REUSEPORT. Pcbs that are bound to different interfaces do not conflict.
  */
 #include "kern/cdefs.h"
 #include "kern/names.h"
@@ -33,7 +33,8 @@ bind_conflicts(const struct inpcb *inp, const struct in_endpoint *ep, const stru
 {
 	uint32_t share = SO_REUSEPORT, mine = pcb_options(inp);
 
-	if (other == inp || other->inp_af != inp->inp_af)
+	if (other == inp || other->inp_af != inp->inp_af ||
+	    (inp->inp_boundif != 0 && !in_pcb_hasif(other, inp->inp_boundif)))
 		return false;
 	if (inp->inp_af->af_ismulticast(&ep->ie_addr))
 		share |= SO_REUSEADDR;

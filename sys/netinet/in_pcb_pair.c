@@ -16,7 +16,7 @@ static struct in_lookup
 pair_lookup(const struct in_pair *ipr)
 {
 	return (struct in_lookup){ipr->ipr_af, ipr->ipr_laddr, ipr->ipr_faddr, ipr->ipr_lport,
-	    ipr->ipr_fport};
+	    ipr->ipr_fport, 0};
 }
 
 static void

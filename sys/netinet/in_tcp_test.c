@@ -373,6 +373,60 @@ test_end_in_timewait(void **state)
 	test_netstack_end(ns);
 }
 
+static int
+bind_to(struct socket *so, const struct ifnet *ifp)
+{
+	struct sockopt sopt = {.sopt_level = BSD_SOL_SOCKET,
+	    .sopt_name = BSD_SO_BINDTOIFINDEX,
+	    .sopt_size = sizeof(int)};
+
+	memcpy(sopt.sopt_data, &ifp->if_index, sizeof(int));
+	return sosetopt(so, &sopt);
+}
+
+/* A listener that is bound to an interface: who calls from there, and nobody else; so its children. */
+static void
+test_bound_to_interface(void **state)
+{
+	struct socket *head, *so, *inside, *peer = NULL;
+	struct end e[2];
+
+	(void)state;
+	end_attach(&e[0], 1);
+	end_attach(&e[1], 2);
+	head = listener(e[1].e_ns);
+	assert_int_equal(bind_to(head, &e[1].e_if), 0);
+	so = caller(e[0].e_ns, ipv4_addr_be(10, 0, 0, 2));
+	for (unsigned i = 0; i < 100 && peer == NULL; i++) {
+		ends_step(e);
+		(void)soaccept(head, true, &peer, NULL);
+	}
+	assert_non_null(peer);
+	assert_int_equal(((struct inpcb *)peer->so_pcb)->inp_boundif, e[1].e_if.if_index);
+	inside = caller(e[1].e_ns, ipv4_addr_be(127, 0, 0, 1));
+	ends_step(e);
+	assert_int_equal(inside->so_error, BSD_ECONNREFUSED);
+	(void)soclose(inside);
+	/* What an interface takes is asked again when a connection is bound to it. */
+	assert_true(intotcpcb((struct inpcb *)so->so_pcb)->t_maxseg > 960);
+	e[0].e_if.if_mtu = 1000;
+	assert_int_equal(bind_to(so, &e[0].e_if), 0);
+	assert_true(intotcpcb((struct inpcb *)so->so_pcb)->t_maxseg <= 960);
+	(void)soclose(so);
+	for (unsigned i = 0; i < 20; i++)
+		ends_step(e);
+	(void)soclose(peer);
+	(void)soclose(head);
+	for (unsigned i = 0; i < 100000; i++)
+		ends_step(e);
+	for (unsigned i = 0; i < 2; i++) {
+		ether_ifdetach(&e[i].e_if);
+		if_detach(&e[i].e_if);
+		mbufq_drain(&e[i].e_q);
+		test_netstack_end(e[i].e_ns);
+	}
+}
+
 int
 main(void)
 {
@@ -383,6 +437,7 @@ main(void)
 	    cmocka_unit_test(test_blackhole),
 	    cmocka_unit_test(test_silent_neighbour),
 	    cmocka_unit_test(test_end_in_timewait),
+	    cmocka_unit_test(test_bound_to_interface),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,21 @@ ip_route_group(struct netstack *ns, uint32_t dst_be, struct ifnet *ifp, struct i
 	return 0;
 }
 
+/* The route of the longest prefix that leads out by ifp, or NULL. */
+static const struct rtentry *
+ip_route_by(struct netstack *ns, uint32_t dst_be, const struct ifnet *ifp)
+{
+	struct rt_addr key = in_rtkey(dst_be);
+	const struct rtentry *rt;
+
+	for (unsigned len = 32; len-- > 0;) {
+		rt = rt_find(rt_table(ns, AF_INET), &key, (uint8_t)len);
+		if (rt != NULL && rt->rt_ifp == ifp)
+			return rt;
+	}
+	return NULL;
+}
+
 int
 ip_route(struct netstack *ns, uint32_t dst_be, struct ifnet *ifp, struct ip_route *ir)
 {
@@ -62,10 +77,21 @@ ip_route(struct netstack *ns, uint32_t dst_be, struct ifnet *ifp, struct ip_rout
 
 	if (ipv4_is_multicast(dst_be) || ipv4_is_broadcast_limited(dst_be))
 		return ip_route_group(ns, dst_be, ifp, ir);
-	if (dst_be == 0 || (rt = rt_lookup(rt_table(ns, AF_INET), &key)) == NULL)
+	if (dst_be == 0)
 		return ENETUNREACH;
-	if ((rt->rt_flags & RTF_REJECT) != 0 || (ifp != NULL && ifp != rt->rt_ifp))
+	rt = rt_lookup(rt_table(ns, AF_INET), &key);
+	if (rt != NULL && (rt->rt_flags & RTF_REJECT) != 0)
 		return EHOSTUNREACH;
+	if (ifp != NULL && (rt == NULL || rt->rt_ifp != ifp)) {
+		if (rt == NULL || (rt->rt_flags & RTF_LOCAL) == 0)
+			rt = ip_route_by(ns, dst_be, ifp);
+		else if ((ifp->if_flags & IFF_LOOPBACK) == 0)
+			return EHOSTUNREACH; /* our own addresses are not looked for outside */
+		if (rt == NULL) /* as Linux: who names the interface has it on the link */
+			return ip_route_group(ns, dst_be, ifp, ir);
+	}
+	if (rt == NULL)
+		return ENETUNREACH;
 	*ir = (struct ip_route){.ir_ifp = rt->rt_ifp,
 	    .ir_ia = rt->rt_ifa != NULL ? ifatoia(rt->rt_ifa) : in_ifaddr_best(rt->rt_ifp, dst_be),
 	    .ir_nexthop_be = dst_be,
@@ -108,6 +134,8 @@ ip_output_route(const struct in_txinfo *tx, struct ip_route *ir)
 	uint32_t dst_be = tx->tx_dst.ia_w[0];
 	int error;
 
+	if (tx->tx_boundif != 0 && tx->tx_ifp == NULL)
+		return ENODEV;
 	if (inp != NULL && inp->inp_route.ro_gen == gen && tx->tx_ifp == NULL &&
 	    inp->inp_route.ro_dst_be == dst_be && tx->tx_src.ia_w[0] != 0) {
 		*ir = (struct ip_route){.ir_ifp = inp->inp_route.ro_ifp,
@@ -401,7 +429,10 @@ ip_output_hdrincl(struct mbuf *m, const struct in_txinfo *tx)
 	struct ip_route ir;
 	int error;
 
-	if ((error = ip_route(ns, tx->tx_dst.ia_w[0], tx->tx_ifp, &ir)) != 0)
+	error = tx->tx_boundif != 0 && tx->tx_ifp == NULL
+	    ? ENODEV
+	    : ip_route(ns, tx->tx_dst.ia_w[0], tx->tx_ifp, &ir);
+	if (error != 0)
 		return ip_oerror(ns, m, DROP_IP_NOROUTE, error);
 	if ((error = ip_output_check(tx, &ir, 0, &why)) != 0)
 		return ip_oerror(ns, m, why, error);

@@ -120,7 +120,8 @@ ip_getmtu(const struct inpcb *inp, int *value)
 
 	if (in_addrany_isany(&inp->inp_faddr))
 		return ENOTCONN;
-	if (inp->inp_af->af_route(inp->inp_ns, &inp->inp_faddr, &mtu, &direct) == NULL)
+	if (inp->inp_af->af_route(inp->inp_ns, &inp->inp_faddr, in_pcb_ifp(inp), &mtu, &direct) ==
+	    NULL)
 		return ENOTCONN;
 	*value = (int)mtu;
 	return 0;
@@ -175,6 +176,8 @@ in4_ctloutput(struct inpcb *inp, void *arg)
 	struct sockopt *sopt = arg;
 	int value, error;
 
+	if (sopt->sopt_level == SOL_SOCKET)
+		return in_pcb_ifopt(inp, sopt);
 	if (sopt->sopt_level != IPPROTO_IP)
 		return ENOPROTOOPT;
 	if (!sopt->sopt_set) {

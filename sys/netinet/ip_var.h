@@ -184,7 +184,10 @@ struct ip_route {
 	bool ir_local;
 	bool ir_bcast;
 };
-/* => ENETUNREACH, EHOSTUNREACH. ifp: for multicast and broadcast to 255.255.255.255, or NULL. */
+/*
+ * ifp not NULL: out by it, by its best route or, without one, as if dst were on its link.
+ * => ENETUNREACH, EHOSTUNREACH
+ */
 int ip_route(struct netstack *ns, uint32_t dst_be, struct ifnet *ifp, struct ip_route *ir);
 /* => EADDRNOTAVAIL: the interface has no address */
 int ip_selectsrc(const struct ip_route *ir, uint32_t dst_be, uint32_t *src_be);

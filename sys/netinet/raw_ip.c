@@ -94,7 +94,7 @@ rip_wants(struct inpcb *inp, const struct in_rxinfo *rx)
 		return false;
 	if (!in_addrany_isany(&inp->inp_faddr) && !in_addrany_eq(&inp->inp_faddr, &rx->rx_src))
 		return false;
-	return rx->rx_ttl >= inp->inp_minttl;
+	return rx->rx_ttl >= inp->inp_minttl && in_pcb_hasif(inp, rx->rx_ifp->if_index);
 }
 
 /* Puts m into the socket's buffer. Consumes m. */
@@ -404,6 +404,8 @@ rip_connect(struct socket *so, const struct bsd_sockaddr *nam)
 
 	if ((so->so_state & SS_ISCONNECTED) != 0)
 		return EISCONN;
+	if (inp->inp_boundif != 0 && in_pcb_ifp(inp) == NULL)
+		return ENODEV;
 	if ((error = inp->inp_af->af_parse(nam, &ep)) != 0)
 		return error;
 	if (in_addrany_isany(&ep.ie_addr))
@@ -415,8 +417,8 @@ rip_connect(struct socket *so, const struct bsd_sockaddr *nam)
 	    (error = in_pcbbind(inp, NULL)) != 0)
 		return error;
 	if (in_addrany_isany(&inp->inp_laddr) &&
-	    (error = inp->inp_af->af_selectsrc(inp->inp_ns, &ep.ie_addr, NULL, &inp->inp_laddr)) !=
-		0)
+	    (error = inp->inp_af->af_selectsrc(inp->inp_ns, &ep.ie_addr, in_pcb_ifp(inp),
+		 &inp->inp_laddr)) != 0)
 		return error;
 	inp->inp_faddr = ep.ie_addr;
 	soisconnected(so);

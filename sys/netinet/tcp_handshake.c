@@ -139,6 +139,7 @@ tcp_inherit(struct tcpcb *tp, const struct tcpcb *head)
 	inp->inp_ttl = hinp->inp_ttl;
 	inp->inp_minttl = hinp->inp_minttl;
 	inp->inp_tos = hinp->inp_tos;
+	inp->inp_boundif = hinp->inp_boundif;
 	tp->t_flags |= head->t_flags & (TF_NODELAY | TF_NOPUSH);
 	tp->t_usermss = head->t_usermss;
 	tp->t_keepinit_s = head->t_keepinit_s;

@@ -10,6 +10,7 @@
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
 #include "kern/netstack.h"
+#include "net/if.h"
 #include "net/m_cksum.h"
 #include "netinet/tcp_input.h"
 #include "netinet/tcp_sack.h"
@@ -146,7 +147,8 @@ tcp_lookup(struct netstack *ns, struct tcp_segment *seg, struct tcpcb **tpp)
 	    .il_laddr = rx->rx_dst,
 	    .il_faddr = rx->rx_src,
 	    .il_lport = seg->ts_dport,
-	    .il_fport = seg->ts_sport};
+	    .il_fport = seg->ts_sport,
+	    .il_ifindex = rx->rx_ifp->if_index};
 	struct inpcb *inp = in_pcblookup_connect(table, &il);
 
 	if (inp == NULL) {
@@ -171,7 +173,10 @@ tcp_owns(const struct mbuf *m, const struct in_rxinfo *rx)
 {
 	struct inpcbtable *table = &m->m_ns->ns_tcp->tcps_table;
 	uint8_t bytes[TCP_HDR_LEN];
-	struct in_lookup il = {.il_af = rx->rx_af, .il_laddr = rx->rx_dst, .il_faddr = rx->rx_src};
+	struct in_lookup il = {.il_af = rx->rx_af,
+	    .il_laddr = rx->rx_dst,
+	    .il_faddr = rx->rx_src,
+	    .il_ifindex = rx->rx_ifp->if_index};
 	struct tcp_hdr th;
 
 	if (rx->rx_len < sizeof(bytes))

@@ -292,6 +292,18 @@ tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
 	}
 }
 
+/* The network layer's. Another interface (SO_BINDTODEVICE) may take other segments. */
+static int
+tcp_opt_below(struct inpcb *inp, struct sockopt *sopt)
+{
+	int error = inp->inp_af->af_ctloutput(inp, sopt);
+
+	if (error == 0 && sopt->sopt_set && sopt->sopt_level == SOL_SOCKET &&
+	    (inp->inp_flags & INP_CONNECTED) != 0)
+		tcp_mss_update(intotcpcb(inp));
+	return error;
+}
+
 int
 tcp_ctloutput(struct socket *so, struct sockopt *sopt)
 {
@@ -300,7 +312,7 @@ tcp_ctloutput(struct socket *so, struct sockopt *sopt)
 	if (inp == NULL)
 		return ECONNRESET;
 	if (sopt->sopt_level != IPPROTO_TCP)
-		return inp->inp_af->af_ctloutput(inp, sopt);
+		return tcp_opt_below(inp, sopt);
 	return sopt->sopt_set ? tcp_opt_set(intotcpcb(inp), sopt)
 			      : tcp_opt_get(intotcpcb(inp), sopt);
 }

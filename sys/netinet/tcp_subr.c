@@ -226,12 +226,13 @@ tcp_mtu_to_mss(const struct in_afops *af, uint32_t mtu)
 
 /* RFC 9293 §3.7.1: by the interface, not by the path, which may differ in the other direction. */
 uint32_t
-tcp_mss_local(struct netstack *ns, const struct in_afops *af, const struct in_addrany *faddr,
+tcp_mss_local(const struct inpcb *inp, const struct in_afops *af, const struct in_addrany *faddr,
     uint32_t usermss)
 {
+	struct netstack *ns = inp->inp_ns;
 	uint32_t mtu, mss = ns->ns_tcp->tcps_sysctl.mssdflt;
 	bool direct;
-	const struct ifnet *ifp = af->af_route(ns, faddr, &mtu, &direct);
+	const struct ifnet *ifp = af->af_route(ns, faddr, in_pcb_ifp(inp), &mtu, &direct);
 
 	if (ifp != NULL)
 		mss = tcp_mtu_to_mss(af, ifp->if_mtu);
@@ -243,8 +244,7 @@ tcp_mss_offer(struct tcpcb *tp)
 {
 	const struct inpcb *inp = tp->t_inpcb;
 
-	tp->t_ourmss =
-	    (uint16_t)tcp_mss_local(tp->t_ns, inp->inp_af, &inp->inp_faddr, tp->t_usermss);
+	tp->t_ourmss = (uint16_t)tcp_mss_local(inp, inp->inp_af, &inp->inp_faddr, tp->t_usermss);
 	return tp->t_ourmss;
 }
 
@@ -255,7 +255,8 @@ tcp_mss_update(struct tcpcb *tp)
 	struct inpcb *inp = tp->t_inpcb;
 	uint32_t mtu = 0, mss = KERN_MAX(tp->t_peermss, tp->t_ns->ns_tcp->tcps_sysctl.minmss);
 	bool direct;
-	const struct ifnet *ifp = inp->inp_af->af_route(tp->t_ns, &inp->inp_faddr, &mtu, &direct);
+	const struct ifnet *ifp =
+	    inp->inp_af->af_route(tp->t_ns, &inp->inp_faddr, in_pcb_ifp(inp), &mtu, &direct);
 
 	tp->t_tsomax = TCP_PACKET_MAX;
 	if (ifp != NULL) {

@@ -198,8 +198,8 @@ syncache_options(const struct syncache *sc, uint8_t flags, struct tcp_opts *to)
 	*to = (struct tcp_opts){0};
 	if ((flags & TH_SYN) != 0) {
 		to->to_flags = TOF_MSS;
-		to->to_mss = (uint16_t)tcp_mss_local(ns, sc->sc_af, &sc->sc_foreign.ie_addr,
-		    intotcpcb(sc->sc_listener)->t_usermss);
+		to->to_mss = (uint16_t)tcp_mss_local(sc->sc_listener, sc->sc_af,
+		    &sc->sc_foreign.ie_addr, intotcpcb(sc->sc_listener)->t_usermss);
 		if ((sc->sc_flags & SCF_WINSCALE) != 0) {
 			to->to_flags |= TOF_WSCALE;
 			to->to_wscale = sc->sc_rcv_scale;

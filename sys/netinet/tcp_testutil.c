@@ -87,8 +87,10 @@ tt_selectsrc(struct netstack *ns, const struct in_addrany *dst, struct ifnet *if
 }
 
 static struct ifnet *
-tt_route(struct netstack *ns, const struct in_addrany *dst, uint32_t *mtu, bool *direct)
+tt_route(struct netstack *ns, const struct in_addrany *dst, struct ifnet *ifp, uint32_t *mtu,
+    bool *direct)
 {
+	(void)ifp;
 	(void)dst;
 	*mtu = tt_of(ns)->tt_mtu;
 	*direct = true;

@@ -184,7 +184,7 @@ uint32_t tcp_ts_offset(struct netstack *ns, const struct in_endpoint *local,
 /* Our timestamp clock (1 ms) with the connection's offset. */
 uint32_t tcp_ts_now(const struct tcpcb *tp);
 /* MSS: what we announce, by the interface; what we use, after options and the path's MTU. */
-uint32_t tcp_mss_local(struct netstack *ns, const struct in_afops *af,
+uint32_t tcp_mss_local(const struct inpcb *inp, const struct in_afops *af,
     const struct in_addrany *faddr, uint32_t usermss);
 uint32_t tcp_mss_offer(struct tcpcb *tp);
 void tcp_mss_update(struct tcpcb *tp);

@@ -101,8 +101,10 @@ wire_selectsrc(struct netstack *ns, const struct in_addrany *dst, struct ifnet *
 }
 
 static struct ifnet *
-wire_route(struct netstack *ns, const struct in_addrany *dst, uint32_t *mtu, bool *direct)
+wire_route(struct netstack *ns, const struct in_addrany *dst, struct ifnet *ifp, uint32_t *mtu,
+    bool *direct)
 {
+	(void)ifp;
 	if (dst->ia_w[0] != WIRE_ADDR(0) && dst->ia_w[0] != WIRE_ADDR(1))
 		return NULL;
 	*mtu = the_wire->w_mtu;

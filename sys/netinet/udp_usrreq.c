@@ -160,7 +160,8 @@ udp_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx, const 
 static bool
 udp_pcb_wants(const struct inpcb *inp, const struct in_rxinfo *rx, const struct udp_hdr *uh)
 {
-	if (inp->inp_af != rx->rx_af || inp->inp_socket == NULL)
+	if (inp->inp_af != rx->rx_af || inp->inp_socket == NULL ||
+	    !in_pcb_hasif(inp, rx->rx_ifp->if_index))
 		return false;
 	if (!in_addrany_isany(&inp->inp_laddr) && !in_addrany_eq(&inp->inp_laddr, &rx->rx_dst))
 		return false;
@@ -210,7 +211,8 @@ udp_input(struct mbuf *m, const struct in_rxinfo *rx)
 		udp_input_group(ns, m, rx, &uh);
 		return;
 	}
-	il = (struct in_lookup){rx->rx_af, rx->rx_dst, rx->rx_src, uh.uh_dport, uh.uh_sport};
+	il = (struct in_lookup){rx->rx_af, rx->rx_dst, rx->rx_src, uh.uh_dport, uh.uh_sport,
+	    rx->rx_ifp->if_index};
 	if ((inp = in_pcblookup_connect(&ns->ns_udp->us_table, &il)) == NULL &&
 	    (inp = in_pcblookup_bind(&ns->ns_udp->us_table, &il)) == NULL) {
 		UDPSTAT_INC(ns, noport);
@@ -241,7 +243,8 @@ udp_owns(const struct mbuf *m, const struct in_rxinfo *rx)
 			;
 		return inp != NULL;
 	}
-	il = (struct in_lookup){rx->rx_af, rx->rx_dst, rx->rx_src, uh.uh_dport, uh.uh_sport};
+	il = (struct in_lookup){rx->rx_af, rx->rx_dst, rx->rx_src, uh.uh_dport, uh.uh_sport,
+	    rx->rx_ifp->if_index};
 	return in_pcblookup_connect(table, &il) != NULL || in_pcblookup_bind(table, &il) != NULL;
 }
 

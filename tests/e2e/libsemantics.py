@@ -125,6 +125,8 @@ ROWS = (
     ("Options", "SOL_SOCKET, what they do",
      ("opt/booleans", "opt/buffers", "opt/low-waters", "opt/receive-low-water", "opt/times",
       "opt/inherited")),
+    ("Options", "SO_BINDTODEVICE, SO_BINDTOIFINDEX", ("sem_opt/device-options",
+                                                      "sem_opt/device-filters")),
     ("Options", "IPPROTO_TCP, each", ("sem_opt/tcp",)),
     ("Options", "IPPROTO_TCP, what they do", ("opt/tcp", "opt/tcp-connected",
                                               "sem_opt/tcp-connected", "sem_opt/deferred")),

@@ -5,6 +5,7 @@
  */
 #include "calls.h"
 
+#include <net/if.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 
@@ -181,6 +182,84 @@ deferred(void)
 	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 5000));
 }
 
+/* A datagram socket on a port, with a device of its own, beside others. */
+static int
+on_device(int device, int port)
+{
+	int fd = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0)), one = 1;
+
+	MUST(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)));
+	MUST(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &device, sizeof(device)));
+	DO(bind(fd, calls_loopback(port), ADDRLEN));
+	return fd;
+}
+
+/* Sockets bound to a device: the loopback is the first, and nothing is the 60000th. */
+static void
+device_options(void)
+{
+	int fd = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0)), index = -1;
+	char lo[IF_NAMESIZE] = "", name[IF_NAMESIZE] = "";
+	socklen_t len = sizeof(name);
+
+	MUST(if_indextoname(1, lo) != NULL ? 0 : -1);
+	DO(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
+	DO(len);
+	DO(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, lo, (socklen_t)strlen(lo)));
+	len = sizeof(name);
+	DO(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
+	DO(len == strlen(lo) + 1 && strcmp(name, lo) == 0);
+	len = IF_NAMESIZE - 1;
+	DO(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
+	len = sizeof(index);
+	DO(getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len));
+	DO(index);
+	DO(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "nothing", 7));
+	index = -1;
+	DO(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)));
+	DO(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, calls_null, 4));
+	DO(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "", 0));
+	len = sizeof(index);
+	DO(getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len));
+	DO(index);
+	index = 60000;
+	DO(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)));
+	len = sizeof(name);
+	DO(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len));
+	DO(connect(fd, calls_loopback(9), ADDRLEN));
+}
+
+static void
+device_filters(void)
+{
+	int all = on_device(0, 0), port = calls_port(all), inside = on_device(1, port);
+	int nowhere = on_device(60000, port);
+	int from = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0)), listener = calls_listener(4);
+	int conn = (int)MUST(socket(AF_INET, SOCK_STREAM, 0)), index = 1;
+	socklen_t len = sizeof(index);
+	char byte;
+
+	MUST(sendto(from, "x", 1, 0, calls_loopback(port), ADDRLEN));
+	DO(poll(&(struct pollfd){.fd = inside, .events = POLLIN}, 1, 2000));
+	DO(recv(inside, &byte, 1, MSG_DONTWAIT));
+	DO(recv(all, &byte, 1, MSG_DONTWAIT));
+	DO(recv(nowhere, &byte, 1, MSG_DONTWAIT));
+	/* A listener's is that of the connections it makes. */
+	MUST(setsockopt(listener, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)));
+	DO(connect(conn, calls_loopback(calls_port(listener)), ADDRLEN));
+	conn = (int)MUST(accept(listener, NULL, NULL));
+	index = 0;
+	DO(getsockopt(conn, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len));
+	DO(index);
+	index = 60000;
+	MUST(setsockopt(listener, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)));
+	conn = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	DO(connect(conn, calls_loopback(calls_port(listener)), ADDRLEN));
+	conn = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	MUST(setsockopt(conn, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)));
+	DO(connect(conn, calls_loopback(calls_port(listener)), ADDRLEN));
+}
+
 /* Lengths and pointers of the calls themselves. */
 static void
 arguments(void)
@@ -217,5 +296,7 @@ const struct calls_case calls_cases[] = {
     {"ipv6", of_ipv6},
     {"arguments", arguments},
     {"deferred", deferred},
+    {"device-options", device_options},
+    {"device-filters", device_filters},
     {NULL, NULL},
 };
