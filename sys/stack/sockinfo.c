@@ -22,6 +22,7 @@
 
 enum sockinfo_part {
 	SOCKINFO_TCP,
+	SOCKINFO_TIMEWAIT,
 	SOCKINFO_SYNCACHE,
 	SOCKINFO_UDP,
 	SOCKINFO_ICMP,
@@ -89,6 +90,26 @@ sockinfo_pcb(const struct inpcb *inp, int protocol, struct sockinfo_list *sl)
 		sockinfo_tcp(inp->inp_ppcb, si);
 }
 
+/* TIME-WAIT, when only the record of the pair is left. */
+static void
+sockinfo_timewait(const struct in_pair *ipr, struct sockinfo_list *sl)
+{
+	const struct in_endpoint local = {ipr->ipr_laddr, ipr->ipr_lport};
+	const struct in_endpoint foreign = {ipr->ipr_faddr, ipr->ipr_fport};
+	struct rumpus_sockinfo *si = sockinfo_next(sl);
+
+	if (si == NULL)
+		return;
+	*si = (struct rumpus_sockinfo){
+	    .si_type = SOCK_STREAM,
+	    .si_protocol = IPPROTO_TCP,
+	    .si_state = BSD_TCPS_TIME_WAIT,
+	    .si_tcp.tcpi_state = BSD_TCPS_TIME_WAIT,
+	};
+	ipr->ipr_af->af_emit(&local, &si->si_local);
+	ipr->ipr_af->af_emit(&foreign, &si->si_peer);
+}
+
 static void
 sockinfo_syncache(const struct syncache *sc, struct sockinfo_list *sl)
 {
@@ -128,6 +149,8 @@ sockinfo_nbuckets(const struct netstack *ns, uint32_t part)
 {
 	if (part == SOCKINFO_SYNCACHE)
 		return ns->ns_tcp->tcps_syncache.sch_hashsize;
+	if (part == SOCKINFO_TIMEWAIT)
+		return ns->ns_tcp->tcps_table.it_pairhash_size;
 	return part == SOCKINFO_RAW ? 1 : sockinfo_table(ns, part)->it_connhash_size;
 }
 
@@ -140,9 +163,13 @@ sockinfo_bucket(const struct netstack *ns, uint32_t part, uint32_t bucket, struc
 	    [SOCKINFO_ICMP] = IPPROTO_ICMP,
 	};
 	const struct syncache *sc;
+	const struct in_pair *ipr;
 	const struct inpcb *inp;
 
-	if (part == SOCKINFO_SYNCACHE) {
+	if (part == SOCKINFO_TIMEWAIT) {
+		LIST_FOREACH(ipr, &ns->ns_tcp->tcps_table.it_pairhash[bucket], ipr_hash)
+			sockinfo_timewait(ipr, sl);
+	} else if (part == SOCKINFO_SYNCACHE) {
 		TAILQ_FOREACH(sc, &ns->ns_tcp->tcps_syncache.sch_hash[bucket], sc_hash)
 			sockinfo_syncache(sc, sl);
 	} else if (part == SOCKINFO_RAW) {

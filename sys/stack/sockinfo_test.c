@@ -173,8 +173,13 @@ test_streams(void **state)
 	assert_int_equal(si.si_recvq, 10);
 	assert_int_equal(si.si_tcp.tcpi_bytes_received, 10);
 	assert_true(si.si_congctl[0] != '\0' && si.si_tcp.tcpi_snd_mss > 0);
+	sodirect_consume(conn, 10);
 	(void)soclose(conn);
 	rumpus_run(ns);
+	si = entry(ns, BSD_TCPS_TIME_WAIT); /* of which there is a record only */
+	assert_null(si.si_socket);
+	assert_int_equal(port_of(&si.si_peer), 80);
+	assert_int_equal(si.si_protocol, BSD_IPPROTO_TCP);
 	rumpus_destroy(ns);
 }
 
