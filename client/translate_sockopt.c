@@ -71,6 +71,7 @@ static const struct sockopt_map options[] = {
     {IPPROTO_IP, IP_MULTICAST_IF, BSD_IPPROTO_IP, BSD_IP_MULTICAST_IF, OPT_MCASTIF},
     {IPPROTO_IP, IP_MULTICAST_TTL, BSD_IPPROTO_IP, BSD_IP_MULTICAST_TTL, OPT_BYTE},
     {IPPROTO_IP, IP_MULTICAST_LOOP, BSD_IPPROTO_IP, BSD_IP_MULTICAST_LOOP, OPT_BYTE},
+    {IPPROTO_IP, IP_MULTICAST_ALL, BSD_IPPROTO_IP, BSD_IP_MULTICAST_ALL, OPT_INT},
     {IPPROTO_IP, IP_ADD_MEMBERSHIP, BSD_IPPROTO_IP, BSD_IP_ADD_MEMBERSHIP, OPT_MREQ},
     {IPPROTO_IP, IP_DROP_MEMBERSHIP, BSD_IPPROTO_IP, BSD_IP_DROP_MEMBERSHIP, OPT_MREQ},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS, BSD_IPPROTO_IPV6, BSD6_UNICAST_HOPS, OPT_INT},
@@ -127,18 +128,14 @@ put_timeval(const void *val, socklen_t len, union bsd_option *out, uint32_t *ble
 	return 0;
 }
 
-/* A Linux ip_mreqn may name its interface by index, which BSD's ip_mreq cannot. */
 static int
 put_mreq(const void *val, socklen_t len, union bsd_option *out, uint32_t *blen)
 {
-	struct ip_mreqn mreqn = {0};
-
 	if (len < sizeof(struct ip_mreq))
 		return EINVAL;
-	memcpy(&mreqn, val, len < sizeof(mreqn) ? sizeof(struct ip_mreq) : sizeof(mreqn));
-	if (mreqn.imr_ifindex != 0)
-		return ENODEV;
-	return put_bytes(&mreqn, sizeof(struct ip_mreq), out, blen);
+	return put_bytes(val,
+	    len < sizeof(struct ip_mreqn) ? sizeof(struct ip_mreq) : sizeof(struct ip_mreqn), out,
+	    blen);
 }
 
 static int
@@ -153,7 +150,7 @@ put_mcastif(const void *val, socklen_t len, union bsd_option *out, uint32_t *ble
 	else
 		memcpy(&mreqn, val, len < sizeof(mreqn) ? sizeof(struct ip_mreq) : sizeof(mreqn));
 	if (mreqn.imr_ifindex != 0)
-		return EADDRNOTAVAIL;
+		return put_bytes(&mreqn, sizeof(mreqn), out, blen);
 	return put_bytes(&mreqn.imr_address, sizeof(mreqn.imr_address), out, blen);
 }
 

@@ -362,7 +362,16 @@ option_values(void **state)
 	    EINVAL);
 	assert_int_equal(linux_to_bsd_option(sockopt_lookup(IPPROTO_IP, IP_ADD_MEMBERSHIP), &mreqn,
 			     sizeof(mreqn), &opt, &blen),
-	    ENODEV);
+	    0);
+	assert_int_equal(blen, sizeof(struct bsd_ip_mreqn));
+	assert_memory_equal(&opt, &mreqn, sizeof(mreqn));
+	assert_int_equal(linux_to_bsd_option(sockopt_lookup(IPPROTO_IP, IP_MULTICAST_IF), &mreqn,
+			     sizeof(mreqn), &opt, &blen),
+	    0);
+	assert_int_equal(blen, sizeof(struct bsd_ip_mreqn));
+	assert_int_equal(linux_to_bsd_option(sockopt_lookup(IPPROTO_IP, IP_ADD_MEMBERSHIP), &mreqn,
+			     4, &opt, &blen),
+	    EINVAL);
 }
 
 int

@@ -29,6 +29,7 @@ enum {
 	BSD_IP_MTU_DISCOVER = 1010, /* BSD_IP_PMTUDISC_* */
 	BSD_IP_RECVERR = 1011,      /* datagrams: errors are queued, see struct bsd_ip_recverr */
 	BSD_IP_MTU = 1014,
+	BSD_IP_MULTICAST_ALL = 1049, /* 0: only of the groups that the socket itself has joined */
 	BSD_IP_BIND_ADDRESS_NO_PORT = 1024 /* the port is chosen by connect */
 };
 enum {
@@ -36,6 +37,13 @@ enum {
 	BSD_IP_PMTUDISC_WANT = 1, /* DF as long as the packet fits the path */
 	BSD_IP_PMTUDISC_DO = 2,   /* always DF; EMSGSIZE beyond the path's MTU */
 	BSD_IP_PMTUDISC_PROBE = 3 /* always DF, up to the interface's MTU */
+};
+/* IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF; without the index it is BSD's ip_mreq. */
+#define BSD_IP_MREQ_LEN 8u
+struct bsd_ip_mreqn {
+	uint32_t imr_multiaddr_be;
+	uint32_t imr_address_be; /* of the interface */
+	int32_t imr_ifindex;     /* 0: by the address, or by route */
 };
 enum { BSD_ICMP_FILTER = 1 }; /* level BSD_IPPROTO_RAW: uint32_t, a bit for each type not wanted */
 

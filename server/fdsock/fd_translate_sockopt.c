@@ -30,7 +30,7 @@ enum fd_optkind {
 	FD_OPT_IFNAME,
 	FD_OPT_BYTES,   /* the same bytes */
 	FD_OPT_TCPINFO, /* read only */
-	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn here, ip_mreq there */
+	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
 	FD_OPT_MCASTIF,
 	FD_OPT_PAIR,  /* the client's end obeys it */
 	FD_OPT_STATE, /* told by fd_sockopt_state */
@@ -119,6 +119,7 @@ static const struct fd_option fd_options[] = {
     FD_IP(IP_MULTICAST_IF, FD_OPT_MCASTIF),
     FD_IP(IP_MULTICAST_TTL, FD_OPT_BYTE),
     FD_IP(IP_MULTICAST_LOOP, FD_OPT_BYTE),
+    FD_IP(IP_MULTICAST_ALL, FD_OPT_FLAG),
     FD_IP(IP_ADD_MEMBERSHIP, FD_OPT_MREQ),
     FD_IP(IP_DROP_MEMBERSHIP, FD_OPT_MREQ),
 };
@@ -178,25 +179,17 @@ fd_set_int(struct sockopt *sopt, const struct fd_option *op, const void *val, si
 	return 0;
 }
 
-/* An interface named by its index cannot be told to the stack. */
 static int
 fd_set_mreq(struct sockopt *sopt, const struct fd_option *op, const void *val, size_t len)
 {
-	struct ip_mreqn mreqn = {0};
-
 	if (op->op_kind == FD_OPT_MCASTIF && len >= 4 && len < sizeof(struct ip_mreq)) {
 		fd_sopt_bytes(sopt, val, 4);
 		return 0;
 	}
 	if (len < sizeof(struct ip_mreq))
 		return EINVAL;
-	memcpy(&mreqn, val, len < sizeof(mreqn) ? sizeof(struct ip_mreq) : sizeof(mreqn));
-	if (mreqn.imr_ifindex != 0)
-		return ENODEV;
-	if (op->op_kind == FD_OPT_MCASTIF)
-		fd_sopt_bytes(sopt, &mreqn.imr_address, 4);
-	else
-		fd_sopt_bytes(sopt, &mreqn, sizeof(struct ip_mreq));
+	fd_sopt_bytes(sopt, val,
+	    len < sizeof(struct ip_mreqn) ? sizeof(struct ip_mreq) : sizeof(struct ip_mreqn));
 	return 0;
 }
 

@@ -65,6 +65,8 @@ static const struct sysctl_node in_nodes[] = {
     IN_NODE("net.inet.ip.errqlen", "most errors queued for a socket (IP_RECVERR)", is_errqlen, 0,
 	4096),
     IN_NODE("net.inet.ip.errqtotal", "most errors queued for all sockets", is_errqtotal, 0, 65536),
+    IN_NODE("net.inet.ip.mcast.maxmemberships", "most groups that a socket may join",
+	is_mcast.mc_maxmembers, 0, 4096),
     IN_NODE("net.inet.icmp.errppslimit", "most ICMP errors to one destination, a second",
 	is_icmplim, 0, 10000),
     IN_NODE("net.inet.arp.reachable", "how long a neighbour that answered is trusted, s",
@@ -116,8 +118,11 @@ in_init_parts(struct netstack *ns)
 	if ((error = ip_reass_init(ns)) != 0)
 		goto out;
 	if ((error = ip_hostcache_init(ns)) == 0) {
-		if ((error = rip_init(ns)) == 0)
-			return 0;
+		if ((error = rip_init(ns)) == 0) {
+			if ((error = in_mcast_init(ns)) == 0)
+				return 0;
+			rip_fini(ns);
+		}
 		ip_hostcache_fini(ns);
 	}
 	ip_reass_fini(ns);
@@ -172,6 +177,7 @@ in_fini(struct netstack *ns)
 	rip_fini(ns);
 	ip_hostcache_fini(ns);
 	ip_reass_fini(ns);
+	in_mcast_fini(ns);
 	pool_destroy(&is->is_ifapool);
 	sysctl_unregister(ns, &is->is_sysctls);
 	sysctl_unregister(ns, &is->is_arpstat_sysctls);
@@ -369,6 +375,7 @@ in_ifdetach(struct ifnet *ifp)
 			ia_remove(ifatoia(ifa));
 	}
 	ip_reass_ifdetach(ifp);
+	in_mcast_ifdetach(ifp);
 }
 
 int

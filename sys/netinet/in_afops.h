@@ -147,6 +147,8 @@ struct in_afops {
 	    struct mbuf **controlp);
 	int (*af_txcontrol)(const struct inpcb *inp, const struct mbuf *control,
 	    struct in_txinfo *tx);
+	/* Does a datagram socket's filter of groups let it have the packet? */
+	bool (*af_iswanted)(const struct inpcb *inp, const struct in_rxinfo *rx);
 	/* Protocol-level socket options that belong to the network layer (IP_TTL, IP_TOS, ...). */
 	int (*af_ctloutput)(struct inpcb *inp, void *sopt);
 };

@@ -141,5 +141,6 @@ const struct in_afops in4_afops = {
     .af_unreach_port = in4_unreach_port,
     .af_savecontrol = ip_savecontrol,
     .af_txcontrol = ip_txcontrol,
+    .af_iswanted = in_mcast_wanted,
     .af_ctloutput = in4_ctloutput,
 };

@@ -174,7 +174,8 @@ in_pcballoc(struct inpcbtable *table, struct socket *so, const struct in_afops *
 	inp->inp_af = af;
 	inp->inp_socket = so;
 	inp->inp_mttl = 1;
-	inp->inp_flags = INP_MCASTLOOP;
+	inp->inp_flags = INP_MCASTLOOP | INP_MCASTALL;
+	LIST_INIT(&inp->inp_members);
 	TAILQ_INSERT_TAIL(&table->it_queue, inp, inp_queue);
 	if (++table->it_count > 2 * table->it_connhash_size)
 		in_pcbtable_grow(table);
@@ -217,6 +218,15 @@ in_pcbpair_istaken(struct inpcbtable *table, const struct in_lookup *il)
 	return in_pcblookup_connect(table, il) != NULL || in_pairlookup(table, il) != NULL;
 }
 
+/* Where packets for a group are sent by, when the socket has said; else NULL. */
+static struct ifnet *
+in_pcb_mcastifp(const struct inpcb *inp, const struct in_addrany *dst)
+{
+	if (inp->inp_mcastif == 0 || !inp->inp_af->af_ismulticast(dst))
+		return NULL;
+	return if_byindex(inp->inp_ns, inp->inp_mcastif);
+}
+
 int
 in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
 {
@@ -233,7 +243,8 @@ in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
 	il.il_fport = ep.ie_port;
 	il.il_laddr = inp->inp_laddr;
 	if (in_addrany_isany(&il.il_laddr) &&
-	    (error = inp->inp_af->af_selectsrc(inp->inp_ns, &ep.ie_addr, ifp, &il.il_laddr)) != 0)
+	    (error = inp->inp_af->af_selectsrc(inp->inp_ns, &ep.ie_addr,
+		 ifp != NULL ? ifp : in_pcb_mcastifp(inp, &ep.ie_addr), &il.il_laddr)) != 0)
 		return error;
 	if (il.il_lport == 0) {
 		if ((error = in_pcb_connectport(inp->inp_table, &il)) != 0)
@@ -292,6 +303,8 @@ in_pcbfree(struct inpcb *inp)
 	struct inpcbtable *table = inp->inp_table;
 
 	in_pcbdetach_socket(inp);
+	if (!LIST_EMPTY(&inp->inp_members))
+		in_mcast_leaveall(inp);
 	in_pcbhash_leave(inp);
 	TAILQ_REMOVE(&table->it_queue, inp, inp_queue);
 	table->it_count--;
@@ -471,6 +484,8 @@ in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct in_t
 	tx->tx_dst = *dst;
 	if (!inp->inp_af->af_ismulticast(dst))
 		return;
+	if (tx->tx_ifp == NULL)
+		tx->tx_ifp = in_pcb_mcastifp(inp, dst);
 	if (tx->tx_ttl == inp->inp_ttl) {
 		tx->tx_ttl = inp->inp_mttl;
 		tx->tx_hostonly = inp->inp_mttl == 0;

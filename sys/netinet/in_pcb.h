@@ -24,6 +24,7 @@ struct sockopt;
 
 LIST_HEAD(inpcb_list, inpcb);
 LIST_HEAD(in_pair_list, in_pair);
+LIST_HEAD(ip_member_list, ip_member);
 
 struct inpcb {
 	LIST_ENTRY(inpcb) inp_hash;       /* connected: by four-tuple; else by local port */
@@ -47,6 +48,8 @@ struct inpcb {
 	uint8_t inp_pmtudisc;    /* IP_PMTUDISC_* */
 	uint16_t inp_boundif;    /* index of the only interface to use (in_pcb_if.c); 0: any */
 	uint32_t inp_icmpfilter; /* raw sockets: ICMP types that are not wanted */
+	uint32_t inp_mcastif;    /* index of the interface that groups are sent by; 0: by route */
+	struct ip_member_list inp_members; /* groups joined (in_mcast.c) */
 	uint32_t inp_routemtu;   /* with inp_route */
 	/* IPv4's route cache, valid while ro_gen equals the table's generation (net/route.h). */
 	struct {
@@ -69,6 +72,7 @@ struct inpcb {
 #define INP_BOUNDADDR 0x0100 /* bind named an address */
 #define INP_RECVTOS 0x0200
 #define INP_BINDANY 0x0400    /* may bind to addresses that are not ours */
+#define INP_MCASTALL 0x8000   /* also of groups that others on the host have joined */
 #define INP_BINDNOPORT 0x0800 /* bind to an address does not choose the port yet */
 #define INP_ORPHAN 0x1000     /* no descriptor of the socket is left, and it is counted */
 #define INP_RECVERR 0x2000    /* errors are queued */
@@ -143,6 +147,8 @@ int in_pcbconnect_pair(struct inpcb *inp, const struct in_endpoint *local,
 void in_pcbdisconnect(struct inpcb *inp);
 /* Unhashes and frees. The socket's so_pcb is cleared. */
 void in_pcbfree(struct inpcb *inp);
+/* in_mcast.c: the pcb leaves every group that it has joined. */
+void in_mcast_leaveall(struct inpcb *inp);
 /*
  * The last descriptor of the socket goes, while the connection lives on. => false: there are most
  * such pcbs already

@@ -9,6 +9,7 @@
 #include "kern/netstack.h"
 #include "net/if.h"
 #include "net/net_state.h"
+#include "net/stray.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
 #include "netinet/raw_ip.h"
@@ -108,8 +109,9 @@ ip_destination(struct ifnet *ifp, const struct mbuf *m, uint32_t dst_be, bool *b
 	if (ipv4_is_broadcast_limited(dst_be))
 		return DROP_COUNT;
 	if (ipv4_is_multicast(dst_be)) {
-		/* Every host is a member of 224.0.0.1 (RFC 1112 §4), and nobody of others yet. */
-		return dst_be == IPV4_ALLHOSTS_BE && (ifp->if_flags & IFF_MULTICAST) != 0
+		/* A sister may be the member. */
+		return in_mcast_isjoined(ifp, dst_be) ||
+			(stray_possible(ifp, m) && stray_isfirst(m))
 		    ? DROP_COUNT
 		    : DROP_IP_NOTFORUS;
 	}

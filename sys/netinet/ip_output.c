@@ -293,7 +293,9 @@ ip_output_group(struct mbuf *m, const struct in_txinfo *tx, const struct ip_rout
 {
 	if (ipv4_is_multicast(tx->tx_dst.ia_w[0])) {
 		m->m_flags |= M_MCAST;
-		if (tx->tx_mcastloop && tx->tx_dst.ia_w[0] == IPV4_ALLHOSTS_BE)
+		/* What goes out by the loopback comes back in any case. */
+		if (tx->tx_mcastloop && (ir->ir_ifp->if_flags & IFF_LOOPBACK) == 0 &&
+		    in_mcast_isjoined(ir->ir_ifp, tx->tx_dst.ia_w[0]))
 			ip_loop_copy(m, ir);
 	}
 	if (ir->ir_bcast) {
@@ -346,7 +348,7 @@ ip_output_packet(struct mbuf *m, const struct in_txinfo *tx, struct ip_route *ir
 	m->m_pkthdr.csum_start = IPV4_HDR_LEN;
 	ip_output_group(m, tx, ir);
 	IPSTAT_INC(ns, localout);
-	if (tx->tx_hostonly) {
+	if (tx->tx_hostonly && (ir->ir_ifp->if_flags & IFF_LOOPBACK) == 0) {
 		m_freem(m);
 		return 0;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Socket options at the level of IPv4. One that does not mean anything for a kind of socket is
- * refused there, as is one that is not known. Of groups there are no memberships yet.
+ * refused there, as is one that is not known. Memberships of groups are in
+ * in_mcast.c.
  */
 #include <string.h>
 
@@ -27,6 +28,7 @@ static const struct {
     {IP_RECVTTL, INP_RECVTTL, IPOPT_DGRAM},
     {IP_RECVTOS, INP_RECVTOS, IPOPT_DGRAM},
     {IP_MULTICAST_LOOP, INP_MCASTLOOP, IPOPT_DGRAM},
+    {IP_MULTICAST_ALL, INP_MCASTALL, IPOPT_DGRAM},
     {IP_BINDANY, INP_BINDANY, 0},
     {IP_BIND_ADDRESS_NO_PORT, INP_BINDNOPORT, 0},
 };
@@ -180,6 +182,8 @@ in4_ctloutput(struct inpcb *inp, void *arg)
 		return in_pcb_ifopt(inp, sopt);
 	if (sopt->sopt_level != IPPROTO_IP)
 		return ENOPROTOOPT;
+	if (in_mcast_isopt(sopt->sopt_name))
+		return sopt->sopt_set ? in_mcast_setopt(inp, sopt) : in_mcast_getopt(inp, sopt);
 	if (!sopt->sopt_set) {
 		if ((error = ip_getint(inp, sopt->sopt_name, &value)) == 0)
 			sockopt_putint(sopt, value);

@@ -25,7 +25,8 @@ ip_stray(struct mbuf *m, const struct in_rxinfo *rx, const struct in_transport *
 {
 	if (!stray_possible(rx->rx_ifp, m))
 		return false;
-	if (it != NULL && it->it_owns != NULL) {
+	/* A group's and everybody's may have a receiver at each. */
+	if (it != NULL && it->it_owns != NULL && !rx->rx_bcast) {
 		if (it->it_owns(m, rx))
 			return false;
 		stray_pass(rx->rx_ifp, m, ETHERTYPE_IP, STRAY_NEXT);

@@ -100,6 +100,16 @@ struct icmp_bucket {
 	uint32_t ib_left; /* errors that may still be sent in this period */
 };
 
+/* Groups that the interfaces hear, by keyed hash of interface and group (in_mcast.c). */
+#define IN_MCASTHASH 64u
+LIST_HEAD(in_multi_list, in_multi);
+struct in_mcast {
+	struct in_multi_list mc_hash[IN_MCASTHASH];
+	struct pool mc_multipool;
+	struct pool mc_memberpool;
+	uint32_t mc_maxmembers; /* net.inet.ip.mcast.maxmemberships: of a socket */
+};
+
 struct inet_state {
 	struct netstack *is_ns;
 	uint64_t is_ipstat[IPSTAT_COUNT];
@@ -115,6 +125,7 @@ struct inet_state {
 	struct ip_reass is_reass;
 	struct ip_hostcache is_hostcache;
 	struct rip_state is_rip;
+	struct in_mcast is_mcast;
 	uint8_t is_key[16]; /* of all hashes here */
 	uint16_t is_ids[IP_NIDS];
 	struct icmp_bucket is_icmpbuckets[ICMP_NBUCKETS];
@@ -218,6 +229,20 @@ void arp_announce(struct in_ifaddr *ia);
 /* ip_control.c: in_pcb.h's control messages */
 int ip_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
 int ip_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
+
+/* in_mcast.c */
+int in_mcast_init(struct netstack *ns);
+void in_mcast_fini(struct netstack *ns);
+/* Does the interface hear the group? All do 224.0.0.1 (RFC 1112 §4). */
+bool in_mcast_isjoined(const struct ifnet *ifp, uint32_t group_be);
+/* in_afops.h: af_iswanted */
+bool in_mcast_wanted(const struct inpcb *inp, const struct in_rxinfo *rx);
+/* An interface goes: nothing is heard there any more; the sockets still may leave. */
+void in_mcast_ifdetach(const struct ifnet *ifp);
+/* The options of groups that are not a number. => errno as Linux's; EPROTO: not for streams */
+bool in_mcast_isopt(int name);
+int in_mcast_setopt(struct inpcb *inp, const struct sockopt *sopt);
+int in_mcast_getopt(const struct inpcb *inp, struct sockopt *sopt);
 
 /* ip_sockopt.c */
 int in4_ctloutput(struct inpcb *inp, void *sopt);

@@ -94,7 +94,8 @@ rip_wants(struct inpcb *inp, const struct in_rxinfo *rx)
 		return false;
 	if (!in_addrany_isany(&inp->inp_faddr) && !in_addrany_eq(&inp->inp_faddr, &rx->rx_src))
 		return false;
-	return rx->rx_ttl >= inp->inp_minttl && in_pcb_hasif(inp, rx->rx_ifp->if_index);
+	return rx->rx_ttl >= inp->inp_minttl && in_pcb_hasif(inp, rx->rx_ifp->if_index) &&
+	    rx->rx_af->af_iswanted(inp, rx);
 }
 
 /* Puts m into the socket's buffer. Consumes m. */

@@ -569,7 +569,7 @@ test_options(void **state)
 	    .sopt_name = BSD_IP_TTL,
 	    .sopt_size = sizeof(int)};
 	union bsd_sockaddr_any to = test_sin(B, 7);
-	int ttl = 7, unknown[] = {BSD_IP_ADD_MEMBERSHIP, BSD_IP_OPTIONS, BSD_IP_PKTINFO, 999};
+	int ttl = 7, unknown[] = {BSD_IP_OPTIONS, BSD_IP_PKTINFO, 999};
 	struct netstack *a, *b;
 	struct socket *so;
 	struct ipv4_hdr ip;

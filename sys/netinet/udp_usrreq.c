@@ -165,6 +165,8 @@ udp_pcb_wants(const struct inpcb *inp, const struct in_rxinfo *rx, const struct 
 		return false;
 	if (!in_addrany_isany(&inp->inp_laddr) && !in_addrany_eq(&inp->inp_laddr, &rx->rx_dst))
 		return false;
+	if (!rx->rx_af->af_iswanted(inp, rx))
+		return false;
 	return (inp->inp_flags & INP_CONNECTED) == 0 ||
 	    (inp->inp_fport == uh->uh_sport && in_addrany_eq(&inp->inp_faddr, &rx->rx_src));
 }

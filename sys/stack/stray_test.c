@@ -367,6 +367,42 @@ test_errors_go_to_all(void **state)
 	assert_int_equal(rumpus_read(side[FIRST].p, fd, &byte, 1), -BSD_ECONNREFUSED);
 }
 
+/* What comes for a group reaches the members of each, once, whoever it comes to. */
+static void
+test_groups_go_to_all(void **state)
+{
+	struct bsd_ip_mreqn mreq = {ipv4_addr_be(239, 1, 2, 3), ipv4_addr_be(10, 0, 0, 1), 0};
+	struct bsd_sockaddr_in sin = host_address(PORT);
+	int c = rumpus_socket(side[PEER].p, BSD_AF_INET, BSD_SOCK_DGRAM, 0), fd[2];
+	uint32_t out = ipv4_addr_be(10, 0, 0, 9);
+	char byte;
+
+	(void)state;
+	memcpy(&sin.sin_addr, &mreq.imr_multiaddr_be, sizeof(sin.sin_addr));
+	for (unsigned i = FIRST; i <= SECOND; i++) {
+		fd[i] = rumpus_socket(side[i].p, BSD_AF_INET, BSD_SOCK_DGRAM, 0);
+		assert_int_equal(rumpus_bind(side[i].p, fd[i], (void *)&sin, sizeof(sin)), 0);
+	}
+	assert_int_equal(rumpus_setsockopt(side[PEER].p, c, BSD_IPPROTO_IP, BSD_IP_MULTICAST_IF,
+			     &out, sizeof(out)),
+	    0);
+	assert_int_equal(rumpus_connect(side[PEER].p, c, (void *)&sin, sizeof(sin)), 0);
+	for (unsigned members = 0; members <= 2; members++) {
+		assert_int_equal(rumpus_write(side[PEER].p, c, "x", 1), 1);
+		carry(SECOND);
+		for (unsigned i = FIRST; i <= SECOND; i++) {
+			assert_int_equal(rumpus_read(side[i].p, fd[i], &byte, 1),
+			    i < members ? 1 : -BSD_EAGAIN);
+			assert_int_equal(rumpus_read(side[i].p, fd[i], &byte, 1), -BSD_EAGAIN);
+		}
+		if (members < 2)
+			assert_int_equal(rumpus_setsockopt(side[members].p, fd[members],
+					     BSD_IPPROTO_IP, BSD_IP_ADD_MEMBERSHIP, &mreq,
+					     sizeof(mreq)),
+			    0);
+	}
+}
+
 int
 main(void)
 {
@@ -379,6 +415,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_datagrams, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_errors_go_to_all, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_groups_go_to_all, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""IPv4 beside TCP, for programs on the stack: ping, raw and ICMP sockets, options of datagrams.
+"""IPv4 beside TCP, for programs on the stack: ping, raw and ICMP sockets, datagrams, groups.
 
 Each against a Linux peer on the wire.
 """
@@ -196,6 +196,51 @@ def control():
         got, peer = r.beside_linux(linux, text, wire.LINUX_B, r.server.address)
         equal(peer, ["asked", "5", "32"], "what Linux got")
         equal(got, "1 1 1 answer time True to True True 2 33 1 40 0 1500".split(),
+              "what the stack got")
+
+
+@test("groups: a member on the stack hears Linux, one on Linux hears the stack")
+def groups():
+    linux = """if 1:
+        import socket, sys
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        ip, me = socket.IPPROTO_IP, socket.inet_aton(sys.argv[1])
+        s.bind(("", 7009))
+        s.setsockopt(ip, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.1.1") + me)
+        s.setsockopt(ip, socket.IP_MULTICAST_IF, me)
+        s.settimeout(20)
+        print("ready", flush=True)
+        for i in range(2):
+            data, peer = s.recvfrom(100)
+            print(data.decode(), peer[0])
+            for group in "239.1.1.3", "239.1.1.2":
+                s.sendto(group.encode(), (group, 7008))
+        print(s.recv(100).decode())
+        s.sendto(b"left", ("239.1.1.2", 7008))
+        s.sendto(b"end", peer)
+    """
+    text = """if 1:
+        import socket, struct, sys
+        ip, me = socket.IPPROTO_IP, socket.inet_aton(sys.argv[2])
+        index = [i for i, name in socket.if_nameindex() if not name.startswith("lo")][0]
+        group = socket.inet_aton("239.1.1.2")
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(("", 7008))
+        s.settimeout(20)
+        s.setsockopt(ip, socket.IP_MULTICAST_IF, me)
+        for mreq in group + me, group + bytes(4) + struct.pack("i", index):
+            s.setsockopt(ip, socket.IP_ADD_MEMBERSHIP, mreq)
+            s.sendto(b"hello", ("239.1.1.1", 7009))
+            print(*s.recvfrom(100))
+            s.setsockopt(ip, socket.IP_DROP_MEMBERSHIP, mreq)
+        s.sendto(b"bye", ("239.1.1.1", 7009))
+        print(s.recv(100).decode())
+    """
+    with rig() as r:
+        me = r.server.address
+        got, peer = r.beside_linux(linux, text, wire.LINUX_B, me)
+        equal(peer, ["hello", me, "hello", me, "bye"], "what Linux got")
+        equal(got, ["b'239.1.1.2'", f"('{wire.LINUX_B}',", "7009)"] * 2 + ["end"],
               "what the stack got")
 
 
