@@ -241,7 +241,33 @@ test_interface_goes(void **state)
 	in_mcast_ifdetach(&ib.ti_if);
 	say(GROUP);
 	assert_false(hears(rcv));
+	assert_int_equal(join(rcv, GROUP), 0); /* the one on what is gone is not in the way */
+	say(GROUP);
+	assert_true(hears(rcv));
 	assert_int_equal(member(rcv, BSD_IP_DROP_MEMBERSHIP, GROUP, 0, index), 0);
+	assert_int_equal(member(rcv, BSD_IP_DROP_MEMBERSHIP, GROUP, 0, index), 0);
+}
+
+/* Whichever allocation of a join fails: it is refused whole, and the next one succeeds. */
+static void
+test_no_memory(void **state)
+{
+	uint64_t n;
+
+	(void)state;
+	for (n = 1;; n++) {
+		b->ns_fault.af_fail_at = n;
+		if (join(rcv, GROUP) == 0)
+			break;
+		b->ns_fault.af_fail_at = 0;
+		assert_int_equal(leave(rcv, GROUP), BSD_EADDRNOTAVAIL);
+		say(GROUP);
+		assert_false(hears(rcv));
+	}
+	b->ns_fault.af_fail_at = 0;
+	assert_int_equal(n, 3);
+	say(GROUP);
+	assert_true(hears(rcv));
 }
 
 int
@@ -255,6 +281,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_interface_goes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
