@@ -149,6 +149,27 @@ test_others_groups(void **state)
 	assert_true(hears(rcv));
 }
 
+/* The same of raw sockets. */
+static void
+test_raw(void **state)
+{
+	struct socket *raw;
+	int off = 0;
+
+	(void)state;
+	assert_int_equal(socreate(b, BSD_AF_INET, BSD_SOCK_RAW, BSD_IPPROTO_UDP, &raw), 0);
+	assert_int_equal(join(rcv, GROUP), 0);
+	say(GROUP);
+	assert_true(hears(raw));
+	assert_int_equal(setopt(raw, BSD_IP_MULTICAST_ALL, &off, sizeof(off)), 0);
+	say(GROUP);
+	assert_false(hears(raw));
+	assert_int_equal(join(raw, GROUP), 0);
+	say(GROUP);
+	assert_true(hears(raw));
+	soclose(raw);
+}
+
 /* The sender's own host hears by IP_MULTICAST_LOOP, once. */
 static void
 test_own_host(void **state)
@@ -276,6 +297,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_members_hear, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_others_groups, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_raw, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_own_host, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_loopback, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
