@@ -14,8 +14,17 @@ in_dgram_get(struct inpcb *inp)
 	if (dg != NULL || (dg = kmem_alloc(&inp->inp_ns->ns_fault, sizeof(*dg))) == NULL)
 		return dg;
 	mbufq_init(&dg->dg_errq, 0);
+	LIST_INIT(&dg->dg_members);
 	inp->inp_ppcb = dg;
 	return dg;
+}
+
+struct in_dgram *
+in_dgram_find(const struct inpcb *inp)
+{
+	const struct socket *so = inp->inp_socket;
+
+	return so != NULL && (so->so_proto->pr_flags & PR_ATOMIC) != 0 ? inp->inp_ppcb : NULL;
 }
 
 static void
@@ -24,6 +33,7 @@ in_dgram_free(struct inpcb *inp)
 	struct in_dgram *dg = inp->inp_ppcb;
 
 	if (dg != NULL) {
+		in_mcast_leaveall(inp);
 		in_errq_drain(inp);
 		m_freem(dg->dg_held);
 		m_freem(dg->dg_control);

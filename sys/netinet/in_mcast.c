@@ -145,12 +145,16 @@ in_mcast_wanted(const struct inpcb *inp, const struct in_rxinfo *rx)
 {
 	uint32_t group_be = rx->rx_dst.ia_w[0];
 	const struct ip_member *im;
+	const struct in_dgram *dg;
 
 	if (!ipv4_is_multicast(group_be))
 		return true;
-	LIST_FOREACH(im, &inp->inp_members, im_list) {
-		if (im->im_inm->inm_addr_be == group_be && im->im_inm->inm_ifp == rx->rx_ifp)
-			return true;
+	if ((dg = in_dgram_find(inp)) != NULL) {
+		LIST_FOREACH(im, &dg->dg_members, im_list) {
+			if (im->im_inm->inm_addr_be == group_be &&
+			    im->im_inm->inm_ifp == rx->rx_ifp)
+				return true;
+		}
 	}
 	return (inp->inp_flags & INP_MCASTALL) != 0 && in_mcast_isjoined(rx->rx_ifp, group_be);
 }
@@ -166,8 +170,10 @@ member_free(struct inpcb *inp, struct ip_member *im)
 void
 in_mcast_leaveall(struct inpcb *inp)
 {
-	while (!LIST_EMPTY(&inp->inp_members))
-		member_free(inp, LIST_FIRST(&inp->inp_members));
+	struct in_dgram *dg = in_dgram_find(inp);
+
+	while (dg != NULL && !LIST_EMPTY(&dg->dg_members))
+		member_free(inp, LIST_FIRST(&dg->dg_members));
 }
 
 /* The interface that is named, or else the one that packets for the group leave by; or NULL. */
@@ -192,6 +198,7 @@ mcast_join(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 {
 	struct in_mcast *mc = &inp->inp_ns->ns_inet->is_mcast;
 	struct ip_member *im;
+	struct in_dgram *dg;
 	struct ifnet *ifp;
 	uint32_t n = 0;
 
@@ -199,7 +206,9 @@ mcast_join(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 		return EINVAL;
 	if ((ifp = mreq_ifp(inp->inp_ns, mreq)) == NULL)
 		return ENODEV;
-	LIST_FOREACH(im, &inp->inp_members, im_list) {
+	if ((dg = in_dgram_get(inp)) == NULL)
+		return ENOBUFS;
+	LIST_FOREACH(im, &dg->dg_members, im_list) {
 		if (im->im_inm->inm_addr_be == mreq->imr_multiaddr_be && im->im_inm->inm_ifp == ifp)
 			return EADDRINUSE;
 		n++;
@@ -212,7 +221,7 @@ mcast_join(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 	}
 	im->im_ifindex = ifp->if_index;
 	im->im_address_be = mreq->imr_address_be;
-	LIST_INSERT_HEAD(&inp->inp_members, im, im_list);
+	LIST_INSERT_HEAD(&dg->dg_members, im, im_list);
 	return 0;
 }
 
@@ -230,9 +239,12 @@ member_matches(const struct ip_member *im, const struct bsd_ip_mreqn *mreq)
 static int
 mcast_leave(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 {
+	const struct in_dgram *dg = in_dgram_find(inp);
 	struct ip_member *im;
 
-	LIST_FOREACH(im, &inp->inp_members, im_list) {
+	if (dg == NULL)
+		return EADDRNOTAVAIL;
+	LIST_FOREACH(im, &dg->dg_members, im_list) {
 		if (member_matches(im, mreq)) {
 			member_free(inp, im);
 			return 0;
@@ -246,11 +258,14 @@ static int
 mcast_setif(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 {
 	struct ifnet *ifp = NULL;
+	struct in_dgram *dg;
 
 	if ((mreq->imr_ifindex != 0 || mreq->imr_address_be != 0) &&
 	    (ifp = mreq_ifp(inp->inp_ns, mreq)) == NULL)
 		return EADDRNOTAVAIL;
-	inp->inp_mcastif = ifp != NULL ? ifp->if_index : 0;
+	if ((dg = in_dgram_get(inp)) == NULL)
+		return ENOBUFS;
+	dg->dg_mcastif = ifp != NULL ? ifp->if_index : 0;
 	return 0;
 }
 
@@ -285,13 +300,14 @@ in_mcast_setopt(struct inpcb *inp, const struct sockopt *sopt)
 int
 in_mcast_getopt(const struct inpcb *inp, struct sockopt *sopt)
 {
+	const struct in_dgram *dg = in_dgram_find(inp);
 	const struct in_ifaddr *ia = NULL;
 	const struct ifnet *ifp;
 	uint32_t addr_be;
 
 	if (sopt->sopt_name != IP_MULTICAST_IF)
 		return ENOPROTOOPT;
-	if ((ifp = if_byindex(inp->inp_ns, inp->inp_mcastif)) != NULL)
+	if (dg != NULL && (ifp = if_byindex(inp->inp_ns, dg->dg_mcastif)) != NULL)
 		ia = in_ifaddr_best(ifp, 0);
 	addr_be = ia != NULL ? ia->ia_addr_be : 0;
 	sockopt_put(sopt, &addr_be, sizeof(addr_be));

@@ -175,7 +175,6 @@ in_pcballoc(struct inpcbtable *table, struct socket *so, const struct in_afops *
 	inp->inp_socket = so;
 	inp->inp_mttl = 1;
 	inp->inp_flags = INP_MCASTLOOP | INP_MCASTALL;
-	LIST_INIT(&inp->inp_members);
 	TAILQ_INSERT_TAIL(&table->it_queue, inp, inp_queue);
 	if (++table->it_count > 2 * table->it_connhash_size)
 		in_pcbtable_grow(table);
@@ -222,9 +221,11 @@ in_pcbpair_istaken(struct inpcbtable *table, const struct in_lookup *il)
 static struct ifnet *
 in_pcb_mcastifp(const struct inpcb *inp, const struct in_addrany *dst)
 {
-	if (inp->inp_mcastif == 0 || !inp->inp_af->af_ismulticast(dst))
+	const struct in_dgram *dg;
+
+	if (!inp->inp_af->af_ismulticast(dst) || (dg = in_dgram_find(inp)) == NULL)
 		return NULL;
-	return if_byindex(inp->inp_ns, inp->inp_mcastif);
+	return if_byindex(inp->inp_ns, dg->dg_mcastif);
 }
 
 int
@@ -303,8 +304,6 @@ in_pcbfree(struct inpcb *inp)
 	struct inpcbtable *table = inp->inp_table;
 
 	in_pcbdetach_socket(inp);
-	if (!LIST_EMPTY(&inp->inp_members))
-		in_mcast_leaveall(inp);
 	in_pcbhash_leave(inp);
 	TAILQ_REMOVE(&table->it_queue, inp, inp_queue);
 	table->it_count--;

@@ -48,8 +48,6 @@ struct inpcb {
 	uint8_t inp_pmtudisc;    /* IP_PMTUDISC_* */
 	uint16_t inp_boundif;    /* index of the only interface to use (in_pcb_if.c); 0: any */
 	uint32_t inp_icmpfilter; /* raw sockets: ICMP types that are not wanted */
-	uint32_t inp_mcastif;    /* index of the interface that groups are sent by; 0: by route */
-	struct ip_member_list inp_members; /* groups joined (in_mcast.c) */
 	uint32_t inp_routemtu;   /* with inp_route */
 	/* IPv4's route cache, valid while ro_gen equals the table's generation (net/route.h). */
 	struct {
@@ -95,7 +93,9 @@ struct in_pair {
 
 /* What few datagram sockets have, made when it is first needed: inp_ppcb. */
 struct in_dgram {
-	struct mbufq dg_errq;     /* in_errq.c */
+	struct mbufq dg_errq;             /* in_errq.c */
+	struct ip_member_list dg_members; /* groups joined (in_mcast.c) */
+	uint32_t dg_mcastif;      /* index of the interface that groups are sent by; 0: by route */
 	bool dg_cork;             /* UDP_CORK */
 	struct mbuf *dg_held;     /* UDP: the beginning of a datagram, its end is to come */
 	struct mbuf *dg_control;  /* what was said of how to send it */
@@ -147,7 +147,7 @@ int in_pcbconnect_pair(struct inpcb *inp, const struct in_endpoint *local,
 void in_pcbdisconnect(struct inpcb *inp);
 /* Unhashes and frees. The socket's so_pcb is cleared. */
 void in_pcbfree(struct inpcb *inp);
-/* in_mcast.c: the pcb leaves every group that it has joined. */
+/* in_mcast.c: a datagram socket leaves every group that it has joined. */
 void in_mcast_leaveall(struct inpcb *inp);
 /*
  * The last descriptor of the socket goes, while the connection lives on. => false: there are most
@@ -232,8 +232,11 @@ int in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, uint16_t fport, 
 /* pr_rcverr */
 struct mbuf *in_errq_next(struct socket *so, bool take);
 
-/* in_dgram.c. => NULL: no memory */
+/* in_dgram.c */
+/* => NULL: no memory */
 struct in_dgram *in_dgram_get(struct inpcb *inp);
+/* => NULL: there is none, or it is a stream */
+struct in_dgram *in_dgram_find(const struct inpcb *inp);
 /* The requests that protocols without connections answer alike (kern/protosw.h). */
 void in_dgram_detach(struct socket *so);
 void in_dgram_abort(struct socket *so);
