@@ -63,9 +63,9 @@ enum option_kind {
 	OPT_ERRNO,  /* int that is an errno; read only */
 	OPT_LINGER, /* struct linger, the same in both */
 	OPT_TIMEVAL,
-	OPT_STRING,  /* characters, NUL or not */
-	OPT_IFNAME,  /* the same, any number; none when read: none is set */
-	OPT_BYTES,   /* the same bytes in both */
+	OPT_STRING, /* characters, NUL or not */
+	OPT_IFNAME, /* the same, any number; none when read: none is set */
+	OPT_BYTES,  /* the same bytes in both */
 	OPT_MCASTIF, /* in_addr, ip_mreq or ip_mreqn with Linux; in_addr or ip_mreqn towards the stack */
 	OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
 	OPT_MREQ6,   /* struct ipv6_mreq, the same in both */
