@@ -30,7 +30,8 @@ class Row:
 
     door: native (no stack of ours), sysproxy, fdsock, linked.
     tap: default (checksums and segmentation left to Linux), plain (frames as the study's tap had
-    them), machine (as default, but the Linux sides use the machine's congestion control).
+    them), machine (as default, but the Linux sides use the machine's congestion control), link (none:
+    two servers joined by shared memory, for both sides on stacks).
     """
 
     def __init__(self, name, door="sysproxy", mclbytes=2048, mclnum=16, vm=0, tap="default"):
@@ -67,6 +68,7 @@ STOCK_PLAIN = clusters(2048, 1, "plain")
 WIDE_PLAIN = clusters(2048, 16, "plain")
 LINKED = Row("linked in", "linked", 0, 0)
 NATIVE_MACHINE = Row("native, machine's cc", "native", 0, 0, 0, "machine")
+FDSOCK_LINK = Row("fdsock, shared memory", "fdsock", 4096, 16, 0, "link")
 FDSOCK_MACHINE = Row("fdsock, machine's cc", "fdsock", 4096, 16, 0, "machine")
 
 
@@ -74,7 +76,7 @@ class Lab:
     """default: with a wire whose Linux sides use the machine's congestion control, too.
 
     linked: with a tap for programs that have a stack of their own. both: with a second wire that
-    has a stack at either end.
+    has a stack at either end, and two more joined by shared memory.
     """
 
     def __init__(self, rate=None, default=False, linked=False, both=True):
@@ -96,6 +98,10 @@ class Lab:
                                                       congestion=LINUX_CONGESTION)
                 self.stacks["left"] = self._server(both, "a", "")
                 self.stacks["right"] = self._server(both, "b", "")
+                for side in "ab":
+                    self.stacks["link", side] = both.server(
+                        side, "--control", f"{both.folder}/link-{side}.control",
+                        driver=f"link:wire0,path={both.folder}/wire.sock")
             if self.with_linked:
                 self.linked = self.wires["default"].linked()
             if self.default:
@@ -135,7 +141,8 @@ class Lab:
     def pairing(self, row, direction):
         """(sender, reader, the servers on the way), set as the row says"""
         if direction == "both":
-            servers = [self.stacks["left"], self.stacks["right"]]
+            names = (("link", "a"), ("link", "b")) if row.tap == "link" else ("left", "right")
+            servers = [self.stacks[name] for name in names]
             for server in servers:
                 self.apply(server, row.settings())
             return (*(self.endpoint(s, row) for s in servers), servers)

@@ -8,7 +8,7 @@ GRID = [clusters(b, n) for b in (2048, 4096) for n in (1, 4, 8, 16)]
 PLAIN = [clusters(b, n, "plain") for b in (2048, 4096) for n in (1, 16)]
 DOORS = [cells.STOCK, cells.WIDE, clusters(4096, 16), cells.VM, cells.FDSOCK, cells.LINKED]
 MACHINE = [cells.NATIVE_MACHINE, cells.FDSOCK_MACHINE]
-BOTH = [cells.STOCK, cells.WIDE, cells.VM, cells.FDSOCK]
+BOTH = [cells.STOCK, cells.WIDE, cells.VM, cells.FDSOCK, cells.FDSOCK_LINK]
 OVERHEAD_S = 0.03
 SHAPED_RATE = "1gbit"
 
