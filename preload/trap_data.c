@@ -214,13 +214,10 @@ recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, struct timespec *ti
 
 /* --- sending -------------------------------------------------------------------------------- */
 
-/* write() as a send without SIGPIPE. => true: done; *done is the result */
+/* A write() made as a send without SIGPIPE: what became of it? => true: *done is the result */
 static bool
-write_quietly(int fd, const struct msghdr *msg, ssize_t *done)
+wrote_quietly(int fd, ssize_t *done)
 {
-	if (!descriptor_streams_possible())
-		return false;
-	*done = real()->re_sendmsg(fd, msg, MSG_NOSIGNAL);
 	if (*done < 0 && errno == ENOTSOCK)
 		return false;
 	if (*done < 0)
@@ -238,7 +235,10 @@ write(int fd, const void *buf, size_t n)
 
 	if (tag != 0)
 		return dgram_send(fd, tag, &msg, 0);
-	return write_quietly(fd, &msg, &done) ? done : real()->re_write(fd, buf, n);
+	if (!descriptor_streams_possible())
+		return real()->re_write(fd, buf, n);
+	done = real()->re_sendto(fd, buf, n, MSG_NOSIGNAL, NULL, 0); /* cheaper than sendmsg */
+	return wrote_quietly(fd, &done) ? done : real()->re_write(fd, buf, n);
 }
 
 TRAP ssize_t
@@ -253,7 +253,10 @@ writev(int fd, const struct iovec *iov, int iovcnt)
 		return real()->re_writev(fd, iov, iovcnt);
 	if (tag != 0)
 		return holds_nothing(iov, iovcnt) ? 0 : dgram_send(fd, tag, &msg, 0);
-	return write_quietly(fd, &msg, &done) ? done : real()->re_writev(fd, iov, iovcnt);
+	if (!descriptor_streams_possible())
+		return real()->re_writev(fd, iov, iovcnt);
+	done = real()->re_sendmsg(fd, &msg, MSG_NOSIGNAL);
+	return wrote_quietly(fd, &done) ? done : real()->re_writev(fd, iov, iovcnt);
 }
 
 TRAP ssize_t
