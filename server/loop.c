@@ -181,21 +181,28 @@ loop_dispatch(struct loop *lp, int nevents)
 	lp->lp_nbatch = 0;
 }
 
+void
+loop_yield(struct loop *lp)
+{
+	lp->lp_yield = true;
+}
+
 /*
- * Datagrams that came since the last turn were lost, as the programs that they are for have not
- * read the ones before. A kernel that receives leaves the reader its processor; this loop may be
- * what keeps it from one. So whoever waits for ours gets it, and more packets wait in the
+ * A reader of datagrams that is behind may be kept from reading by this loop, which a kernel that
+ * receives would leave its processor. So it gets ours: when datagrams were lost for full sockets, and
+ * when a door says so (loop_yield), which is before any is lost. Meanwhile packets wait in the
  * interface's queue, where losing them costs nothing.
  */
 static void
-loop_yield(struct loop *lp)
+loop_makeway(struct loop *lp)
 {
 	const uint64_t *drops = lp->lp_ns->ns_drops;
 	uint64_t lost = drops[DROP_UDP_FULLSOCK] + drops[DROP_RAW_FULLSOCK];
 
-	if (lost != lp->lp_lost)
+	if (lost != lp->lp_lost || lp->lp_yield)
 		(void)sched_yield();
 	lp->lp_lost = lost;
+	lp->lp_yield = false;
 }
 
 int
@@ -210,7 +217,7 @@ loop_run(struct loop *lp)
 			netstack_run(lp->lp_ns);
 		if (lp->lp_stop)
 			break;
-		loop_yield(lp);
+		loop_makeway(lp);
 		n = loop_wait(lp, n > 0);
 		if (n < 0 && errno != EINTR)
 			return -1;

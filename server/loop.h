@@ -55,6 +55,7 @@ struct loop {
 	uint32_t lp_spin_score; /* 0 ... LOOP_SPIN_MAX: how well polling has paid off */
 	uint32_t lp_spin_skipped;
 	uint64_t lp_lost; /* datagrams for full sockets, ever */
+	bool lp_yield;    /* at the end of the turn */
 };
 
 /* => -1: errno says why. ns is borrowed for the loop's life. */
@@ -72,6 +73,12 @@ void loop_del(struct loop *lp, struct loop_source *ls);
 void loop_defer(struct loop *lp, struct loop_task *lt);
 /* => it will not be called. */
 void loop_undefer(struct loop *lp, struct loop_task *lt);
+
+/*
+ * A reader is behind: at the end of this turn, whoever waits for our processor gets it, before more
+ * comes that would be lost.
+ */
+void loop_yield(struct loop *lp);
 
 /* Runs until loop_stop. => -1 when waiting failed (errno). */
 int loop_run(struct loop *lp);

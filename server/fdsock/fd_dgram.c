@@ -214,12 +214,14 @@ fd_dgram_write(struct fdsock *fs, const struct fdsock_dgram *dg, const struct kv
 		iov[i + 1] = (struct iovec){kv[i].kv_base, kv[i].kv_len};
 	if (sendmsg(fs->fs_src.ls_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return true;
-	if (errno == EAGAIN)
+	if (errno == EAGAIN) {
 		fd_sock_full(fs);
-	else if (errno == ENOMEM || errno == ENOBUFS)
+		loop_yield(fs->fs_server->fd_loop);
+	} else if (errno == ENOMEM || errno == ENOBUFS) {
 		fd_sock_nomem(fs);
-	else
+	} else {
 		fs->fs_discard = true;
+	}
 	return false;
 }
 
