@@ -72,21 +72,24 @@ handlers_restart(void)
 	return any;
 }
 
-/* Waits for events at fd, as long as socket says. => 0, EINTR, or ETIMEDOUT */
+/*
+ * Waits for events at fd, as long as socket says, or for the end of other (-1: none).
+ * => 0, EINTR, or ETIMEDOUT
+ */
 static int
-wait_for(int fd, short events, int socket)
+wait_for(int fd, short events, int socket, int other)
 {
 	int64_t timeout_ms = send_timeout_ms(socket);
 	int64_t end_ms = timeout_ms == NO_TIMEOUT ? 0 : now_ms() + timeout_ms;
 
 	for (;;) {
-		struct pollfd pfd = {.fd = fd, .events = events};
+		struct pollfd pfd[2] = {{.fd = fd, .events = events}, {.fd = other}};
 		int64_t left_ms = timeout_ms == NO_TIMEOUT ? NO_TIMEOUT : end_ms - now_ms();
 		int n;
 
 		if (timeout_ms != NO_TIMEOUT && left_ms < 0)
 			return ETIMEDOUT;
-		n = poll(&pfd, 1, (int)(left_ms > INT32_MAX ? INT32_MAX : left_ms));
+		n = poll(pfd, 2, (int)(left_ms > INT32_MAX ? INT32_MAX : left_ms));
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
@@ -98,10 +101,10 @@ wait_for(int fd, short events, int socket)
 
 /* The answer is to come at end. => 0: it is there; else errno: nobody waits for it any more */
 static int
-connect_wait(const struct exchange *ex, int end)
+connect_wait(const struct exchange *ex, int end, int control)
 {
 	struct exchange stop = {.ex_op = FDSOCK_OP_QUERY, .ex_about = ex->ex_about, .ex_arg = {3}};
-	int error = wait_for(end, POLLIN, ex->ex_about);
+	int error = wait_for(end, POLLIN, ex->ex_about, control);
 
 	if (error == 0)
 		return 0;
@@ -115,7 +118,7 @@ static int
 connect_finish(int fd, int begun)
 {
 	struct exchange ex = {.ex_op = FDSOCK_OP_QUERY, .ex_about = fd, .ex_arg = {2}};
-	int error = wait_for(fd, POLLOUT, fd);
+	int error = wait_for(fd, POLLOUT, fd, -1);
 
 	if (error != 0)
 		return error == ETIMEDOUT ? begun : error;

@@ -47,12 +47,11 @@ close_fd(int fd)
 static uint64_t
 word_of(int fd)
 {
-	uint64_t cookie = 0;
-	socklen_t len = sizeof(cookie);
+	uint64_t cookie = descriptor_cookie(fd);
 
-	if (syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0)
-		return 0;
-	return (uint64_t)fd << COOKIE_BITS | (cookie & ((UINT64_C(1) << COOKIE_BITS) - 1));
+	return cookie == 0
+	    ? 0
+	    : (uint64_t)fd << COOKIE_BITS | (cookie & ((UINT64_C(1) << COOKIE_BITS) - 1));
 }
 
 static int
@@ -85,6 +84,14 @@ is_control(int fd)
 	    strncmp(sun.sun_path, settings_server(), sizeof(sun.sun_path)) == 0 &&
 	    syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &typelen) == 0 &&
 	    type == SOCK_SEQPACKET;
+}
+
+int
+control_high(int fd)
+{
+	int high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, high_number());
+
+	return high >= 0 ? high : (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
 }
 
 /* One that this process has, though the word does not know. */
@@ -120,9 +127,7 @@ control_connect(void)
 		close_fd(fd);
 		return fail(error);
 	}
-	high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, high_number());
-	if (high < 0)
-		high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
+	high = control_high(fd);
 	close_fd(fd);
 	return high;
 }
@@ -196,9 +201,9 @@ request_send(int control, const struct exchange *ex, int reply_end)
 	return 0;
 }
 
-/* => errno of the way there */
+/* => errno of the way there; *controlp: the connection that the request went by */
 static int
-request_deliver(const struct exchange *ex, int reply_end)
+request_deliver(const struct exchange *ex, int reply_end, int *controlp)
 {
 	uint64_t word = 0;
 	int error = EPIPE;
@@ -207,7 +212,8 @@ request_deliver(const struct exchange *ex, int reply_end)
 		error = control_get(&word);
 		if (error != 0)
 			return error == EMFILE || error == ENFILE ? error : ECONNRESET;
-		error = request_send(fd_of(word), ex, reply_end);
+		*controlp = fd_of(word);
+		error = request_send(*controlp, ex, reply_end);
 		if (error == EPIPE)
 			control_drop(word);
 	}
@@ -225,9 +231,21 @@ attached_fd(struct msghdr *msg)
 	return fd;
 }
 
+static ssize_t
+reply_recv(struct exchange *ex, struct msghdr *msg, const struct replies *rp)
+{
+	int flags = (ex->ex_cloexec ? MSG_CMSG_CLOEXEC : 0) | (rp->rp_kept ? MSG_DONTWAIT : 0);
+	ssize_t n;
+
+	do {
+		n = syscall(SYS_recvmsg, rp->rp_fd[0], msg, flags);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
 /* => errno of the way back */
 static int
-reply_take(struct exchange *ex, int end)
+reply_take(struct exchange *ex, struct replies *rp)
 {
 	struct iovec iov[2] = {{&ex->ex_reply, sizeof(ex->ex_reply)},
 	    {ex->ex_room, ex->ex_roomlen}};
@@ -236,11 +254,13 @@ reply_take(struct exchange *ex, int end)
 	    .msg_iovlen = 2,
 	    .msg_control = rights.bytes,
 	    .msg_controllen = sizeof(rights.bytes)};
-	ssize_t n;
+	ssize_t n = reply_recv(ex, &msg, rp);
 
-	do {
-		n = syscall(SYS_recvmsg, end, &msg, ex->ex_cloexec ? MSG_CMSG_CLOEXEC : 0);
-	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN && rp->rp_kept) {
+		/* control has ended, or is not ours any more: now a dead server shows */
+		replies_only(rp);
+		n = reply_recv(ex, &msg, rp);
+	}
 	if (n < 0)
 		return errno;
 	ex->ex_fd = attached_fd(&msg);
@@ -253,33 +273,68 @@ reply_take(struct exchange *ex, int end)
 	return ex->ex_reply.fp_error;
 }
 
-/* Closes our end of the reply pair; a descriptor that came moves down into its number. */
-static void
-reply_close(struct exchange *ex, int end)
+int
+control_send(const struct exchange *ex, struct replies *rp)
 {
+	int error = request_deliver(ex, rp->rp_fd[1], &rp->rp_control);
+
+	if (!rp->rp_kept) {
+		replies_only(rp);
+		rp->rp_control = -1;
+	}
+	return error;
+}
+
+int
+control_receive(struct exchange *ex, struct replies *rp)
+{
+	struct pollfd pfd[2] = {{.fd = rp->rp_fd[0], .events = POLLIN}, {.fd = rp->rp_control}};
+	int error = 0;
+
+	ex->ex_answered = false;
+	ex->ex_fd = -1;
+	if (ex->ex_wait != NULL)
+		error = ex->ex_wait(ex, rp->rp_fd[0], rp->rp_control);
+	else if (rp->rp_kept) {
+		while (syscall(SYS_ppoll, pfd, 2, NULL, NULL, 0) < 0 && errno == EINTR)
+			continue;
+	}
+	return error != 0 ? error : reply_take(ex, rp);
+}
+
+/* Closes the reply pair, or keeps it; a descriptor that came moves down into our end's number. */
+static void
+reply_close(struct exchange *ex, struct replies *rp)
+{
+	int end = rp->rp_fd[0];
+
+	if (rp->rp_kept && ex->ex_answered) {
+		replies_put(REPLIES_ANSWER, rp);
+		return;
+	}
 	if (ex->ex_fd > end &&
 	    syscall(SYS_dup3, ex->ex_fd, end, ex->ex_cloexec ? O_CLOEXEC : 0) == end) {
 		close_fd(ex->ex_fd);
 		ex->ex_fd = end;
-		return;
+		rp->rp_fd[0] = -1;
 	}
-	close_fd(end);
+	replies_close(rp);
 }
 
 static int
 exchange_here(struct exchange *ex)
 {
-	int end[2], error;
+	struct replies rp;
+	int error = replies_open(&rp);
 
-	if (syscall(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end) != 0)
-		return errno;
-	error = request_deliver(ex, end[1]);
-	close_fd(end[1]);
-	if (error == 0 && ex->ex_wait != NULL)
-		error = ex->ex_wait(ex, end[0]);
+	ex->ex_answered = false;
+	ex->ex_fd = -1;
+	if (error != 0)
+		return error;
+	error = control_send(ex, &rp);
 	if (error == 0)
-		error = reply_take(ex, end[0]);
-	reply_close(ex, end[0]);
+		error = control_receive(ex, &rp);
+	reply_close(ex, &rp);
 	return error;
 }
 
@@ -368,11 +423,9 @@ exchange_beyond(struct exchange *ex)
 int
 control_exchange(struct exchange *ex)
 {
-	int error;
+	int error = exchange_here(ex);
 
-	ex->ex_answered = false;
-	ex->ex_fd = -1;
-	error = exchange_here(ex);
+	ahead_go();
 	if (error != EMFILE || ex->ex_answered)
 		return error;
 	if (ex->ex_wait != NULL) { /* not there: signals are blocked */

@@ -47,6 +47,19 @@ prctl(int option, ...)
 	return (int)done;
 }
 
+uint64_t
+descriptor_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+	int saved = errno;
+
+	if (syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0)
+		cookie = 0;
+	errno = saved;
+	return cookie;
+}
+
 bool
 descriptor_is_stream(uint64_t tag)
 {

@@ -19,40 +19,6 @@
 
 #include "testutil.h"
 
-#define FAILS(call, error)                      \
-	do {                                    \
-		errno = 0;                      \
-		assert_int_equal((call), -1);   \
-		assert_int_equal(errno, error); \
-	} while (0)
-
-static const struct sockaddr_in peer = {.sin_family = AF_INET,
-    .sin_port = 0x5000,
-    .sin_addr = {0x0100000a}};
-
-static int
-setup(void **state)
-{
-	(void)state;
-	fake_start();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fake_stop();
-	return 0;
-}
-
-static void
-close_pair(int fd)
-{
-	(void)close(fd);
-	(void)close(fake.fk_peer);
-}
-
 struct dgram {
 	struct fdsock_dgram hdr;
 	char text[16];
@@ -256,7 +222,7 @@ test_dgram_many(void **state)
 	close_pair(fd);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
 
 int
 main(int argc, char **argv)

@@ -6,8 +6,8 @@
  * end the server holds (<rumpus/fdsock.h>). The library therefore keeps no table of descriptors.
  * Whatever a trapped call has to know about one it asks the kernel, which keeps a tag in the
  * descriptor itself: so dup, fork, exec, close by whatever means and passing need no attention.
- * Process-wide there are only: the control connection (one word, checked before each use), the
- * rules and the server's path (written once), and two bits that say whether sockets of the stack
+ * Process-wide there are only: the control connection (one word) and the pair that answers come by
+ * (both checked before each use), the rules and the server's path (written once), and two bits that say whether sockets of the stack
  * may exist here at all, so that read() and write() of a program without any cost nothing.
  *
  * Traps run in signal handlers, vfork children, constructors and many threads at once: no locks,
@@ -95,6 +95,9 @@ bool descriptor_errors_possible(void);
 /* Whether the program has confined itself to system calls of its choice (PR_SET_SECCOMP). */
 bool descriptor_confined(void);
 
+/* The kernel's identity of a socket, which no other ever has; 0: it is none. => errno stays */
+uint64_t descriptor_cookie(int fd);
+
 /* Adds bits of the interposer's own to the tag. */
 void descriptor_mark(int fd, uint64_t bits);
 
@@ -117,8 +120,11 @@ struct exchange {
 	void *ex_room;
 	size_t ex_roomlen;
 	bool ex_cloexec; /* of a descriptor that comes */
-	/* The answer may take long: waits for it to come at end. => 0, or errno: it is given up. */
-	int (*ex_wait)(const struct exchange *ex, int end);
+	/*
+	 * The answer may take long: waits for it to come at end, or for the end of control (-1: end
+	 * shows that itself). => 0, or errno: it is given up.
+	 */
+	int (*ex_wait)(const struct exchange *ex, int end, int control);
 	/* the answer */
 	bool ex_answered;
 	struct fdsock_reply ex_reply;
@@ -134,11 +140,55 @@ struct exchange {
  */
 int control_exchange(struct exchange *ex);
 
+/* A copy of fd at a high number, as the control connection has one. => -1: errno says why */
+int control_high(int fd);
+
 /* An exchange without data. => errno */
 int control_simple(int op, int about, int arg0, int arg1);
 
 /* => errno, with the pending error of a stream taken; *lostp: there is no server that knows it. */
 int control_take_error(int fd, int *pendingp, bool *lostp);
+
+/* The pair by which an answer comes. */
+struct replies {
+	int rp_fd[2];          /* ours; the one that goes with the request. -1: closed */
+	uint64_t rp_cookie[2]; /* of a kept pair: what it is known by */
+	bool rp_kept;      /* both ends are open here, so that no end shows when the server dies */
+	int rp_control;    /* the connection that the request went by; -1: rp_fd shows the end */
+	int32_t rp_arg[4]; /* of the socket asked for (ahead.c), and for whom */
+	uid_t rp_uid;
+	bool rp_due;
+};
+
+enum replies_slot { REPLIES_ANSWER, REPLIES_AHEAD, REPLIES_SLOTS };
+
+/* A pair for one request, or the kept one. => errno */
+int replies_open(struct replies *rp);
+int replies_make(struct replies *rp);
+/* Moves a new pair to numbers where no program looks. => false: it stays where it is */
+bool replies_keep(struct replies *rp);
+/* Closes our copy of the server's end. */
+void replies_only(struct replies *rp);
+void replies_close(const struct replies *rp);
+/* Whether this process, or vfork child, is the one that may keep pairs. */
+bool replies_ours(void);
+/* Takes the pair out of a slot. => false: there is none */
+bool replies_take(enum replies_slot slot, struct replies *rp);
+/* => rp is kept, or closed. No answer to an earlier request is to come on it. */
+void replies_put(enum replies_slot slot, const struct replies *rp);
+
+/* The two halves of an exchange. => errno, as control_exchange */
+int control_send(const struct exchange *ex, struct replies *rp);
+int control_receive(struct exchange *ex, struct replies *rp);
+
+/* --- sockets made ahead --------------------------------------------------------------------- */
+
+/* Answers a SOCKET exchange with one made ahead. => false: there is none, ex is as it was */
+bool ahead_take(struct exchange *ex);
+/* One has been made by an exchange: is the next to be made ahead? */
+void ahead_ask(const struct exchange *ex);
+/* Asks for the next, if it is due. */
+void ahead_go(void);
 
 /* --- addresses ------------------------------------------------------------------------------ */
 

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define CONNECTIONS 16
+#define KEPT 128
 
 struct fake fake;
 
@@ -34,6 +36,8 @@ static struct {
 	int conn[CONNECTIONS];
 	int nconn;
 	int held; /* where the answer goes; -1 */
+	int kept[KEPT];
+	int nkept;
 } server;
 
 union control {
@@ -88,6 +92,10 @@ make_pair(int family, int type)
 	    "pair");
 	fake_tag(sv[1], family, type & 0xf, 0);
 	fake.fk_peer = sv[0];
+	if (fake.fk_keep) {
+		need(server.nkept < KEPT, "too many pairs");
+		server.kept[server.nkept++] = sv[0];
+	}
 	return sv[1];
 }
 
@@ -123,7 +131,7 @@ answer(const struct fdsock_request *req, int to)
 		client = make_pair(AF_INET, SOCK_STREAM);
 	if (client >= 0)
 		attach(&msg, &control, client);
-	need(sendmsg(to, &msg, MSG_NOSIGNAL) > 0, "reply");
+	need(sendmsg(to, &msg, MSG_NOSIGNAL) > 0 || errno == EPIPE, "reply");
 	if (client >= 0)
 		(void)close(client);
 }
@@ -179,6 +187,8 @@ serve_one(int conn)
 		hold(fds[0]);
 	else if (!fake.fk_mute[req.fq_op])
 		answer(&req, fds[0]);
+	else
+		(void)shutdown(fds[0], SHUT_RDWR);
 	(void)close(fds[0]);
 	fake.fk_done++;
 	return true;
@@ -248,6 +258,8 @@ fake_stop(void)
 	(void)close(server.held);
 	for (int i = 0; i < server.nconn; i++)
 		(void)close(server.conn[i]);
+	while (server.nkept > 0)
+		(void)close(server.kept[--server.nkept]);
 	(void)unlink(getenv("RUMPUS_SERVER"));
 }
 
@@ -272,4 +284,64 @@ fake_environment_end(void)
 
 	*slash = '\0';
 	(void)rmdir(path);
+}
+
+const struct sockaddr_in peer = {.sin_family = AF_INET,
+    .sin_port = 0x5000,
+    .sin_addr = {0x0100000a}};
+
+int
+fake_setup(void **state)
+{
+	(void)state;
+	fake_start();
+	fake.fk_keep = true;
+	/* Of another kind than those before: none is to be made ahead for this test. */
+	(void)close(socket(AF_INET6, SOCK_STREAM, 0));
+	fake_stop();
+	fake_start();
+	return 0;
+}
+
+int
+fake_teardown(void **state)
+{
+	(void)state;
+	fake_stop();
+	return 0;
+}
+
+int
+lowest_free(void)
+{
+	int fd;
+
+	while (fake.fk_done != fake.fk_begun)
+		(void)sched_yield();
+	fd = dup(0);
+
+	(void)close(fd);
+	return fd;
+}
+
+int
+connect_peer(int fd)
+{
+	return connect(fd, (const struct sockaddr *)&peer, sizeof(peer));
+}
+
+int
+tcp(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	need(fd >= 0, "socket");
+	return fd;
+}
+
+void
+close_pair(int fd)
+{
+	(void)close(fd);
+	(void)close(fake.fk_peer);
 }

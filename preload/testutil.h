@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
+#include <netinet/in.h>
 
 #include <rumpus/fdsock.h>
 
@@ -22,6 +24,7 @@ struct fake {
 	uint32_t fk_datalen;
 	bool fk_replace; /* CONNECT gives a new descriptor */
 	bool fk_hold;    /* CONNECT is answered by fake_release */
+	bool fk_keep; /* the ends of pairs from now on are closed by fake_stop, not by the test */
 	/* what the test looks at */
 	atomic_int fk_count[FDSOCK_OP_COUNT];
 	atomic_int fk_connections;
@@ -49,5 +52,27 @@ int fake_accepted(int listener_peer, const struct fdsock_accepted *fa);
 /* Begins the test program anew with RUMPUS_SERVER set to a path in a folder of its own. */
 void fake_environment(char **argv);
 void fake_environment_end(void);
+
+/* --- for tests of the traps, which assert by cmocka --- */
+
+#define FAILS(call, error)                      \
+	do {                                    \
+		errno = 0;                      \
+		assert_int_equal((call), -1);   \
+		assert_int_equal(errno, error); \
+	} while (0)
+
+/* Starts and stops it for a test. */
+int fake_setup(void **state);
+int fake_teardown(void **state);
+/* Whom connect_peer connects to. */
+extern const struct sockaddr_in peer;
+/* The lowest number that is free, once the fake server, which lives in this process, has let go of its own. */
+int lowest_free(void);
+/* A stream socket of the stack. */
+int tcp(void);
+int connect_peer(int fd);
+/* fd, and the other end of the pair last made. */
+void close_pair(int fd);
 
 #endif /* PRELOAD_TESTUTIL_H */

@@ -30,12 +30,14 @@ socket(int domain, int type, int protocol)
 	    .ex_about = -1,
 	    .ex_arg = {domain, type, protocol},
 	    .ex_cloexec = (type & SOCK_CLOEXEC) != 0};
+	bool ahead;
 	int error;
 
 	if ((domain != AF_INET && domain != AF_INET6) || descriptor_confined() ||
 	    !rules_possible(settings_rules(), domain, type, protocol))
 		return (int)syscall(SYS_socket, domain, type, protocol);
-	error = control_exchange(&ex);
+	ahead = ahead_take(&ex);
+	error = ahead ? 0 : control_exchange(&ex);
 	if (error == ECONNRESET && !ex.ex_answered)
 		error = ENETDOWN;
 	if (error == 0 && ex.ex_fd < 0)
@@ -45,6 +47,8 @@ socket(int domain, int type, int protocol)
 	/* From now on there are such in this process. */
 	if (descriptor_is_dgram(descriptor_tag(ex.ex_fd)))
 		dgram_forget();
+	else if (!ahead)
+		ahead_ask(&ex);
 	return ex.ex_fd;
 }
 

@@ -5,12 +5,13 @@
  * Theory of operation: a socket is one end of a socketpair whose other end the server holds. Data
  * goes through the pair; the rare calls are requests on a control connection, a SOCK_SEQPACKET
  * unix socket. A request is one record: struct fdsock_request, then fq_datalen bytes. Attached by
- * SCM_RIGHTS: first a reply descriptor (one end of a fresh SOCK_SEQPACKET socketpair), then the
+ * SCM_RIGHTS: first a reply descriptor (one end of a SOCK_SEQPACKET socketpair), then the
  * descriptor that the request is about, where the operation has one. The server puts one record
- * into the reply descriptor, struct fdsock_reply and fp_datalen bytes, and closes it. So a control
- * connection needs no lock and no state: threads, children and signal handlers may share it. A
- * reply pair that ends without a record: the request was malformed, or the server is gone or out
- * of descriptors. No request ever waits for the network.
+ * into the reply descriptor, struct fdsock_reply and fp_datalen bytes, and closes it; where there
+ * will be none it shuts it down. So a control connection needs no lock and no state: threads,
+ * children and signal handlers may share it. A reply pair that ends without a record: the request
+ * was malformed, or the server is out of memory. A control connection that ends: the server is
+ * gone or out of descriptors. No request ever waits for the network.
  *
  * Everything is in the host's numbers and layouts: errno, sockaddr, levels, option values.
  */

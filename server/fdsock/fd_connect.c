@@ -72,7 +72,7 @@ fd_gate_unwait(struct fdsock *fs, int clientfd)
 {
 	if (fs->fs_waiter < 0)
 		return 0;
-	(void)close(fs->fs_waiter);
+	fd_reply_none(fs->fs_waiter);
 	fs->fs_waiter = -1;
 	fd_gate_shut(fs, clientfd);
 	return EINPROGRESS;
@@ -118,6 +118,8 @@ fd_gate_widen(struct fdsock *fs, int clientfd)
 static void
 fd_gate_open(struct fdsock *fs)
 {
+	/* If the client has shut it down, it is read again, and acted upon. */
+	fs->fs_canread = fs->fs_canread || fs->fs_filler > 0 || fs->fs_eof;
 	while (fs->fs_filler > 0) {
 		ssize_t n = recv(fs->fs_src.ls_fd, fs->fs_server->fd_scratch,
 		    KERN_MIN(fs->fs_filler, (size_t)FD_SCRATCH), MSG_DONTWAIT);
@@ -128,8 +130,7 @@ fd_gate_open(struct fdsock *fs)
 	}
 	fs->fs_filler = 0;
 	fs->fs_gate = false;
-	fs->fs_eof = false; /* if the client has shut it down, it is read again, and acted upon */
-	fs->fs_canread = true;
+	fs->fs_eof = false;
 }
 
 bool

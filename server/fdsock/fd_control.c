@@ -124,7 +124,15 @@ fd_reply_send(struct fd_server *fd, int to, struct fdsock_reply *rep, const uint
 	if (sendmsg(to, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return true;
 	fd->fd_stat.fds_replieslost++;
+	(void)shutdown(to, SHUT_RDWR);
 	return false;
+}
+
+void
+fd_reply_none(int to)
+{
+	(void)shutdown(to, SHUT_RDWR);
+	(void)close(to);
 }
 
 /* A reply goes to unix sockets only: nothing else is sure to take it without waiting. */
@@ -194,7 +202,9 @@ fd_record_run(struct fd_server *fd, struct fd_record *re, unsigned origin, unsig
 	else if (!fd_record_answer(fd, re, origin, hops))
 		return true;
 	for (unsigned i = 0; i < re->re_nfds; i++) {
-		if (re->re_fds[i] >= 0)
+		if (i == 0 && possible && re->re_fds[0] >= 0)
+			(void)close(re->re_fds[0]);
+		else if (re->re_fds[i] >= 0)
 			fd_close_attached(re->re_fds[i]);
 	}
 	return possible;
@@ -216,18 +226,11 @@ fd_ctl_ready(struct loop_source *ls, uint32_t events)
 {
 	struct fd_ctl *ct = ls->ls_arg;
 	struct fd_record re;
+	int got = fd_record_read(ct, &re);
 
 	(void)events;
-	for (unsigned i = 0; i < FD_REQUESTS_A_TURN; i++) {
-		int got = fd_record_read(ct, &re);
-
-		if (got == 0)
-			return;
-		if (got < 0 || !fd_ctl_record(ct, &re)) {
-			fd_ctl_close(ct);
-			return;
-		}
-	}
+	if (got < 0 || (got > 0 && !fd_ctl_record(ct, &re)))
+		fd_ctl_close(ct);
 }
 
 void

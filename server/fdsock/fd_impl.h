@@ -32,7 +32,6 @@
 #define FD_OUT_BUDGET (512u * 1024)
 #define FD_DGRAMS_A_TURN 64u
 #define FD_ACCEPTS_A_TURN 64u
-#define FD_REQUESTS_A_TURN 16u
 #define FD_PAIR_SNDBUF (512 * 1024)      /* of either end; Linux doubles it */
 #define FD_GATE_SNDBUF 16384             /* of a client's end while it connects; Linux doubles it */
 #define FD_RETRY_NS (10 * NSEC_PER_MSEC) /* memory was short: look again */
@@ -188,9 +187,11 @@ struct fd_record {
  * => false: nobody could be answered
  */
 bool fd_record_run(struct fd_server *fd, struct fd_record *re, unsigned origin, unsigned hops);
-/* => false: nobody takes it */
+/* => false: nobody takes it, and whoever waits at the other end sees an end */
 bool fd_reply_send(struct fd_server *fd, int to, struct fdsock_reply *rep, const uint8_t *out,
     int outfd);
+/* Closes it unanswered: the client may hold both ends, so that closing alone ends nothing. */
+void fd_reply_none(int to);
 void fd_ctl_accept(struct fd_server *fd, int sock);
 void fd_ctl_closeall(struct fd_server *fd);
 

@@ -31,7 +31,8 @@ fd_forward_drop(struct inbox_msg *im)
 {
 	struct fd_forward *fw = (struct fd_forward *)im;
 
-	for (unsigned i = 0; i < fw->fw_record.re_nfds; i++)
+	fd_reply_none(fw->fw_record.re_fds[0]);
+	for (unsigned i = 1; i < fw->fw_record.re_nfds; i++)
 		(void)close(fw->fw_record.re_fds[i]);
 	free(fw);
 }

@@ -297,10 +297,9 @@ fd_sock_free(struct fdsock *fs)
 		TAILQ_REMOVE(&fd->fd_work, fs, fs_work);
 		fd->fd_nwork--;
 	}
-	loop_del(fd->fd_loop, &fs->fs_src);
-	(void)close(fs->fs_src.ls_fd);
+	loop_close(fd->fd_loop, &fs->fs_src);
 	if (fs->fs_waiter >= 0)
-		(void)close(fs->fs_waiter);
+		fd_reply_none(fs->fs_waiter);
 	(void)soclose(fs->fs_so);
 	LIST_REMOVE(fs, fs_hash);
 	TAILQ_REMOVE(&fd->fd_socks, fs, fs_list);

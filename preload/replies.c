@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where answers come: a pair of which the server gets one end with each request.
+ *
+ * A pair of one request ends with it: our copy of the server's end is closed at once, so that a
+ * server that dies shows as an end. A process that makes many requests keeps a pair, with both
+ * ends, at high numbers; while it waits it looks at the control connection, too, and should that
+ * end, gives up its copy.
+ *
+ * Kept pairs lie in slots. Whoever needs one takes it out, for himself alone, and puts it back; who
+ * finds none makes one of his own. They are their process's: a vfork child, or a child of a bare
+ * clone(), leaves them alone, one of fork() closes them.
+ */
+#include "preload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define KEEP_AFTER 4 /* requests: a short program has no use for it */
+
+static const struct replies none = {.rp_fd = {-1, -1}};
+
+static struct {
+	atomic_flag busy; /* tried, never waited for */
+	struct replies pair;
+} slots[REPLIES_SLOTS] = {{ATOMIC_FLAG_INIT, {.rp_fd = {-1, -1}}},
+    {ATOMIC_FLAG_INIT, {.rp_fd = {-1, -1}}}};
+static pid_t owner;
+static _Atomic uint32_t requests; /* that found no pair */
+
+static void
+close_fd(int fd)
+{
+	int saved = errno;
+
+	(void)syscall(SYS_close, fd);
+	errno = saved;
+}
+
+void
+replies_close(const struct replies *rp)
+{
+	for (int i = 0; i < 2; i++) {
+		if (rp->rp_fd[i] >= 0)
+			close_fd(rp->rp_fd[i]);
+	}
+}
+
+/* The program may have closed the numbers, and used them again. => both are still there */
+static bool
+replies_check(struct replies *rp)
+{
+	for (int i = 0; i < 2; i++) {
+		if (rp->rp_fd[i] >= 0 && descriptor_cookie(rp->rp_fd[i]) != rp->rp_cookie[i])
+			rp->rp_fd[i] = -1;
+	}
+	return rp->rp_fd[0] >= 0 && rp->rp_fd[1] >= 0;
+}
+
+bool
+replies_ours(void)
+{
+	return !descriptor_confined() && getpid() == owner;
+}
+
+bool
+replies_take(enum replies_slot slot, struct replies *rp)
+{
+	*rp = none;
+	if (!replies_ours() || atomic_flag_test_and_set(&slots[slot].busy))
+		return false;
+	*rp = slots[slot].pair;
+	slots[slot].pair = none;
+	atomic_flag_clear(&slots[slot].busy);
+	if (replies_check(rp))
+		return true;
+	replies_close(rp);
+	return false;
+}
+
+void
+replies_put(enum replies_slot slot, const struct replies *rp)
+{
+	bool empty = false;
+
+	if (replies_ours() && !atomic_flag_test_and_set(&slots[slot].busy)) {
+		empty = slots[slot].pair.rp_fd[0] < 0;
+		if (empty)
+			slots[slot].pair = *rp;
+		atomic_flag_clear(&slots[slot].busy);
+	}
+	if (!empty)
+		replies_close(rp);
+}
+
+int
+replies_make(struct replies *rp)
+{
+	*rp = none;
+	return syscall(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, rp->rp_fd) == 0
+	    ? 0
+	    : errno;
+}
+
+bool
+replies_keep(struct replies *rp)
+{
+	struct replies high = none;
+
+	for (int i = 0; i < 2; i++) {
+		high.rp_fd[i] = control_high(rp->rp_fd[i]);
+		high.rp_cookie[i] = descriptor_cookie(high.rp_fd[i]);
+		if (high.rp_cookie[i] == 0) {
+			replies_close(&high);
+			return false;
+		}
+	}
+	replies_close(rp);
+	*rp = high;
+	rp->rp_kept = true;
+	return true;
+}
+
+int
+replies_open(struct replies *rp)
+{
+	int error;
+
+	if (replies_take(REPLIES_ANSWER, rp))
+		return 0;
+	error = replies_make(rp);
+	if (error == 0 && replies_ours() && atomic_fetch_add(&requests, 1) >= KEEP_AFTER)
+		(void)replies_keep(rp);
+	return error;
+}
+
+void
+replies_only(struct replies *rp)
+{
+	if (rp->rp_fd[1] >= 0)
+		close_fd(rp->rp_fd[1]);
+	rp->rp_fd[1] = -1;
+	rp->rp_kept = false;
+}
+
+/* The parent's pairs are the parent's. */
+static void
+replies_forked(void)
+{
+	if (descriptor_confined())
+		return;
+	owner = getpid();
+	for (int i = 0; i < REPLIES_SLOTS; i++) {
+		atomic_flag_clear(&slots[i].busy);
+		(void)replies_check(&slots[i].pair);
+		replies_close(&slots[i].pair);
+		slots[i].pair = none;
+	}
+}
+
+__attribute__((constructor)) static void
+replies_init(void)
+{
+	if (pthread_atfork(NULL, NULL, replies_forked) == 0)
+		owner = getpid();
+}
