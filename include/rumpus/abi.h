@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include <rumpus/abi_ip.h>
+#include <rumpus/abi_ip6.h>
 #include <rumpus/tcp_info.h>
 
 enum bsd_errno {
@@ -177,10 +178,6 @@ struct bsd_sockaddr_in {
 	uint16_t sin_port; /* network byte order */
 	struct bsd_in_addr sin_addr;
 	uint8_t sin_zero[8];
-};
-
-struct bsd_in6_addr {
-	uint8_t s6_bytes[16];
 };
 
 struct bsd_sockaddr_in6 {

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Part of <rumpus/abi.h>: options of the level IPPROTO_IPV6, and its control messages (RFC 3493, RFC 3542). */
+#ifndef RUMPUS_ABI_IP6_H
+#define RUMPUS_ABI_IP6_H
+
+#include <stdint.h>
+
+enum {
+	BSD_IPV6_UNICAST_HOPS = 4, /* -1: the stack's default */
+	BSD_IPV6_MULTICAST_IF = 9,
+	BSD_IPV6_MULTICAST_HOPS = 10,
+	BSD_IPV6_MULTICAST_LOOP = 11,
+	BSD_IPV6_JOIN_GROUP = 12,
+	BSD_IPV6_LEAVE_GROUP = 13,
+	BSD_IPV6_V6ONLY = 27,
+	BSD_IPV6_RECVPKTINFO = 36,
+	BSD_IPV6_RECVHOPLIMIT = 37,
+	BSD_IPV6_PKTINFO = 46,
+	BSD_IPV6_HOPLIMIT = 47,
+	BSD_IPV6_RECVTCLASS = 57,
+	BSD_IPV6_TCLASS = 61,
+	BSD_IPV6_DONTFRAG = 62,
+	/* OpenBSD's */
+	BSD_IPV6_MINHOPCOUNT = 65, /* what comes with less is dropped (RFC 5082); 0: nothing is */
+	/* the host's alone, by numbers that no BSD uses */
+	BSD_IPV6_MTU_DISCOVER = 1023, /* BSD_IP_PMTUDISC_* */
+	BSD_IPV6_MTU = 1024,
+	BSD_IPV6_RECVERR = 1025,
+	BSD_IPV6_MULTICAST_ALL = 1029 /* as BSD_IP_MULTICAST_ALL */
+};
+enum { BSD_ICMP6_FILTER = 18 }; /* level BSD_IPPROTO_ICMPV6 */
+
+struct bsd_in6_addr {
+	uint8_t s6_bytes[16];
+};
+
+/* IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP */
+struct bsd_ipv6_mreq {
+	struct bsd_in6_addr ipv6mr_multiaddr;
+	uint32_t ipv6mr_interface; /* 0: by route */
+};
+
+/* The control message IPV6_PKTINFO: received, the destination; sent, the source. */
+struct bsd_in6_pktinfo {
+	struct bsd_in6_addr ipi6_addr;
+	uint32_t ipi6_ifindex;
+};
+
+_Static_assert(sizeof(struct bsd_ipv6_mreq) == 20, "ipv6_mreq is 20 bytes");
+_Static_assert(sizeof(struct bsd_in6_pktinfo) == 20, "in6_pktinfo is 20 bytes");
+
+#endif /* RUMPUS_ABI_IP6_H */
