@@ -12,6 +12,7 @@
 
 #include <rumpus/abi.h>
 
+struct in_afops;
 struct mbuf;
 struct netstack;
 struct socket;
@@ -76,6 +77,7 @@ struct domain {
 	const char *dom_name;
 	const struct protosw *dom_protosw;
 	size_t dom_nprotosw;
+	const struct in_afops *dom_afops; /* Internet domains: their addresses (in_afops.h) */
 	/* Once a stack. => ENOMEM. dom_fini: all sockets are gone. Either may be NULL. */
 	int (*dom_init)(struct netstack *ns);
 	void (*dom_fini)(struct netstack *ns);

@@ -62,7 +62,8 @@ struct in_rxinfo {
 /* How a packet is to leave. */
 struct in_txinfo {
 	struct netstack *tx_ns;
-	struct in_addrany tx_src; /* any: chosen by the route */
+	const struct in_afops *tx_af; /* of a pcb: the family of the addresses */
+	struct in_addrany tx_src;     /* any: chosen by the route */
 	struct in_addrany tx_dst;
 	struct ifnet *tx_ifp; /* the interface to leave by; NULL: by route */
 	struct inpcb *tx_inp; /* its route cache is used; NULL: none */

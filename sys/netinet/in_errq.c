@@ -20,7 +20,7 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "net/if.h"
-#include "netinet/in_pcb.h"
+#include "netinet/in_pcb_af.h"
 #include "netinet/ip_var.h"
 
 _Static_assert(BSD_CMSG_SPACE(sizeof(struct bsd_ip_recverr)) + 192 <= MLEN,
@@ -79,15 +79,15 @@ errq_get(const struct mbuf *record)
 
 /* A record without data. rx: of the ICMP packet, NULL: ours. => NULL: no memory */
 static struct mbuf *
-errq_record(const struct inpcb *inp, const struct in_endpoint *to, const struct in_rxinfo *rx,
-    const struct bsd_ip_recverr *re)
+errq_record(const struct inpcb *inp, const struct in_afops *af, const struct in_endpoint *to,
+    const struct in_rxinfo *rx, const struct bsd_ip_recverr *re)
 {
 	struct mbuf *m = m_get(inp->inp_ns, MT_SONAME), *control = NULL;
 	union bsd_sockaddr_any sa;
 
 	if (m == NULL)
 		return NULL;
-	inp->inp_af->af_emit(to, &sa);
+	in_pcb_emit(inp, af, to, &sa);
 	memcpy(m->m_data, &sa, sa.sa.sa_len);
 	m->m_len = sa.sa.sa_len;
 	if (rx != NULL && in_pcb_savecontrol(inp, rx, &control) != 0) {
@@ -154,7 +154,7 @@ errq_append_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport,
 	    .re_code = ci->ci_code,
 	    .re_info = ci->ci_info,
 	    .re_offender_be = ci->ci_rx->rx_src.ia_w[0]};
-	struct mbuf *record = errq_record(inp, &to, ci->ci_rx, &re);
+	struct mbuf *record = errq_record(inp, ci->ci_af, &to, ci->ci_rx, &re);
 
 	if (record != NULL && !errq_quote(record, ci, skip)) {
 		m_freem(record);
@@ -190,7 +190,7 @@ in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, uint16_t fport, int 
 
 	if (error != EMSGSIZE || (inp->inp_flags & INP_RECVERR) == 0)
 		return error;
-	ifp = inp->inp_af->af_route(inp->inp_ns, &tx->tx_dst, tx->tx_ifp, &re.re_info, &direct);
+	ifp = tx->tx_af->af_route(inp->inp_ns, &tx->tx_dst, tx->tx_ifp, &re.re_info, &direct);
 	if (ifp == NULL)
 		return error;
 	if (tx->tx_pmtudisc == IP_PMTUDISC_PROBE)
@@ -198,7 +198,7 @@ in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, uint16_t fport, int 
 	if (errq_isfull(inp))
 		inp->inp_ns->ns_drops[DROP_ICMP_ERRQ]++;
 	else
-		errq_append(inp, errq_record(inp, &to, NULL, &re));
+		errq_append(inp, errq_record(inp, tx->tx_af, &to, NULL, &re));
 	return error;
 }
 

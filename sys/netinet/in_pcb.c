@@ -17,6 +17,7 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "net/if.h"
+#include "netinet/in_pcb_af.h"
 #include "netinet/in_pcb_impl.h"
 #include "wire/be.h"
 
@@ -171,10 +172,14 @@ in_pcballoc(struct inpcbtable *table, struct socket *so, const struct in_afops *
 		return ENOBUFS;
 	inp->inp_ns = table->it_ns;
 	inp->inp_table = table;
-	inp->inp_af = af;
 	inp->inp_socket = so;
 	inp->inp_mttl = 1;
-	inp->inp_flags = INP_MCASTLOOP | INP_MCASTALL;
+	inp->in6p_mhops = 1;
+	inp->in6p_pmtudisc = IP_PMTUDISC_WANT;
+	inp->inp_flags = INP_MCASTLOOP | INP_MCASTALL | IN6P_MCASTLOOP | IN6P_MCASTALL;
+	if (af->af_family == AF_INET6)
+		inp->inp_flags |= INP_V6;
+	in_pcb_setaf(inp, af);
 	TAILQ_INSERT_TAIL(&table->it_queue, inp, inp_queue);
 	if (++table->it_count > 2 * table->it_connhash_size)
 		in_pcbtable_grow(table);
@@ -191,15 +196,17 @@ in_pcbrehash(struct inpcb *inp)
 	pcb_hash(inp);
 }
 
-/* What a pcb connects to when told to connect to nam. */
+/* What a pcb connects to when told to connect to nam, and the family it is of. */
 static int
-in_pcbconnect_dest(const struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_endpoint *ep)
+in_pcbconnect_dest(const struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_endpoint *ep,
+    const struct in_afops **afp)
 {
-	const struct in_afops *af = inp->inp_af;
+	const struct in_afops *af;
 	int error;
 
-	if ((error = af->af_parse(nam, ep)) != 0)
+	if ((error = in_pcb_parsedest(inp, nam, ep, afp)) != 0)
 		return error;
+	af = *afp;
 	if (ep->ie_port == 0)
 		return EADDRNOTAVAIL;
 	if (in_addrany_isany(&ep->ie_addr))
@@ -219,33 +226,35 @@ in_pcbpair_istaken(struct inpcbtable *table, const struct in_lookup *il)
 
 /* Where packets for a group are sent by, when the socket has said; else NULL. */
 static struct ifnet *
-in_pcb_mcastifp(const struct inpcb *inp, const struct in_addrany *dst)
+in_pcb_mcastifp(const struct inpcb *inp, const struct in_afops *af, const struct in_addrany *dst)
 {
 	const struct in_dgram *dg;
 
-	if (!inp->inp_af->af_ismulticast(dst) || (dg = in_dgram_find(inp)) == NULL)
+	if (!af->af_ismulticast(dst) || (dg = in_dgram_find(inp)) == NULL)
 		return NULL;
-	return if_byindex(inp->inp_ns, dg->dg_mcastif);
+	return if_byindex(inp->inp_ns,
+	    af->af_family == AF_INET6 ? dg->dg_mcastif6 : dg->dg_mcastif);
 }
 
 int
 in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
 {
-	struct in_lookup il = {.il_af = inp->inp_af, .il_lport = inp->inp_lport};
+	struct in_lookup il = {.il_lport = inp->inp_lport};
 	struct ifnet *ifp = in_pcb_ifp(inp);
 	struct in_endpoint ep;
 	int error;
 
 	if (ifp == NULL && inp->inp_boundif != 0)
 		return ENODEV;
-	if ((error = in_pcbconnect_dest(inp, nam, &ep)) != 0)
+	if ((error = in_pcbconnect_dest(inp, nam, &ep, &il.il_af)) != 0)
 		return error;
 	il.il_faddr = ep.ie_addr;
 	il.il_fport = ep.ie_port;
 	il.il_laddr = inp->inp_laddr;
 	if (in_addrany_isany(&il.il_laddr) &&
-	    (error = inp->inp_af->af_selectsrc(inp->inp_ns, &ep.ie_addr,
-		 ifp != NULL ? ifp : in_pcb_mcastifp(inp, &ep.ie_addr), &il.il_laddr)) != 0)
+	    (error = il.il_af->af_selectsrc(inp->inp_ns, &ep.ie_addr,
+		 ifp != NULL ? ifp : in_pcb_mcastifp(inp, il.il_af, &ep.ie_addr), &il.il_laddr)) !=
+		0)
 		return error;
 	if (il.il_lport == 0) {
 		if ((error = in_pcb_connectport(inp->inp_table, &il)) != 0)
@@ -260,6 +269,7 @@ in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
 	inp->inp_faddr = il.il_faddr;
 	inp->inp_fport = il.il_fport;
 	inp->inp_flags |= INP_CONNECTED;
+	in_pcb_setaf(inp, il.il_af);
 	in_pcbhash_enter(inp);
 	return 0;
 }
@@ -279,6 +289,7 @@ in_pcbconnect_pair(struct inpcb *inp, const struct in_endpoint *local,
 	inp->inp_faddr = foreign->ie_addr;
 	inp->inp_fport = foreign->ie_port;
 	inp->inp_flags |= INP_CONNECTED;
+	in_pcb_setaf(inp, inp->inp_af);
 	in_pcbhash_enter(inp);
 	return 0;
 }
@@ -295,6 +306,8 @@ in_pcbdisconnect(struct inpcb *inp)
 	inp->inp_fport = 0;
 	if ((inp->inp_flags & INP_BOUNDADDR) == 0)
 		inp->inp_laddr = any;
+	in_pcb_setaf(inp,
+	    (inp->inp_flags & INP_V4BOUND) != 0 ? inp->inp_af : in_pcb_domain_af(inp));
 	in_pcbrehash(inp);
 }
 
@@ -349,14 +362,14 @@ in_pcblookup_connect(struct inpcbtable *table, const struct in_lookup *il)
 
 /* Is it one of those that share `of`'s port by SO_REUSEPORT? Of streams those that listen do. */
 static bool
-in_pcb_shares(const struct inpcb *inp, const struct inpcb *of)
+in_pcb_shares(const struct inpcb *inp, const struct inpcb *of, const struct in_afops *af)
 {
 	const uint32_t listens =
 	    (of->inp_socket->so_proto->pr_flags & PR_LISTEN) != 0 ? SO_ACCEPTCONN : 0;
 	const uint32_t options = inp->inp_socket != NULL ? inp->inp_socket->so_options : 0;
 
 	return (inp->inp_flags & INP_CONNECTED) == 0 && inp->inp_lport == of->inp_lport &&
-	    inp->inp_af == of->inp_af && inp->inp_boundif == of->inp_boundif &&
+	    in_pcb_speaks(inp, af) && inp->inp_boundif == of->inp_boundif &&
 	    in_addrany_eq(&inp->inp_laddr, &of->inp_laddr) &&
 	    (~options & (SO_REUSEPORT | listens)) == 0;
 }
@@ -380,12 +393,12 @@ in_pcbshare(const struct inpcbtable *table, const struct in_lookup *il, struct i
 	    (first->inp_socket->so_options & SO_REUSEPORT) == 0)
 		return first;
 	for (inp = first; inp != NULL; inp = LIST_NEXT(inp, inp_hash))
-		n += in_pcb_shares(inp, first);
+		n += in_pcb_shares(inp, first, il->il_af);
 	if (n == 0)
 		return first;
 	n = siphash24(table->it_key, &key, sizeof(key)) % n;
 	for (inp = first; inp != NULL; inp = LIST_NEXT(inp, inp_hash)) {
-		if (in_pcb_shares(inp, first) && n-- == 0)
+		if (in_pcb_shares(inp, first, il->il_af) && n-- == 0)
 			return inp;
 	}
 	return first;
@@ -399,15 +412,15 @@ in_pcblookup_bind(struct inpcbtable *table, const struct in_lookup *il)
 
 	LIST_FOREACH(inp, hash_bound(table, il->il_lport), inp_hash) {
 		if ((inp->inp_flags & INP_CONNECTED) != 0 || inp->inp_lport != il->il_lport ||
-		    inp->inp_af != il->il_af || !in_pcb_hasif(inp, il->il_ifindex))
+		    !in_pcb_speaks(inp, il->il_af) || !in_pcb_hasif(inp, il->il_ifindex))
 			continue;
 		if (in_addrany_eq(&inp->inp_laddr, &il->il_laddr))
-			rank = 3;
+			rank = 6;
 		else if (in_addrany_isany(&inp->inp_laddr))
-			rank = 1;
+			rank = 2;
 		else
 			continue;
-		rank += inp->inp_boundif != 0;
+		rank += 2 * (inp->inp_boundif != 0) + (inp->inp_af == il->il_af);
 		if (rank > bestrank) {
 			best = inp;
 			bestrank = rank;
@@ -446,7 +459,7 @@ in_pcb_sockaddr(const struct inpcb *inp, union bsd_sockaddr_any *nam)
 {
 	struct in_endpoint ep = {inp->inp_laddr, inp->inp_lport};
 
-	inp->inp_af->af_emit(&ep, nam);
+	in_pcb_emit(inp, inp->inp_af, &ep, nam);
 }
 
 void
@@ -454,15 +467,16 @@ in_pcb_peeraddr(const struct inpcb *inp, union bsd_sockaddr_any *nam)
 {
 	struct in_endpoint ep = {inp->inp_faddr, inp->inp_fport};
 
-	inp->inp_af->af_emit(&ep, nam);
+	in_pcb_emit(inp, inp->inp_af, &ep, nam);
 }
 
 void
-in_pcb_txinfo(struct inpcb *inp, uint8_t proto, struct in_txinfo *tx)
+in_pcb_txinfo(struct inpcb *inp, const struct in_afops *af, uint8_t proto, struct in_txinfo *tx)
 {
 	uint32_t options = inp->inp_socket != NULL ? inp->inp_socket->so_options : 0;
 
 	*tx = (struct in_txinfo){.tx_ns = inp->inp_ns,
+	    .tx_af = af,
 	    .tx_src = inp->inp_laddr,
 	    .tx_dst = inp->inp_faddr,
 	    .tx_ifp = in_pcb_ifp(inp),
@@ -475,32 +489,48 @@ in_pcb_txinfo(struct inpcb *inp, uint8_t proto, struct in_txinfo *tx)
 	    .tx_pmtudisc = inp->inp_pmtudisc,
 	    .tx_dontroute = (options & SO_DONTROUTE) != 0,
 	    .tx_mcastloop = (inp->inp_flags & INP_MCASTLOOP) != 0};
+	if (af->af_family != AF_INET6)
+		return;
+	tx->tx_ttl = inp->in6p_hops;
+	tx->tx_tos = inp->in6p_tclass;
+	tx->tx_pmtudisc = inp->in6p_pmtudisc;
+	tx->tx_df = (inp->inp_flags & IN6P_DONTFRAG) != 0;
+	tx->tx_mcastloop = (inp->inp_flags & IN6P_MCASTLOOP) != 0;
 }
 
 void
 in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct in_txinfo *tx)
 {
+	const bool v6 = tx->tx_af->af_family == AF_INET6;
+	const uint8_t mttl = v6 ? inp->in6p_mhops : inp->inp_mttl;
+
 	tx->tx_dst = *dst;
-	if (!inp->inp_af->af_ismulticast(dst))
+	if (!tx->tx_af->af_ismulticast(dst))
 		return;
 	if (tx->tx_ifp == NULL)
-		tx->tx_ifp = in_pcb_mcastifp(inp, dst);
-	if (tx->tx_ttl == inp->inp_ttl) {
-		tx->tx_ttl = inp->inp_mttl;
-		tx->tx_hostonly = inp->inp_mttl == 0;
+		tx->tx_ifp = in_pcb_mcastifp(inp, tx->tx_af, dst);
+	if (tx->tx_ttl == (v6 ? inp->in6p_hops : inp->inp_ttl)) {
+		tx->tx_ttl = mttl;
+		tx->tx_hostonly = mttl == 0;
 	}
 }
 
 int
 in_pcb_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp)
 {
-	return inp->inp_af->af_savecontrol(inp, rx, controlp);
+	return in_pcb_domain_af(inp)->af_savecontrol(inp, rx, controlp);
 }
 
 int
 in_pcb_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx)
 {
-	return inp->inp_af->af_txcontrol(inp, control, tx);
+	return in_pcb_domain_af(inp)->af_txcontrol(inp, control, tx);
+}
+
+int
+in_pcb_ctloutput(struct inpcb *inp, struct sockopt *sopt)
+{
+	return in_pcb_domain_af(inp)->af_ctloutput(inp, sopt);
 }
 
 uint32_t

@@ -49,6 +49,12 @@ struct inpcb {
 	uint16_t inp_boundif;    /* index of the only interface to use (in_pcb_if.c); 0: any */
 	uint32_t inp_icmpfilter; /* raw sockets: ICMP types that are not wanted */
 	uint32_t inp_routemtu;   /* with inp_route */
+	/* As those above, for IPv6 of sockets of AF_INET6; the above are IPv4's. */
+	uint8_t in6p_hops; /* 0: default */
+	uint8_t in6p_mhops;
+	uint8_t in6p_minhops;
+	uint8_t in6p_tclass;
+	uint8_t in6p_pmtudisc;
 	/* IPv4's route cache, valid while ro_gen equals the table's generation (net/route.h). */
 	struct {
 		uint64_t ro_gen;
@@ -74,6 +80,17 @@ struct inpcb {
 #define INP_BINDNOPORT 0x0800 /* bind to an address does not choose the port yet */
 #define INP_ORPHAN 0x1000     /* no descriptor of the socket is left, and it is counted */
 #define INP_RECVERR 0x2000    /* errors are queued */
+/* of sockets of AF_INET6 (in_pcb_af.c) */
+#define INP_V6 0x00010000      /* is one: addresses of IPv4 are shown mapped */
+#define INP_DUAL 0x00020000    /* has neither address nor peer, and takes IPv4, too */
+#define INP_V4BOUND 0x00040000 /* bind named an address of IPv4 */
+#define IN6P_V6ONLY 0x00080000
+#define IN6P_PKTINFO 0x00100000
+#define IN6P_HOPLIMIT 0x00200000
+#define IN6P_TCLASS 0x00400000
+#define IN6P_DONTFRAG 0x00800000
+#define IN6P_MCASTLOOP 0x01000000
+#define IN6P_MCASTALL 0x02000000
 
 TAILQ_HEAD(inpcb_queue, inpcb);
 
@@ -96,10 +113,12 @@ struct in_dgram {
 	struct mbufq dg_errq;             /* in_errq.c */
 	struct ip_member_list dg_members; /* groups joined (in_mcast.c) */
 	uint32_t dg_mcastif;      /* index of the interface that groups are sent by; 0: by route */
+	uint32_t dg_mcastif6;     /* those of IPv6 */
 	bool dg_cork;             /* UDP_CORK */
 	struct mbuf *dg_held;     /* UDP: the beginning of a datagram, its end is to come */
 	struct mbuf *dg_control;  /* what was said of how to send it */
 	struct in_endpoint dg_to; /* and where */
+	const struct in_afops *dg_af;
 };
 
 struct inpcbtable {
@@ -134,7 +153,7 @@ int in_pcballoc(struct inpcbtable *table, struct socket *so, const struct in_afo
  */
 int in_pcbbind(struct inpcb *inp, const struct bsd_sockaddr *nam);
 /* Is the address one to be bound? Datagrams may also be received for groups. */
-bool in_pcbaddr_ok(const struct inpcb *inp, const struct in_addrany *a);
+bool in_pcbaddr_ok(const struct inpcb *inp, const struct in_afops *af, const struct in_addrany *a);
 /*
  * Sets the foreign endpoint; chooses the local address and port where none is.
  * => EINVAL, EAFNOSUPPORT, EADDRNOTAVAIL (port 0, no local address), EADDRINUSE (same pair exists),
@@ -193,8 +212,12 @@ void in_pcbnotify(struct inpcbtable *table, const struct in_ctlinfo *ci, uint16_
 
 void in_pcb_sockaddr(const struct inpcb *inp, union bsd_sockaddr_any *nam);
 void in_pcb_peeraddr(const struct inpcb *inp, union bsd_sockaddr_any *nam);
-/* Fills what every packet of the pcb has in common: addresses, ttl, tos, options of the socket. */
-void in_pcb_txinfo(struct inpcb *inp, uint8_t proto, struct in_txinfo *tx);
+/*
+ * Fills what every packet of the pcb has in common: addresses, ttl, tos, options of the socket. af: the
+ * family of where it goes; another one than inp_af only with INP_DUAL.
+ */
+void in_pcb_txinfo(struct inpcb *inp, const struct in_afops *af, uint8_t proto,
+    struct in_txinfo *tx);
 
 /* The destination of one packet, and what depends on it: ttl and interface of a group's. */
 void in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct in_txinfo *tx);
@@ -204,6 +227,8 @@ void in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct
  */
 int in_pcb_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
 int in_pcb_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
+/* Options of the network layer, as the socket's domain has them. */
+int in_pcb_ctloutput(struct inpcb *inp, struct sockopt *sopt);
 
 /* in_pcb_if.c: SO_BINDTODEVICE, SO_BINDTOIFINDEX */
 /* The interface. => NULL: any; or, inp_boundif not 0, it is gone */

@@ -82,6 +82,7 @@ const struct domain inetdomain = {
     .dom_name = "internet",
     .dom_protosw = inetsw,
     .dom_nprotosw = nitems(inetsw),
+    .dom_afops = &in4_afops,
     .dom_init = inet_init,
     .dom_fini = inet_fini,
 };

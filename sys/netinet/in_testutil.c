@@ -72,6 +72,7 @@ const struct domain test_inetdomain = {
     .dom_name = "internet",
     .dom_protosw = test_inetsw,
     .dom_nprotosw = nitems(test_inetsw),
+    .dom_afops = &in4_afops,
     .dom_init = test_inet_init,
     .dom_fini = test_inet_fini,
 };

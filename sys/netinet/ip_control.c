@@ -22,8 +22,8 @@
 
 #define IP_CONTROLOPTS (INP_RECVDSTADDR | INP_PKTINFO | INP_RECVTTL | INP_RECVTOS)
 
-static void
-cmsg_put(struct mbuf *m, int level, int type, const void *data, size_t len)
+void
+in_cmsg_put(struct mbuf *m, int level, int type, const void *data, size_t len)
 {
 	struct bsd_cmsghdr cm = {(uint32_t)BSD_CMSG_LEN(len), level, type};
 
@@ -34,31 +34,40 @@ cmsg_put(struct mbuf *m, int level, int type, const void *data, size_t len)
 }
 
 int
-ip_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp)
+in_cmsg_begin(const struct inpcb *inp, bool wanted, struct mbuf **controlp)
 {
-	struct bsd_in_pktinfo pi = {rx->rx_dst.ia_w[0], rx->rx_ifp->if_index};
 	const struct netstack *ns = inp->inp_ns;
 	struct bsd_timespec ts = {(int64_t)(ns->ns_now / NSEC_PER_SEC),
 	    (int64_t)(ns->ns_now % NSEC_PER_SEC)};
 	bool stamp = (inp->inp_socket->so_options & SO_TIMESTAMP) != 0;
-	struct mbuf *m;
 
 	*controlp = NULL;
-	if ((inp->inp_flags & IP_CONTROLOPTS) == 0 && !stamp)
+	if (!wanted && !stamp)
 		return 0;
-	if ((m = m_get(inp->inp_ns, MT_CONTROL)) == NULL)
+	if ((*controlp = m_get(inp->inp_ns, MT_CONTROL)) == NULL)
 		return ENOBUFS;
 	if (stamp)
-		cmsg_put(m, SOL_SOCKET, SCM_MONOTONIC, &ts, sizeof(ts));
+		in_cmsg_put(*controlp, SOL_SOCKET, SCM_MONOTONIC, &ts, sizeof(ts));
+	return 0;
+}
+
+int
+ip_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp)
+{
+	struct bsd_in_pktinfo pi = {rx->rx_dst.ia_w[0], rx->rx_ifp->if_index};
+	struct mbuf *m;
+	int error = in_cmsg_begin(inp, (inp->inp_flags & IP_CONTROLOPTS) != 0, controlp);
+
+	if ((m = *controlp) == NULL)
+		return error;
 	if ((inp->inp_flags & INP_RECVDSTADDR) != 0)
-		cmsg_put(m, IPPROTO_IP, IP_RECVDSTADDR, &pi.ipi_addr_be, sizeof(pi.ipi_addr_be));
+		in_cmsg_put(m, IPPROTO_IP, IP_RECVDSTADDR, &pi.ipi_addr_be, sizeof(pi.ipi_addr_be));
 	if ((inp->inp_flags & INP_PKTINFO) != 0)
-		cmsg_put(m, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
+		in_cmsg_put(m, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
 	if ((inp->inp_flags & INP_RECVTTL) != 0)
-		cmsg_put(m, IPPROTO_IP, IP_RECVTTL, &rx->rx_ttl, sizeof(rx->rx_ttl));
+		in_cmsg_put(m, IPPROTO_IP, IP_RECVTTL, &rx->rx_ttl, sizeof(rx->rx_ttl));
 	if ((inp->inp_flags & INP_RECVTOS) != 0)
-		cmsg_put(m, IPPROTO_IP, IP_RECVTOS, &rx->rx_tos, sizeof(rx->rx_tos));
-	*controlp = m;
+		in_cmsg_put(m, IPPROTO_IP, IP_RECVTOS, &rx->rx_tos, sizeof(rx->rx_tos));
 	return 0;
 }
 
@@ -78,8 +87,8 @@ cmsg_pktinfo(const struct inpcb *inp, const struct bsd_in_pktinfo *pi, struct in
 	return 0;
 }
 
-static int
-cmsg_int(const uint8_t *data, size_t len, int *value)
+int
+in_cmsg_int(const uint8_t *data, size_t len, int *value)
 {
 	if (len == 1)
 		*value = *data;
@@ -90,8 +99,8 @@ cmsg_int(const uint8_t *data, size_t len, int *value)
 	return *value < 0 || *value > 255 ? EINVAL : 0;
 }
 
-static int
-cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8_t *data,
+int
+ip_cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8_t *data,
     struct in_txinfo *tx)
 {
 	size_t len = cm->cmsg_len - BSD_CMSG_LEN(0);
@@ -107,12 +116,12 @@ cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8_t *
 		memcpy(&pi, data, sizeof(pi));
 		return cmsg_pktinfo(inp, &pi, tx);
 	case IP_TTL:
-		if ((error = cmsg_int(data, len, &value)) != 0 || value == 0)
+		if ((error = in_cmsg_int(data, len, &value)) != 0 || value == 0)
 			return EINVAL;
 		tx->tx_ttl = (uint8_t)value;
 		return 0;
 	case IP_TOS:
-		if ((error = cmsg_int(data, len, &value)) != 0)
+		if ((error = in_cmsg_int(data, len, &value)) != 0)
 			return error;
 		tx->tx_tos = (uint8_t)value;
 		return 0;
@@ -122,7 +131,8 @@ cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8_t *
 }
 
 int
-ip_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx)
+in_cmsg_walk(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx,
+    in_cmsg_fn *take)
 {
 	struct bsd_cmsghdr cm;
 	size_t at = 0, left;
@@ -139,7 +149,13 @@ ip_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txin
 		memcpy(&cm, control->m_data + at, sizeof(cm));
 		if (cm.cmsg_len < BSD_CMSG_LEN(0) || cm.cmsg_len > left)
 			return EINVAL;
-		error = cmsg_take(inp, &cm, control->m_data + at + BSD_CMSG_LEN(0), tx);
+		error = take(inp, &cm, control->m_data + at + BSD_CMSG_LEN(0), tx);
 	}
 	return error;
+}
+
+int
+ip_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx)
+{
+	return in_cmsg_walk(inp, control, tx, ip_cmsg_take);
 }

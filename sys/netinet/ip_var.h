@@ -229,6 +229,18 @@ void arp_announce(struct in_ifaddr *ia);
 /* ip_control.c: in_pcb.h's control messages */
 int ip_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
 int ip_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
+/* For IPv6's, too. Messages for a packet: with what SO_TIMESTAMP asks for; NULL if not even that. */
+int in_cmsg_begin(const struct inpcb *inp, bool wanted, struct mbuf **controlp);
+/* => there is room: all that can be asked for fits */
+void in_cmsg_put(struct mbuf *m, int level, int type, const void *data, size_t len);
+/* Gives take each message of control. => EINVAL: malformed; take's errors */
+typedef int in_cmsg_fn(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8_t *data,
+    struct in_txinfo *tx);
+int in_cmsg_walk(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx,
+    in_cmsg_fn *take);
+in_cmsg_fn ip_cmsg_take;
+/* 0..255, of a byte or an int. => EINVAL */
+int in_cmsg_int(const uint8_t *data, size_t len, int *value);
 
 /* in_mcast.c */
 int in_mcast_init(struct netstack *ns);

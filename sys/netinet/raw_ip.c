@@ -268,7 +268,7 @@ rip_send_txinfo(struct inpcb *inp, int flags, const struct bsd_sockaddr *nam, st
 {
 	int error;
 
-	in_pcb_txinfo(inp, inp->inp_proto, tx);
+	in_pcb_txinfo(inp, inp->inp_af, inp->inp_proto, tx);
 	error = (flags & (MSG_OOB | PRUS_MORETOCOME)) != 0 ? EOPNOTSUPP
 							   : in_pcb_txcontrol(inp, control, tx);
 	m_freem(control);
@@ -387,7 +387,7 @@ rip_bind(struct socket *so, const struct bsd_sockaddr *nam)
 		return EINVAL;
 	if ((error = inp->inp_af->af_parse(nam, &ep)) != 0)
 		return error;
-	if (!in_pcbaddr_ok(inp, &ep.ie_addr))
+	if (!in_pcbaddr_ok(inp, inp->inp_af, &ep.ie_addr))
 		return EADDRNOTAVAIL;
 	inp->inp_laddr = ep.ie_addr;
 	if (!in_addrany_isany(&ep.ie_addr))
@@ -502,7 +502,7 @@ rip_ctloutput(struct socket *so, struct sockopt *sopt)
 		return rip_filter_ctloutput(inp, sopt);
 	if (sopt->sopt_level != IPPROTO_IP || sopt->sopt_name != IP_HDRINCL ||
 	    so->so_proto->pr_type != SOCK_RAW)
-		return inp->inp_af->af_ctloutput(inp, sopt);
+		return in_pcb_ctloutput(inp, sopt);
 	if (!sopt->sopt_set) {
 		sockopt_putint(sopt, (inp->inp_flags & INP_HDRINCL) != 0);
 		return 0;

@@ -10,6 +10,7 @@
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
 #include "kern/netstack.h"
+#include "netinet/in_pcb_af.h"
 #include "netinet/tcp_congctl.h"
 #include "netinet/tcp_input.h"
 #include "netinet/tcp_var.h"
@@ -139,6 +140,10 @@ tcp_inherit(struct tcpcb *tp, const struct tcpcb *head)
 	inp->inp_ttl = hinp->inp_ttl;
 	inp->inp_minttl = hinp->inp_minttl;
 	inp->inp_tos = hinp->inp_tos;
+	inp->in6p_hops = hinp->in6p_hops;
+	inp->in6p_minhops = hinp->in6p_minhops;
+	inp->in6p_tclass = hinp->in6p_tclass;
+	inp->inp_flags |= hinp->inp_flags & IN6P_V6ONLY;
 	inp->inp_boundif = hinp->inp_boundif;
 	tp->t_flags |= head->t_flags & (TF_NODELAY | TF_NOPUSH);
 	tp->t_usermss = head->t_usermss;
@@ -165,8 +170,8 @@ tcp_spawn(struct tcpcb *head, const struct tcp_segment *seg)
 	if (so == NULL)
 		return NULL;
 	tp = intotcpcb(so->so_pcb);
-	tp->t_inpcb->inp_af = rx->rx_af;
 	tcp_inherit(tp, head);
+	in_pcb_setaf(tp->t_inpcb, rx->rx_af);
 	if (in_pcbconnect_pair(tp->t_inpcb, &local, &foreign) != 0)
 		return tcp_close(tp);
 	tcp_window_setup(tp);

@@ -12,6 +12,7 @@
 #include "kern/netstack.h"
 #include "net/if.h"
 #include "net/m_cksum.h"
+#include "netinet/in_pcb_af.h"
 #include "netinet/tcp_input.h"
 #include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
@@ -162,7 +163,7 @@ tcp_lookup(struct netstack *ns, struct tcp_segment *seg, struct tcpcb **tpp)
 		}
 		inp = in_pcblookup_bind(table, &il);
 	}
-	if (inp != NULL && rx->rx_ttl < inp->inp_minttl)
+	if (inp != NULL && rx->rx_ttl < in_pcb_minttl(inp, rx->rx_af))
 		return tcp_verdict_drop(DROP_IP_MINTTL);
 	*tpp = inp != NULL ? intotcpcb(inp) : NULL;
 	return tcp_verdict_continue();

@@ -612,7 +612,7 @@ tcp_output_segment(struct tcpcb *tp, struct tcp_plan *pl)
 	if ((pl->pl_flags & (TH_SYN | TH_RST)) == 0 &&
 	    (pl->pl_len == 0 || pl->pl_segsz < tp->t_maxseg))
 		tcp_sackgen_emit(tp, &to);
-	in_pcb_txinfo(tp->t_inpcb, IPPROTO_TCP, &tx);
+	in_pcb_txinfo(tp->t_inpcb, tp->t_inpcb->inp_af, IPPROTO_TCP, &tx);
 	tcp_build_header(tp, pl, &th);
 	tcp_build_ecn(tp, pl, &th, &tx.tx_tos);
 	tcp_count_sent(tp, pl);

@@ -296,7 +296,7 @@ tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
 static int
 tcp_opt_below(struct inpcb *inp, struct sockopt *sopt)
 {
-	int error = inp->inp_af->af_ctloutput(inp, sopt);
+	int error = in_pcb_ctloutput(inp, sopt);
 
 	if (error == 0 && sopt->sopt_set && sopt->sopt_level == SOL_SOCKET &&
 	    (inp->inp_flags & INP_CONNECTED) != 0)

@@ -331,7 +331,7 @@ tcp_respond_endpoints(struct netstack *ns, struct tcpcb *tp, const struct tcp_se
     struct in_txinfo *tx, struct tcp_hdr *th)
 {
 	if (tp != NULL) {
-		in_pcb_txinfo(tp->t_inpcb, IPPROTO_TCP, tx);
+		in_pcb_txinfo(tp->t_inpcb, tp->t_inpcb->inp_af, IPPROTO_TCP, tx);
 		tx->tx_df = true;
 		th->th_sport = tp->t_inpcb->inp_lport;
 		th->th_dport = tp->t_inpcb->inp_fport;

@@ -218,7 +218,7 @@ syncache_options(const struct syncache *sc, uint8_t flags, struct tcp_opts *to)
 static void
 syncache_txinfo(const struct syncache *sc, struct in_txinfo *tx)
 {
-	in_pcb_txinfo(sc->sc_listener, IPPROTO_TCP, tx);
+	in_pcb_txinfo(sc->sc_listener, sc->sc_af, IPPROTO_TCP, tx);
 	tx->tx_inp = NULL; /* its route cache is of no use */
 	tx->tx_src = sc->sc_local.ie_addr;
 	tx->tx_dst = sc->sc_foreign.ie_addr;

@@ -172,27 +172,20 @@ const struct in_afops tcp_test_afops = {
 
 /* -- the stack ------------------------------------------------------------------------------- */
 
-static struct pr_usrreqs tt_usrreqs; /* TCP's, but for the family of new sockets */
 static const struct domain tt_domain;
-
-static int
-tt_attach(struct socket *so, int protocol)
-{
-	(void)protocol;
-	return tcp_attach_af(so, &tcp_test_afops);
-}
 
 static const struct protosw tt_protosw[] = {{.pr_type = BSD_SOCK_STREAM,
     .pr_protocol = BSD_IPPROTO_TCP,
     .pr_flags = PR_CONNREQUIRED | PR_WANTRCVD | PR_LISTEN,
     .pr_domain = &tt_domain,
-    .pr_usrreqs = &tt_usrreqs,
+    .pr_usrreqs = &tcp_usrreqs,
     .pr_ctloutput = tcp_ctloutput}};
 
 static const struct domain tt_domain = {.dom_family = BSD_AF_INET,
     .dom_name = "test",
     .dom_protosw = tt_protosw,
     .dom_nprotosw = 1,
+    .dom_afops = &tcp_test_afops,
     .dom_init = tcp_init,
     .dom_fini = tcp_fini};
 
@@ -210,8 +203,6 @@ tcp_test_start_at(struct tcp_test *tt, uint64_t now_ns)
 	struct netstack_config nc = test_config();
 
 	nc.nc_now_ns = now_ns;
-	tt_usrreqs = tcp_usrreqs;
-	tt_usrreqs.pr_attach = tt_attach;
 	nc.nc_domains = tt_domains;
 	nc.nc_nmbufs = 4096;
 	nc.nc_nclusters = 1024;

@@ -12,6 +12,7 @@
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
 #include "kern/netstack.h"
+#include "netinet/in_pcb_af.h"
 #include "netinet/tcp_input.h"
 #include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
@@ -158,15 +159,17 @@ static void
 tw_fill(struct tcptw *tw, const struct tcpcb *tp)
 {
 	const struct inpcb *inp = tp->t_inpcb;
+	struct in_txinfo tx;
 
 	tw->tw_pair = (struct in_pair){.ipr_af = inp->inp_af,
 	    .ipr_laddr = inp->inp_laddr,
 	    .ipr_faddr = inp->inp_faddr,
 	    .ipr_lport = inp->inp_lport,
 	    .ipr_fport = inp->inp_fport,
-	    .ipr_ttl = inp->inp_ttl,
-	    .ipr_minttl = inp->inp_minttl,
-	    .ipr_tos = inp->inp_tos};
+	    .ipr_minttl = in_pcb_minttl(inp, inp->inp_af)};
+	in_pcb_txinfo(tp->t_inpcb, inp->inp_af, IPPROTO_TCP, &tx);
+	tw->tw_pair.ipr_ttl = tx.tx_ttl;
+	tw->tw_pair.ipr_tos = tx.tx_tos;
 	tw->tw_snd_nxt = tp->snd_max;
 	tw->tw_rcv_nxt = tp->rcv_nxt;
 	tw->tw_win = (uint16_t)KERN_MIN(tcp_rcvwnd(tp) >> tp->rcv_scale, TCP_MAXWIN);

@@ -10,6 +10,7 @@
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
+#include "netinet/in_pcb_af.h"
 #include "netinet/tcp_congctl.h"
 #include "netinet/tcp_var.h"
 
@@ -27,13 +28,14 @@ sototcpcb(struct socket *so)
 
 /* -- attach and detach ----------------------------------------------------------------------- */
 
-int
-tcp_attach_af(struct socket *so, const struct in_afops *af)
+static int
+tcp_attach(struct socket *so, int protocol)
 {
 	struct tcp_state *ts = so->so_ns->ns_tcp;
 	struct inpcb *inp;
 	int error;
 
+	(void)protocol;
 	if (so->so_pcb != NULL)
 		return EISCONN;
 	if (so->so_snd.sb_hiwat == 0 || so->so_rcv.sb_hiwat == 0) {
@@ -44,7 +46,7 @@ tcp_attach_af(struct socket *so, const struct in_afops *af)
 		if (error != 0)
 			return error;
 	}
-	error = in_pcballoc(&ts->tcps_table, so, af, &inp);
+	error = in_pcballoc(&ts->tcps_table, so, so->so_proto->pr_domain->dom_afops, &inp);
 	if (error != 0)
 		return error;
 	if (tcp_newtcpcb(inp) == NULL) {
@@ -52,13 +54,6 @@ tcp_attach_af(struct socket *so, const struct in_afops *af)
 		return ENOBUFS;
 	}
 	return 0;
-}
-
-static int
-tcp_attach(struct socket *so, int protocol)
-{
-	(void)protocol;
-	return tcp_attach_af(so, &in4_afops);
 }
 
 /*
@@ -134,15 +129,16 @@ static int
 tcp_bind(struct socket *so, const struct bsd_sockaddr *nam)
 {
 	struct inpcb *inp = sotoinpcb(so);
+	const struct in_afops *af;
 	struct in_endpoint ep;
 	int error;
 
 	if (inp == NULL)
 		return EINVAL;
-	error = inp->inp_af->af_parse(nam, &ep);
+	error = in_pcb_parselocal(inp, nam, &ep, &af);
 	if (error != 0)
 		return error;
-	if (inp->inp_af->af_ismulticast(&ep.ie_addr))
+	if (af->af_ismulticast(&ep.ie_addr))
 		return EAFNOSUPPORT;
 	return in_pcbbind(inp, nam);
 }
@@ -187,14 +183,15 @@ tcp_connect_start(struct tcpcb *tp)
 static int
 tcp_connect_check(const struct inpcb *inp, const struct bsd_sockaddr *nam)
 {
+	const struct in_afops *af;
 	struct in_endpoint ep;
-	int error = inp->inp_af->af_parse(nam, &ep);
+	int error = in_pcb_parsedest(inp, nam, &ep, &af);
 
 	if (error != 0)
 		return error;
-	if (inp->inp_af->af_ismulticast(&ep.ie_addr))
+	if (af->af_ismulticast(&ep.ie_addr))
 		return EAFNOSUPPORT;
-	if (inp->inp_af->af_isbroadcast(inp->inp_ns, &ep.ie_addr))
+	if (af->af_isbroadcast(inp->inp_ns, &ep.ie_addr))
 		return EACCES;
 	return 0;
 }

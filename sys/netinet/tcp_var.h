@@ -157,8 +157,6 @@ extern const struct pr_usrreqs tcp_usrreqs;
 int tcp_ctloutput(struct socket *so, struct sockopt *sopt);
 /* tcp_info.c: fills a get of TCP_INFO. */
 void tcp_info(const struct tcpcb *tp, struct sockopt *sopt);
-/* pr_attach over a given address family. => EISCONN, ENOBUFS; so->so_pcb is set. */
-int tcp_attach_af(struct socket *so, const struct in_afops *af);
 int tcp_init(struct netstack *ns);
 void tcp_fini(struct netstack *ns);
 /* => NULL: no memory. The tcpcb is CLOSED. */

@@ -400,22 +400,13 @@ wire_run(struct wire *w, uint64_t delta_ns)
 
 /* -- the stacks ------------------------------------------------------------------------------ */
 
-static struct pr_usrreqs wire_usrreqs;
-
-static int
-wire_attach(struct socket *so, int protocol)
-{
-	(void)protocol;
-	return tcp_attach_af(so, &wire_afops);
-}
-
 static const struct domain wire_domain;
 static const struct protosw wire_protosw[] = {
     {.pr_type = BSD_SOCK_STREAM,
 	.pr_protocol = BSD_IPPROTO_TCP,
 	.pr_flags = PR_CONNREQUIRED | PR_WANTRCVD | PR_LISTEN,
 	.pr_domain = &wire_domain,
-	.pr_usrreqs = &wire_usrreqs,
+	.pr_usrreqs = &tcp_usrreqs,
 	.pr_ctloutput = tcp_ctloutput},
 };
 static const struct domain wire_domain = {
@@ -423,6 +414,7 @@ static const struct domain wire_domain = {
     .dom_name = "wire",
     .dom_protosw = wire_protosw,
     .dom_nprotosw = 1,
+    .dom_afops = &wire_afops,
     .dom_init = tcp_init,
     .dom_fini = tcp_fini,
 };
@@ -438,8 +430,6 @@ wire_start(struct wire *w, uint64_t start_ns)
 	    .w_seed = 0x9e3779b97f4a7c15u};
 	TAILQ_INIT(&w->w_frames);
 	the_wire = w;
-	wire_usrreqs = tcp_usrreqs;
-	wire_usrreqs.pr_attach = wire_attach;
 	for (unsigned i = 0; i < 2; i++) {
 		struct netstack_config nc = {.nc_now_ns = start_ns, .nc_domains = domains};
 

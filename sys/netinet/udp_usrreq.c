@@ -12,7 +12,7 @@
 #include "kern/stat.h"
 #include "net/if.h"
 #include "net/m_cksum.h"
-#include "netinet/in_pcb.h"
+#include "netinet/in_pcb_af.h"
 #include "netinet/udp_var.h"
 #include "wire/be.h"
 #include "wire/cksum.h"
@@ -140,11 +140,11 @@ udp_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx, const 
 	struct mbuf *control = NULL;
 	union bsd_sockaddr_any sa;
 
-	if (rx->rx_ttl < inp->inp_minttl) {
+	if (rx->rx_ttl < in_pcb_minttl(inp, rx->rx_af)) {
 		m_drop(m, DROP_IP_MINTTL);
 		return;
 	}
-	rx->rx_af->af_emit(&from, &sa);
+	in_pcb_emit(inp, rx->rx_af, &from, &sa);
 	m_adj(m, rx->rx_hlen + UDP_HDR_LEN);
 	if ((so->so_state & SS_CANTRCVMORE) != 0 || in_pcb_savecontrol(inp, rx, &control) != 0 ||
 	    !sbappendaddr(&so->so_rcv, &sa, sa.sa.sa_len, m, control)) {
@@ -160,7 +160,7 @@ udp_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx, const 
 static bool
 udp_pcb_wants(const struct inpcb *inp, const struct in_rxinfo *rx, const struct udp_hdr *uh)
 {
-	if (inp->inp_af != rx->rx_af || inp->inp_socket == NULL ||
+	if (!in_pcb_speaks(inp, rx->rx_af) || inp->inp_socket == NULL ||
 	    !in_pcb_hasif(inp, rx->rx_ifp->if_index))
 		return false;
 	if (!in_addrany_isany(&inp->inp_laddr) && !in_addrany_eq(&inp->inp_laddr, &rx->rx_dst))
@@ -299,26 +299,27 @@ udp_output(struct inpcb *inp, struct mbuf *m, const struct in_txinfo *tx, uint16
 		return ENOBUFS;
 	}
 	uh.uh_sum =
-	    (uint16_t)inp->inp_af->af_pseudo(&tx->tx_src, &tx->tx_dst, uh.uh_ulen, IPPROTO_UDP);
+	    (uint16_t)tx->tx_af->af_pseudo(&tx->tx_src, &tx->tx_dst, uh.uh_ulen, IPPROTO_UDP);
 	udp_emit(m->m_data, &uh);
 	m->m_pkthdr.csum_flags = M_CSUM_NEEDED;
 	m->m_pkthdr.csum_offset = UDP_OFF_SUM;
 	UDPSTAT_INC(ns, opackets);
-	return inp->inp_af->af_output(m, tx);
+	return tx->tx_af->af_output(m, tx);
 }
 
-/* Where a datagram goes: nam, or the peer. */
+/* Where a datagram goes: nam, or the peer; and of which family that is. */
 static int
-udp_addressee(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_endpoint *ep)
+udp_addressee(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_endpoint *ep,
+    const struct in_afops **afp)
 {
-	const struct in_afops *af = inp->inp_af;
 	int error;
 
+	*afp = inp->inp_af;
 	*ep = (struct in_endpoint){inp->inp_faddr, inp->inp_fport};
 	if (nam != NULL) {
 		if ((inp->inp_flags & INP_CONNECTED) != 0)
 			return EISCONN;
-		if ((error = af->af_parse(nam, ep)) != 0)
+		if ((error = in_pcb_parsedest(inp, nam, ep, afp)) != 0)
 			return error;
 		if (ep->ie_port == 0)
 			return EADDRNOTAVAIL;
@@ -326,19 +327,18 @@ udp_addressee(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_endpo
 		return EDESTADDRREQ;
 	}
 	if (in_addrany_isany(&ep->ie_addr))
-		ep->ie_addr = af->af_loopback();
+		ep->ie_addr = (*afp)->af_loopback();
 	return 0;
 }
 
-/* How a datagram to ep leaves, as control says, with a source; and from a port. */
+/* How a datagram to ep, of family af, leaves, as control says, with a source; and from a port. */
 static int
-udp_send_txinfo(struct inpcb *inp, const struct mbuf *control, const struct in_endpoint *ep,
-    struct in_txinfo *tx)
+udp_send_txinfo(struct inpcb *inp, const struct mbuf *control, const struct in_afops *af,
+    const struct in_endpoint *ep, struct in_txinfo *tx)
 {
-	const struct in_afops *af = inp->inp_af;
 	int error;
 
-	in_pcb_txinfo(inp, IPPROTO_UDP, tx);
+	in_pcb_txinfo(inp, af, IPPROTO_UDP, tx);
 	if ((error = in_pcb_txcontrol(inp, control, tx)) != 0)
 		return error;
 	in_pcb_txdest(inp, &ep->ie_addr, tx);
@@ -354,9 +354,10 @@ udp_send_txinfo(struct inpcb *inp, const struct mbuf *control, const struct in_e
 
 /* --- datagrams in pieces, as Linux has them: BSD_MSG_MORE, UDP_CORK ------------------------- */
 
-/* Begins one: m, what control says, and to. Consumes m and control. */
+/* Begins one: m, what control says, and to, of family af. Consumes m and control. */
 static int
-udp_hold(struct inpcb *inp, struct mbuf *m, struct mbuf *control, const struct in_endpoint *to)
+udp_hold(struct inpcb *inp, struct mbuf *m, struct mbuf *control, const struct in_afops *af,
+    const struct in_endpoint *to)
 {
 	struct in_dgram *dg = in_dgram_get(inp);
 
@@ -368,6 +369,7 @@ udp_hold(struct inpcb *inp, struct mbuf *m, struct mbuf *control, const struct i
 	dg->dg_held = m;
 	dg->dg_control = control;
 	dg->dg_to = *to;
+	dg->dg_af = af;
 	inp->inp_socket->so_state |= SS_HOLDING;
 	return 0;
 }
@@ -389,10 +391,11 @@ udp_unhold(struct inpcb *inp, struct mbuf **control)
 static int
 udp_push(struct inpcb *inp)
 {
-	const struct in_endpoint to = ((struct in_dgram *)inp->inp_ppcb)->dg_to;
+	const struct in_dgram *dg = inp->inp_ppcb;
+	const struct in_endpoint to = dg->dg_to;
 	struct mbuf *control, *m = udp_unhold(inp, &control);
 	struct in_txinfo tx;
-	int error = udp_send_txinfo(inp, control, &to, &tx);
+	int error = udp_send_txinfo(inp, control, dg->dg_af, &to, &tx);
 
 	m_freem(control);
 	if (error != 0) {
@@ -452,6 +455,7 @@ udp_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
 	struct inpcb *inp = so->so_pcb;
 	const struct in_dgram *dg = inp->inp_ppcb;
 	bool more = (flags & PRUS_MORETOCOME) != 0 || (dg != NULL && dg->dg_cork);
+	const struct in_afops *af = NULL;
 	struct in_endpoint to;
 	struct in_txinfo tx;
 	int error;
@@ -464,12 +468,12 @@ udp_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
 		m_freem(control);
 		return udp_continue(inp, m, more);
 	} else {
-		error = udp_addressee(inp, nam, &to);
+		error = udp_addressee(inp, nam, &to, &af);
 	}
 	if (error == 0)
-		error = udp_send_txinfo(inp, control, &to, &tx);
+		error = udp_send_txinfo(inp, control, af, &to, &tx);
 	if (error == 0 && more)
-		return udp_hold(inp, m, control, &to);
+		return udp_hold(inp, m, control, af, &to);
 	m_freem(control);
 	if (error != 0) {
 		m_freem(m);
@@ -488,7 +492,7 @@ udp_attach(struct socket *so, int protocol)
 	(void)protocol;
 	if ((error = soreserve(so, us->us_sendspace, us->us_recvspace)) != 0)
 		return error;
-	return in_pcballoc(&us->us_table, so, &in4_afops, &inp);
+	return in_pcballoc(&us->us_table, so, so->so_proto->pr_domain->dom_afops, &inp);
 }
 
 static int
@@ -542,7 +546,7 @@ udp_ctloutput(struct socket *so, struct sockopt *sopt)
 	int value, error;
 
 	if (sopt->sopt_level != IPPROTO_UDP)
-		return inp->inp_af->af_ctloutput(inp, sopt);
+		return in_pcb_ctloutput(inp, sopt);
 	if (sopt->sopt_name != UDP_CORK)
 		return ENOPROTOOPT;
 	if (!sopt->sopt_set) {
