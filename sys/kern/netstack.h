@@ -31,6 +31,7 @@ struct proc;
 struct rumpus_stray;
 struct net_state;
 struct inet_state;
+struct in6_state;
 struct tcp_state;
 struct udp_state;
 
@@ -102,6 +103,7 @@ struct netstack {
 	uint32_t ns_ndomains;
 	struct net_state *ns_net;   /* sys/net: interfaces, routes, netisr queue */
 	struct inet_state *ns_inet; /* sys/netinet: addresses, ip, icmp, arp */
+	struct in6_state *ns_inet6; /* sys/netinet6: addresses, ip6, icmp6, nd6; NULL: no IPv6 */
 	struct tcp_state *ns_tcp;
 	struct udp_state *ns_udp;
 	/* Run by netstack_run for queued input (loopback); set by sys/net. */

@@ -50,6 +50,7 @@ if_attach(struct netstack *ns, struct ifnet *ifp)
 	ifp->if_ns = ns;
 	ifp->if_index = nst->nst_nextindex++;
 	ifp->if_lltable = NULL;
+	ifp->if_inet6 = NULL;
 	ifp->if_needflush = false;
 	ifp->if_bpf = NULL;
 	memset(&ifp->if_data, 0, sizeof(ifp->if_data));
@@ -70,6 +71,7 @@ if_detach(struct ifnet *ifp)
 			nst->nst_protos[i]->np_ifdetach(ifp);
 	KASSERT(TAILQ_EMPTY(&ifp->if_addrs));
 	rt_ifdetach(&nst->nst_rtable4, ifp);
+	rt_ifdetach(&nst->nst_rtable6, ifp);
 	loop_purge(ifp->if_ns, ifp);
 	bpf_ifdetach(ifp);
 	if (ifp->if_lltable != NULL)

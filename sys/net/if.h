@@ -23,6 +23,7 @@
 struct if_fault;
 struct rumpus_bpf;
 struct netstack;
+struct in6_ifextra;
 struct lltable;
 
 #define IFNAMSIZ 16
@@ -87,7 +88,8 @@ struct ifnet {
 	uint32_t if_capenable; /* (d) IFCAP_* */
 	uint32_t if_tsomax;    /* (d) most bytes of a TSO packet, headers included; 0: 65535 */
 	struct ifaddr_list if_addrs;
-	struct lltable *if_lltable; /* IPv4 neighbours; NULL: none needed */
+	struct lltable *if_lltable;   /* IPv4 neighbours; NULL: none needed */
+	struct in6_ifextra *if_inet6; /* NULL: it does not speak IPv6 */
 	struct if_data if_data;
 	struct rumpus_bpf *if_bpf; /* taps (net/bpf.h); NULL: none */
 	void *if_softc;            /* (d) the driver's */

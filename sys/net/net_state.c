@@ -19,6 +19,13 @@ static const struct sysctl_node net_nodes[] = {
 	.sn_size = sizeof(uint32_t),
     },
     {
+	.sn_name = "net.route.count6",
+	.sn_text = "IPv6 routes in the table",
+	.sn_type = SYSCTL_U32,
+	.sn_offset = offsetof(struct net_state, nst_rtable6.rtb_count),
+	.sn_size = sizeof(uint32_t),
+    },
+    {
 	.sn_name = "net.loop.qlen",
 	.sn_text = "packets that wait on the loopback interface",
 	.sn_type = SYSCTL_U32,
@@ -54,6 +61,7 @@ net_init(struct netstack *ns)
 	nst->nst_nextindex = 1;
 	nst->nst_bpfgone = NULL;
 	rtable_init(&nst->nst_rtable4, &nst->nst_rtpool, 32);
+	rtable_init(&nst->nst_rtable6, &nst->nst_rtpool, 128);
 	mbufq_init(&nst->nst_loopq, NET_LOOPQ_MAX);
 	ns->ns_net = nst;
 	ns->ns_netisr = loop_netisr;
@@ -75,6 +83,7 @@ net_fini(struct netstack *ns)
 	bpf_fini(ns);
 	mbufq_drain(&nst->nst_loopq);
 	rtable_flush(&nst->nst_rtable4);
+	rtable_flush(&nst->nst_rtable6);
 	pool_destroy(&nst->nst_rtpool);
 	sysctl_unregister(ns, &nst->nst_sysctls);
 	ns->ns_netisr = NULL;

@@ -43,6 +43,7 @@ struct net_state {
 	uint32_t nst_nprotos;
 	struct pool nst_rtpool;
 	struct rtable nst_rtable4;
+	struct rtable nst_rtable6;
 	struct ifnet nst_loop;
 	struct mbufq nst_loopq;         /* sent to ourselves, not yet received */
 	struct rumpus_bpf *nst_bpfgone; /* taps whose interface is gone */

@@ -279,5 +279,7 @@ rtable_flush(struct rtable *rtb)
 struct rtable *
 rt_table(struct netstack *ns, int family)
 {
+	if (family == AF_INET6)
+		return &ns->ns_net->nst_rtable6;
 	return family == AF_INET ? &ns->ns_net->nst_rtable4 : NULL;
 }

@@ -30,6 +30,7 @@ struct rt_addr {
 #define RTF_HOST 0x0004      /* a full-length prefix */
 #define RTF_REJECT 0x0008    /* refuse: EHOSTUNREACH */
 #define RTF_CONNECTED 0x0100 /* made for an interface's address */
+#define RTF_DYNAMIC 0x0010   /* learned from a router */
 #define RTF_STATIC 0x0800    /* added by hand */
 #define RTF_LOCAL 0x200000   /* an address of ours; rt_ifp is where it is configured */
 #define RTF_BROADCAST 0x400000
@@ -80,7 +81,7 @@ int rt_walk(const struct rtable *rtb, int (*fn)(const struct rtentry *rt, void *
 /* Removes every route through ifp. */
 void rt_ifdetach(struct rtable *rtb, const struct ifnet *ifp);
 
-/* The stack's table for a family (BSD_AF_INET), or NULL. */
+/* The stack's table for a family, or NULL. */
 struct rtable *rt_table(struct netstack *ns, int family);
 
 #endif /* NET_ROUTE_H */

@@ -56,6 +56,7 @@ struct in_rxinfo {
 	uint8_t rx_proto;
 	uint8_t rx_ttl;
 	uint8_t rx_tos; /* traffic class with the ECN bits */
+	bool rx_frag;   /* it came in fragments (IPv6) */
 	bool rx_bcast;  /* sent to a broadcast or multicast address, or in such a frame */
 };
 

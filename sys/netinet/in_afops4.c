@@ -92,20 +92,20 @@ in4_route(struct netstack *ns, const struct in_addrany *dst, struct ifnet *ifp, 
 static void
 in4_setmtu(struct netstack *ns, const struct in_addrany *dst, uint32_t mtu, uint32_t was)
 {
-	ip_hostcache_setmtu(ns, dst->ia_w[0], mtu, was);
+	in_hostcache_setmtu(ns, in4_mapped(dst->ia_w[0]).ia_w, mtu, was);
 }
 
 static void
 in4_getmetrics(struct netstack *ns, const struct in_addrany *dst, struct in_pathmetrics *pm)
 {
-	ip_hostcache_getmetrics(ns, dst->ia_w[0], pm);
+	in_hostcache_getmetrics(ns, in4_mapped(dst->ia_w[0]).ia_w, pm);
 }
 
 static void
 in4_putmetrics(struct netstack *ns, const struct in_addrany *dst, const struct in_pathmetrics *pm)
 {
 	if (!in_addr_islocal(ns, dst->ia_w[0]))
-		ip_hostcache_putmetrics(ns, dst->ia_w[0], pm);
+		in_hostcache_putmetrics(ns, in4_mapped(dst->ia_w[0]).ia_w, pm);
 }
 
 static uint32_t

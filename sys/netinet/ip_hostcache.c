@@ -4,19 +4,21 @@
  * and the round trips and slow start thresholds of TCP's connections there (RFC 9040).
  *
  * Theory of operation: who has made sure that a "fragmentation needed" is about a packet that it
- * sent calls ip_hostcache_setmtu; ip_route tells the result to all who send there. An entry only
+ * sent calls in_hostcache_setmtu; ip_route and ip6_route tell the result to all who send there. An entry only
  * ever lowers what the interface has, is forgotten net.inet.tcp.hostcache.expire after it was last
  * lowered (RFC 1191 §6.3), and the oldest gives way at the limit. A change of an MTU raises the
  * generation of the route table, so that no cached route outlives it. Metrics that come later do not
  * lengthen the life of an entry with an MTU; of one without they do.
  */
+#include <string.h>
+
 #include "kern/cdefs.h"
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "net/route.h"
 #include "netinet/in_pcb.h"
 #include "netinet/ip_var.h"
-#include "wire/ipv4.h"
+#include "wire/ip6.h"
 
 #define HC_LIMIT 15360u  /* net.inet.tcp.hostcache.cachelimit, as FreeBSD */
 #define HC_EXPIRE_S 600u /* RFC 1191 §6.3 */
@@ -24,8 +26,8 @@
 struct ip_host {
 	LIST_ENTRY(ip_host) ih_hash;
 	TAILQ_ENTRY(ip_host) ih_queue; /* by ih_since_ns */
-	uint32_t ih_dst_be;
-	uint32_t ih_mtu; /* 0: not lowered */
+	uint32_t ih_dst[4];            /* an IPv4 address as IPv6 maps it */
+	uint32_t ih_mtu;               /* 0: not lowered */
 	struct in_pathmetrics ih_metrics;
 	uint64_t ih_since_ns;
 };
@@ -74,6 +76,7 @@ static void
 hc_changed(struct netstack *ns)
 {
 	rt_table(ns, AF_INET)->rtb_gen++;
+	rt_table(ns, AF_INET6)->rtb_gen++;
 }
 
 static void
@@ -145,36 +148,36 @@ ip_hostcache_fini(struct netstack *ns)
 }
 
 static struct ip_host_list *
-hc_bucket(struct netstack *ns, uint32_t dst_be)
+hc_bucket(struct netstack *ns, const uint32_t dst[4])
 {
 	return &ns->ns_inet->is_hostcache
-		    .hc_hash[siphash24(ns->ns_inet->is_key, &dst_be, sizeof(dst_be)) % HC_HASHSIZE];
+		    .hc_hash[siphash24(ns->ns_inet->is_key, dst, 16) % HC_HASHSIZE];
 }
 
 static struct ip_host *
-hc_find(struct netstack *ns, uint32_t dst_be)
+hc_find(struct netstack *ns, const uint32_t dst[4])
 {
 	struct ip_host *ih;
 
 	if (ns->ns_inet->is_hostcache.hc_count == 0 || ns->ns_inet->is_hostcache.hc_enable == 0)
 		return NULL;
-	LIST_FOREACH(ih, hc_bucket(ns, dst_be), ih_hash) {
-		if (ih->ih_dst_be == dst_be)
+	LIST_FOREACH(ih, hc_bucket(ns, dst), ih_hash) {
+		if (ip6_addr_eq(ih->ih_dst, dst))
 			return ih;
 	}
 	return NULL;
 }
 
 uint32_t
-ip_hostcache_mtu(struct netstack *ns, uint32_t dst_be)
+in_hostcache_mtu(struct netstack *ns, const uint32_t dst[4])
 {
-	const struct ip_host *ih = hc_find(ns, dst_be);
+	const struct ip_host *ih = hc_find(ns, dst);
 
 	return ih != NULL ? ih->ih_mtu : 0;
 }
 
 static struct ip_host *
-hc_new(struct netstack *ns, uint32_t dst_be)
+hc_new(struct netstack *ns, const uint32_t dst[4])
 {
 	struct ip_hostcache *hc = &ns->ns_inet->is_hostcache;
 	struct ip_host *ih;
@@ -183,8 +186,8 @@ hc_new(struct netstack *ns, uint32_t dst_be)
 		hc_free(ns, TAILQ_FIRST(&hc->hc_queue));
 	if (hc->hc_limit == 0 || hc->hc_enable == 0 || (ih = pool_get_zeroed(&hc->hc_pool)) == NULL)
 		return NULL;
-	ih->ih_dst_be = dst_be;
-	LIST_INSERT_HEAD(hc_bucket(ns, dst_be), ih, ih_hash);
+	memcpy(ih->ih_dst, dst, sizeof(ih->ih_dst));
+	LIST_INSERT_HEAD(hc_bucket(ns, dst), ih, ih_hash);
 	TAILQ_INSERT_TAIL(&hc->hc_queue, ih, ih_queue);
 	hc->hc_count++;
 	return ih;
@@ -202,14 +205,14 @@ hc_renew(struct netstack *ns, struct ip_host *ih)
 }
 
 void
-ip_hostcache_setmtu(struct netstack *ns, uint32_t dst_be, uint32_t mtu, uint32_t was)
+in_hostcache_setmtu(struct netstack *ns, const uint32_t dst[4], uint32_t mtu, uint32_t was)
 {
-	struct ip_host *ih = hc_find(ns, dst_be);
+	struct ip_host *ih = hc_find(ns, dst);
 
 	mtu = in_pmtu_next(mtu, was);
 	if (mtu >= was || (ih != NULL && ih->ih_mtu != 0 && mtu >= ih->ih_mtu))
 		return;
-	if (ih == NULL && (ih = hc_new(ns, dst_be)) == NULL)
+	if (ih == NULL && (ih = hc_new(ns, dst)) == NULL)
 		return;
 	ih->ih_mtu = mtu;
 	hc_renew(ns, ih);
@@ -217,9 +220,9 @@ ip_hostcache_setmtu(struct netstack *ns, uint32_t dst_be, uint32_t mtu, uint32_t
 }
 
 void
-ip_hostcache_getmetrics(struct netstack *ns, uint32_t dst_be, struct in_pathmetrics *pm)
+in_hostcache_getmetrics(struct netstack *ns, const uint32_t dst[4], struct in_pathmetrics *pm)
 {
-	const struct ip_host *ih = hc_find(ns, dst_be);
+	const struct ip_host *ih = hc_find(ns, dst);
 
 	*pm = ih != NULL ? ih->ih_metrics : (struct in_pathmetrics){0};
 }
@@ -233,12 +236,12 @@ hc_mix(uint32_t old, uint32_t new)
 }
 
 void
-ip_hostcache_putmetrics(struct netstack *ns, uint32_t dst_be, const struct in_pathmetrics *pm)
+in_hostcache_putmetrics(struct netstack *ns, const uint32_t dst[4], const struct in_pathmetrics *pm)
 {
-	struct ip_host *ih = hc_find(ns, dst_be);
+	struct ip_host *ih = hc_find(ns, dst);
 	struct in_pathmetrics *mine;
 
-	if (ih == NULL && (ih = hc_new(ns, dst_be)) == NULL)
+	if (ih == NULL && (ih = hc_new(ns, dst)) == NULL)
 		return;
 	mine = &ih->ih_metrics;
 	mine->pm_rtt_us = hc_mix(mine->pm_rtt_us, pm->pm_rtt_us);

@@ -89,14 +89,14 @@ test_lowered_and_forgotten(void **state)
 	assert_int_equal(frames_of(ns, so, 1400), 1);
 	frag_needed(0, 1000, 0);
 	assert_int_equal(so->so_error, 0);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 1000);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 1000);
 	assert_int_equal(frames_of(ns, so, 1400), 2);
 	assert_true(ti.ti_frames[0].len <= ETHER_HDR_LEN + 1000);
 	assert_int_equal(sysctl_get_u64(ns, "net.inet.tcp.hostcache.count", &count), 0);
 	assert_int_equal(count, 1);
 	test_run_for(ns, 601 * NSEC_PER_SEC);
 	testif_arp_input(&ti, 9, 1, ARPOP_REQUEST, PEER, A);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 0);
 	assert_int_equal(frames_of(ns, so, 1400), 1);
 	soclose(so);
 	test_netstack_end(ns);
@@ -114,13 +114,13 @@ test_27_lies(void **state)
 	frag_needed(0, 1428, 0);
 	frag_needed(0, 60, 0);
 	frag_needed(0, 900, 1);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 0);
 	frag_needed(0, 0, 0);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 1006);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 1006);
 	frag_needed(0, 1200, 0);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 1006);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 1006);
 	frag_needed(0, 68, 0);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 552);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 552);
 	soclose(so);
 	test_netstack_end(ns);
 }
@@ -135,12 +135,12 @@ test_27_limit(void **state)
 	(void)state;
 	assert_int_equal(sysctl_set_u64(ns, "net.inet.tcp.hostcache.cachelimit", 16), 0);
 	for (i = 1; i <= 100; i++)
-		ip_hostcache_setmtu(ns, htobe32(0xc0a80000u + i), 1400, 1500);
+		in_hostcache_setmtu(ns, in4_mapped(htobe32(0xc0a80000u + i)).ia_w, 1400, 1500);
 	assert_int_equal(ns->ns_inet->is_hostcache.hc_count, 16);
-	assert_int_equal(ip_hostcache_mtu(ns, htobe32(0xc0a80000u + 84)), 0);
-	assert_int_equal(ip_hostcache_mtu(ns, htobe32(0xc0a80000u + 85)), 1400);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(htobe32(0xc0a80000u + 84)).ia_w), 0);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(htobe32(0xc0a80000u + 85)).ia_w), 1400);
 	assert_int_equal(sysctl_set_u64(ns, "net.inet.tcp.hostcache.cachelimit", 0), 0);
-	ip_hostcache_setmtu(ns, htobe32(0xc0a80000u), 1400, 1500);
+	in_hostcache_setmtu(ns, in4_mapped(htobe32(0xc0a80000u)).ia_w, 1400, 1500);
 	assert_int_equal(ns->ns_inet->is_hostcache.hc_count, 0);
 	test_netstack_end(ns);
 }
@@ -155,26 +155,26 @@ test_metrics(void **state)
 	uint64_t gen = rt_table(ns, BSD_AF_INET)->rtb_gen;
 
 	(void)state;
-	ip_hostcache_getmetrics(ns, PEER, &pm);
+	in_hostcache_getmetrics(ns, in4_mapped(PEER).ia_w, &pm);
 	assert_int_equal(pm.pm_rtt_us, 0);
-	ip_hostcache_putmetrics(ns, PEER, &one);
+	in_hostcache_putmetrics(ns, in4_mapped(PEER).ia_w, &one);
 	test_run_for(ns, 400 * NSEC_PER_SEC);
-	ip_hostcache_putmetrics(ns, PEER, &two);
+	in_hostcache_putmetrics(ns, in4_mapped(PEER).ia_w, &two);
 	test_run_for(ns, 400 * NSEC_PER_SEC);
-	ip_hostcache_getmetrics(ns, PEER, &pm);
+	in_hostcache_getmetrics(ns, in4_mapped(PEER).ia_w, &pm);
 	assert_int_equal(pm.pm_rtt_us, 2000);
 	assert_int_equal(pm.pm_rttvar_us, 500);
 	assert_int_equal(pm.pm_ssthresh, 8000);
 	assert_int_equal(pm.pm_cwnd, 15000);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 0);
 	assert_int_equal(rt_table(ns, BSD_AF_INET)->rtb_gen, gen);
-	ip_hostcache_setmtu(ns, PEER, 1400, 1500);
+	in_hostcache_setmtu(ns, in4_mapped(PEER).ia_w, 1400, 1500);
 	assert_true(rt_table(ns, BSD_AF_INET)->rtb_gen > gen);
 	test_run_for(ns, 400 * NSEC_PER_SEC);
-	ip_hostcache_putmetrics(ns, PEER, &two);
+	in_hostcache_putmetrics(ns, in4_mapped(PEER).ia_w, &two);
 	test_run_for(ns, 201 * NSEC_PER_SEC);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
-	ip_hostcache_getmetrics(ns, PEER, &pm);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 0);
+	in_hostcache_getmetrics(ns, in4_mapped(PEER).ia_w, &pm);
 	assert_int_equal(pm.pm_rtt_us, 0);
 	test_netstack_end(ns);
 }
@@ -189,10 +189,10 @@ test_metrics_evict(void **state)
 
 	(void)state;
 	assert_int_equal(sysctl_set_u64(ns, "net.inet.tcp.hostcache.cachelimit", 1), 0);
-	ip_hostcache_setmtu(ns, PEER, 1400, 1500);
+	in_hostcache_setmtu(ns, in4_mapped(PEER).ia_w, 1400, 1500);
 	gen = rt_table(ns, BSD_AF_INET)->rtb_gen;
-	ip_hostcache_putmetrics(ns, ipv4_addr_be(10, 0, 0, 8), &pm);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
+	in_hostcache_putmetrics(ns, in4_mapped(ipv4_addr_be(10, 0, 0, 8)).ia_w, &pm);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 0);
 	assert_true(rt_table(ns, BSD_AF_INET)->rtb_gen > gen);
 	test_netstack_end(ns);
 }
@@ -206,11 +206,11 @@ test_disabled(void **state)
 	struct in_pathmetrics pm;
 
 	(void)state;
-	ip_hostcache_setmtu(ns, PEER, 1400, 1500);
+	in_hostcache_setmtu(ns, in4_mapped(PEER).ia_w, 1400, 1500);
 	assert_int_equal(sysctl_set_u64(ns, "net.inet.tcp.hostcache.enable", 0), 0);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
-	ip_hostcache_putmetrics(ns, ipv4_addr_be(10, 0, 0, 8), &one);
-	ip_hostcache_getmetrics(ns, ipv4_addr_be(10, 0, 0, 8), &pm);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 0);
+	in_hostcache_putmetrics(ns, in4_mapped(ipv4_addr_be(10, 0, 0, 8)).ia_w, &one);
+	in_hostcache_getmetrics(ns, in4_mapped(ipv4_addr_be(10, 0, 0, 8)).ia_w, &pm);
 	assert_int_equal(pm.pm_rtt_us, 0);
 	assert_int_equal(ns->ns_inet->is_hostcache.hc_count, 1);
 	test_netstack_end(ns);
@@ -225,10 +225,10 @@ test_no_memory(void **state)
 
 	(void)state;
 	ns->ns_fault.af_fail_at = 1;
-	ip_hostcache_setmtu(ns, PEER, 1400, 1500);
-	assert_int_equal(ip_hostcache_mtu(ns, PEER), 0);
+	in_hostcache_setmtu(ns, in4_mapped(PEER).ia_w, 1400, 1500);
+	assert_int_equal(in_hostcache_mtu(ns, in4_mapped(PEER).ia_w), 0);
 	ns->ns_fault.af_fail_at = 1;
-	ip_hostcache_putmetrics(ns, PEER, &pm);
+	in_hostcache_putmetrics(ns, in4_mapped(PEER).ia_w, &pm);
 	assert_int_equal(ns->ns_inet->is_hostcache.hc_count, 0);
 	test_netstack_end(ns);
 }

@@ -273,24 +273,29 @@ icmp_error_allowed(struct netstack *ns, const struct mbuf *m, const struct ipv4_
 	return icmp_error_suits(ns, m, ip);
 }
 
-static bool
-icmp_ratelimit(struct netstack *ns, uint32_t dst_be)
+bool
+icmp_bucket_take(struct netstack *ns, struct icmp_bucket *ib, uint32_t limit)
 {
-	struct inet_state *is = ns->ns_inet;
-	struct icmp_bucket *ib =
-	    &is->is_icmpbuckets[siphash24(is->is_key, &dst_be, sizeof(dst_be)) % ICMP_NBUCKETS];
-
 	if (ib->ib_since_ns == 0 || ns->ns_now - ib->ib_since_ns >= NSEC_PER_SEC) {
 		/* Between half of the limit and all of it, with the start of the second at random. */
 		ib->ib_since_ns =
 		    ns->ns_now - KERN_MIN(rng_below(&ns->ns_rng, NSEC_PER_SEC / 4), ns->ns_now);
 		ib->ib_since_ns = KERN_MAX(ib->ib_since_ns, 1u);
-		ib->ib_left = is->is_icmplim - rng_below(&ns->ns_rng, is->is_icmplim / 2 + 1);
+		ib->ib_left = limit - rng_below(&ns->ns_rng, limit / 2 + 1);
 	}
 	if (ib->ib_left == 0)
 		return false;
 	ib->ib_left--;
 	return true;
+}
+
+static bool
+icmp_ratelimit(struct netstack *ns, uint32_t dst_be)
+{
+	struct inet_state *is = ns->ns_inet;
+	uint64_t hash = siphash24(is->is_key, &dst_be, sizeof(dst_be));
+
+	return icmp_bucket_take(ns, &is->is_icmpbuckets[hash % ICMP_NBUCKETS], is->is_icmplim);
 }
 
 /* The error, its sum not yet made, about m to tx_dst. */

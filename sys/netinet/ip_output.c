@@ -105,7 +105,7 @@ ip_route(struct netstack *ns, uint32_t dst_be, struct ifnet *ifp, struct ip_rout
 	ir->ir_mtu = ir->ir_ifp->if_mtu;
 	if (rt->rt_mtu != 0 && rt->rt_mtu < ir->ir_mtu)
 		ir->ir_mtu = rt->rt_mtu;
-	mtu = ir->ir_local ? 0 : ip_hostcache_mtu(ns, dst_be);
+	mtu = ir->ir_local ? 0 : in_hostcache_mtu(ns, in4_mapped(dst_be).ia_w);
 	if (mtu != 0 && mtu < ir->ir_mtu)
 		ir->ir_mtu = mtu;
 	return 0;

@@ -17,6 +17,7 @@
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "net/if.h"
+#include "netinet/ip_fragq.h"
 #include "netinet/ip_var.h"
 #include "wire/icmp4.h"
 #include "wire/tcp.h"
@@ -31,30 +32,11 @@ struct ipq {
 	uint32_t ipq_dst_be;
 	uint16_t ipq_id;
 	uint8_t ipq_p;
-	bool ipq_dead;  /* condemned: nothing is kept */
 	uint8_t ipq_hl; /* of the first fragment; 0: not seen */
 	uint8_t ipq_hdr[IPV4_HDR_LEN_MAX];
-	uint32_t ipq_nfrags;
-	uint32_t ipq_got;   /* payload bytes held */
-	uint32_t ipq_total; /* payload bytes of the datagram; 0: last fragment not seen */
-	uint32_t ipq_bytes; /* storage held */
-	struct mbuf *ipq_frags;
-	struct mbuf *ipq_tail;
+	struct fragq ipq_q;
 	struct callout ipq_timer;
 };
-
-/* A fragment's offset; csum_start is free between input and the transport. */
-static uint32_t
-frag_off(const struct mbuf *m)
-{
-	return (uint32_t)m->m_pkthdr.csum_start * 8;
-}
-
-static uint32_t
-frag_end(const struct mbuf *m)
-{
-	return frag_off(m) + m->m_pkthdr.len;
-}
 
 int
 ip_reass_init(struct netstack *ns)
@@ -76,17 +58,9 @@ static void
 ipq_purge(struct ipq *q, enum drop_reason why)
 {
 	struct inet_state *is = q->ipq_ns->ns_inet;
-	struct mbuf *m;
 
-	while ((m = q->ipq_frags) != NULL) {
-		q->ipq_frags = m->m_nextpkt;
-		m->m_nextpkt = NULL;
-		is->is_ipstat[IPSTAT_fragdropped]++;
-		m_drop(m, why);
-	}
-	is->is_reass.ipr_bytes -= q->ipq_bytes;
-	q->ipq_tail = NULL;
-	q->ipq_bytes = q->ipq_got = q->ipq_nfrags = 0;
+	is->is_reass.ipr_bytes -= q->ipq_q.fq_bytes;
+	is->is_ipstat[IPSTAT_fragdropped] += fragq_purge(&q->ipq_q, why);
 }
 
 static void
@@ -120,7 +94,7 @@ ip_reass_ifdetach(struct ifnet *ifp)
 	struct mbuf *m;
 
 	TAILQ_FOREACH_SAFE(q, &ipr->ipr_queue, ipq_queue, next) {
-		for (m = q->ipq_frags; m != NULL && m->m_pkthdr.rcvif != ifp; m = m->m_nextpkt)
+		for (m = q->ipq_q.fq_frags; m != NULL && m->m_pkthdr.rcvif != ifp; m = m->m_nextpkt)
 			;
 		if (m != NULL)
 			ipq_free(q, DROP_IF_DOWN);
@@ -161,13 +135,13 @@ ipq_timeout(void *arg)
 	struct mbuf *m;
 
 	IPSTAT_INC(ns, fragtimeout);
-	if (q->ipq_hl != 0 && !q->ipq_dead && (m = m_gethdr(ns, MT_DATA)) != NULL) {
+	if (q->ipq_hl != 0 && !q->ipq_q.fq_dead && (m = m_gethdr(ns, MT_DATA)) != NULL) {
 		m->m_len = m->m_pkthdr.len = q->ipq_hl;
 		memcpy(m->m_data, q->ipq_hdr, q->ipq_hl);
-		m->m_next = m_copym(q->ipq_frags, 0, q->ipq_frags->m_pkthdr.len);
-		m->m_pkthdr.len += q->ipq_frags->m_pkthdr.len;
-		m->m_pkthdr.rcvif = q->ipq_frags->m_pkthdr.rcvif;
-		m->m_flags |= q->ipq_frags->m_flags & (M_BCAST | M_MCAST);
+		m->m_next = m_copym(q->ipq_q.fq_frags, 0, q->ipq_q.fq_frags->m_pkthdr.len);
+		m->m_pkthdr.len += q->ipq_q.fq_frags->m_pkthdr.len;
+		m->m_pkthdr.rcvif = q->ipq_q.fq_frags->m_pkthdr.rcvif;
+		m->m_flags |= q->ipq_q.fq_frags->m_flags & (M_BCAST | M_MCAST);
 		if (m->m_next != NULL)
 			icmp_error(ns, m, ICMP4_TIMXCEED, ICMP4_TIMXCEED_REASS, 0);
 		m_freem(m);
@@ -236,104 +210,20 @@ frag_judge(const struct ipv4_hdr *ip)
 	return DROP_COUNT;
 }
 
-static bool
-frag_same(const struct mbuf *a, const struct mbuf *b)
-{
-	uint8_t x[64], y[64];
-	uint32_t off, n;
-
-	for (off = 0; off < a->m_pkthdr.len; off += n) {
-		n = KERN_MIN(a->m_pkthdr.len - off, (uint32_t)sizeof(x));
-		m_copydata(a, off, n, x);
-		m_copydata(b, off, n, y);
-		if (memcmp(x, y, n) != 0)
-			return false;
-	}
-	return true;
-}
-
-enum frag_fit { FRAG_FITS, FRAG_REPEATS, FRAG_OVERLAPS };
-
-/* Where a fragment belongs. => *prevp: the one it follows, NULL at the front */
-static enum frag_fit
-frag_place(const struct ipq *q, const struct mbuf *m, struct mbuf **prevp)
-{
-	struct mbuf *prev = NULL, *next = q->ipq_frags;
-
-	if (q->ipq_tail != NULL && frag_off(m) >= frag_end(q->ipq_tail)) {
-		*prevp = q->ipq_tail;
-		return FRAG_FITS;
-	}
-	while (next != NULL && frag_off(next) < frag_off(m)) {
-		prev = next;
-		next = next->m_nextpkt;
-	}
-	*prevp = prev;
-	if (next != NULL && frag_off(next) == frag_off(m) &&
-	    next->m_pkthdr.len == m->m_pkthdr.len && frag_same(next, m))
-		return FRAG_REPEATS;
-	if ((prev != NULL && frag_end(prev) > frag_off(m)) ||
-	    (next != NULL && frag_end(m) > frag_off(next)))
-		return FRAG_OVERLAPS;
-	return FRAG_FITS;
-}
-
-/* Does the fragment agree with where the datagram ends? Learns it from the last one. */
-static bool
-frag_end_ok(struct ipq *q, const struct mbuf *m, const struct ipv4_hdr *ip)
-{
-	uint32_t end = frag_end(m), hl = q->ipq_hl != 0 ? q->ipq_hl : ip->ip_hl;
-
-	if (end + hl > IPV4_LEN_MAX || (q->ipq_total != 0 && end > q->ipq_total))
-		return false;
-	if (ip->ip_mf)
-		return q->ipq_total == 0 || end < q->ipq_total;
-	if (q->ipq_total != 0 ? end != q->ipq_total
-			      : q->ipq_tail != NULL && frag_end(q->ipq_tail) > end)
-		return false;
-	q->ipq_total = end;
-	return true;
-}
-
-static void
-frag_insert(struct ipq *q, struct mbuf *m, struct mbuf *prev)
-{
-	struct mbuf **link = prev != NULL ? &prev->m_nextpkt : &q->ipq_frags;
-	uint32_t storage = (uint32_t)m_storage(m);
-
-	m->m_nextpkt = *link;
-	*link = m;
-	if (m->m_nextpkt == NULL)
-		q->ipq_tail = m;
-	q->ipq_nfrags++;
-	q->ipq_got += m->m_pkthdr.len;
-	q->ipq_bytes += storage;
-	q->ipq_ns->ns_inet->is_reass.ipr_bytes += storage;
-}
-
 /* Everything is there: one packet with one header. => NULL: no memory, dropped */
 static struct mbuf *
 ipq_complete(struct ipq *q)
 {
 	struct netstack *ns = q->ipq_ns;
-	struct mbuf *m = q->ipq_frags, *n, *next;
-	uint32_t total = q->ipq_total;
+	uint32_t total = q->ipq_q.fq_total;
+	struct mbuf *m;
 	uint8_t hl = q->ipq_hl, hdr[IPV4_HDR_LEN_MAX];
 	struct ipv4_hdr ip;
 
 	memcpy(hdr, q->ipq_hdr, hl);
-	next = m->m_nextpkt;
-	m->m_nextpkt = NULL;
-	while ((n = next) != NULL) {
-		next = n->m_nextpkt;
-		n->m_nextpkt = NULL;
-		m_cat(m, n);
-	}
-	q->ipq_frags = NULL;
+	ns->ns_inet->is_reass.ipr_bytes -= q->ipq_q.fq_bytes;
+	m = fragq_join(&q->ipq_q);
 	ipq_free(q, DROP_IP_FRAGTIMEOUT);
-	m->m_pkthdr.len = total;
-	m->m_pkthdr.csum_start = 0;
-	m->m_pkthdr.csum_flags = 0;
 	if ((m = m_prepend(m, hl)) == NULL) {
 		ns->ns_drops[DROP_MBUF_NOBUFS]++;
 		return NULL;
@@ -362,23 +252,25 @@ ipq_add(struct ipq *q, struct mbuf *m, const struct ipv4_hdr *ip)
 	enum drop_reason why = DROP_IP_FRAGOVERLAP;
 	enum frag_fit fit;
 	struct mbuf *prev;
+	uint32_t most;
 
-	if (q->ipq_dead)
+	if (q->ipq_q.fq_dead)
 		return frag_drop(ns, m, why);
-	fit = frag_place(q, m, &prev);
-	if (fit == FRAG_REPEATS && frag_end_ok(q, m, ip))
+	fit = frag_place(&q->ipq_q, m, &prev);
+	most = IPV4_LEN_MAX - (q->ipq_hl != 0 ? q->ipq_hl : (uint32_t)ip->ip_hl);
+	if (fit == FRAG_REPEATS && frag_end_ok(&q->ipq_q, m, ip->ip_mf, most))
 		return frag_drop(ns, m, why);
-	if (fit != FRAG_FITS || !frag_end_ok(q, m, ip) ||
-	    q->ipq_nfrags >= ns->ns_inet->is_reass.ipr_maxfrags) {
+	if (fit != FRAG_FITS || !frag_end_ok(&q->ipq_q, m, ip->ip_mf, most) ||
+	    q->ipq_q.fq_n >= ns->ns_inet->is_reass.ipr_maxfrags) {
 		if (fit == FRAG_FITS)
 			why = frag_end(m) + ip->ip_hl > IPV4_LEN_MAX ? DROP_IP_FRAGLEN
 								     : DROP_IP_FRAGLIMIT;
-		q->ipq_dead = true;
+		q->ipq_q.fq_dead = true;
 		ipq_purge(q, why);
 		return frag_drop(ns, m, why);
 	}
-	frag_insert(q, m, prev);
-	if (q->ipq_hl == 0 || q->ipq_total == 0 || q->ipq_got != q->ipq_total)
+	ns->ns_inet->is_reass.ipr_bytes += frag_insert(&q->ipq_q, m, prev);
+	if (q->ipq_hl == 0 || q->ipq_q.fq_total == 0 || q->ipq_q.fq_got != q->ipq_q.fq_total)
 		return NULL;
 	return ipq_complete(q);
 }

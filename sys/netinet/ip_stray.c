@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Whose is a datagram, when several stacks are one host (net/stray.h)? */
 #include "kern/mbuf.h"
+#include "kern/names.h"
 #include "net/stray.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
 #include "wire/ether.h"
 #include "wire/icmp4.h"
+#include "wire/icmp6.h"
 #include "wire/ipv4.h"
 
 /* An echo request is answered by whom it came to; all else of ICMP may concern each. */
@@ -14,26 +16,29 @@ ip_stray_isecho(const struct mbuf *m, const struct in_rxinfo *rx)
 {
 	uint8_t type;
 
-	if (rx->rx_proto != IPV4_PROTO_ICMP || rx->rx_len < ICMP4_HDR_LEN)
+	if ((rx->rx_proto != IPV4_PROTO_ICMP && rx->rx_proto != IP6_NXT_ICMP6) ||
+	    rx->rx_len < ICMP4_HDR_LEN)
 		return false;
 	m_copydata(m, rx->rx_hlen, 1, &type);
-	return type == ICMP4_ECHO;
+	return type == (rx->rx_proto == IPV4_PROTO_ICMP ? ICMP4_ECHO : ICMP6_ECHO);
 }
 
 bool
 ip_stray(struct mbuf *m, const struct in_rxinfo *rx, const struct in_transport *it)
 {
+	uint16_t type = rx->rx_af->af_family == AF_INET6 ? ETHERTYPE_IPV6 : ETHERTYPE_IP;
+
 	if (!stray_possible(rx->rx_ifp, m))
 		return false;
 	/* A group's and everybody's may have a receiver at each. */
 	if (it != NULL && it->it_owns != NULL && !rx->rx_bcast) {
 		if (it->it_owns(m, rx))
 			return false;
-		stray_pass(rx->rx_ifp, m, ETHERTYPE_IP, STRAY_NEXT);
+		stray_pass(rx->rx_ifp, m, type, STRAY_NEXT);
 		m_freem(m);
 		return true;
 	}
 	if (stray_isfirst(m) && !ip_stray_isecho(m, rx))
-		stray_pass(rx->rx_ifp, m, ETHERTYPE_IP, STRAY_ALL);
+		stray_pass(rx->rx_ifp, m, type, STRAY_ALL);
 	return false;
 }

@@ -170,13 +170,17 @@ void ip_reass_ifdetach(struct ifnet *ifp);
 /* ip_hostcache.c */
 int ip_hostcache_init(struct netstack *ns);
 void ip_hostcache_fini(struct netstack *ns);
-/* => 0: nothing is known of the path */
-uint32_t ip_hostcache_mtu(struct netstack *ns, uint32_t dst_be);
+/*
+ * Of the path to an IPv6 address, or an IPv4 one as IPv6 maps it (in4_mapped).
+ * => 0: nothing is known of the path
+ */
+uint32_t in_hostcache_mtu(struct netstack *ns, const uint32_t dst[4]);
 /* in_afops.h: af_setmtu */
-void ip_hostcache_setmtu(struct netstack *ns, uint32_t dst_be, uint32_t mtu, uint32_t was);
+void in_hostcache_setmtu(struct netstack *ns, const uint32_t dst[4], uint32_t mtu, uint32_t was);
 /* What connections found out, all 0 where nothing is known; each new value counts for half. */
-void ip_hostcache_getmetrics(struct netstack *ns, uint32_t dst_be, struct in_pathmetrics *pm);
-void ip_hostcache_putmetrics(struct netstack *ns, uint32_t dst_be, const struct in_pathmetrics *pm);
+void in_hostcache_getmetrics(struct netstack *ns, const uint32_t dst[4], struct in_pathmetrics *pm);
+void in_hostcache_putmetrics(struct netstack *ns, const uint32_t dst[4],
+    const struct in_pathmetrics *pm);
 
 /* ip_output.c */
 int ip_output(struct mbuf *m, const struct in_txinfo *tx);
@@ -217,6 +221,12 @@ void icmp_error(struct netstack *ns, const struct mbuf *m, uint8_t type, uint8_t
  * begins with its IP header: so whoever sent it hears of it as of a router's error.
  */
 void icmp_error_self(struct netstack *ns, const struct mbuf *m, uint8_t type, uint8_t code);
+
+/*
+ * May one more error go to the destination that this bucket stands for? At most limit a second, and at
+ * least half of that, by chance.
+ */
+bool icmp_bucket_take(struct netstack *ns, struct icmp_bucket *ib, uint32_t limit);
 
 /* arp.c */
 void arp_input(struct ifnet *ifp, struct mbuf *m);
@@ -263,6 +273,13 @@ static inline struct in_addrany
 in4_any(uint32_t addr_be)
 {
 	return (struct in_addrany){{addr_be, 0, 0, 0}};
+}
+
+/* ::ffff:a.b.c.d */
+static inline struct in_addrany
+in4_mapped(uint32_t addr_be)
+{
+	return (struct in_addrany){{0, 0, htobe32(0xffff), addr_be}};
 }
 
 #endif /* NETINET_IP_VAR_H */

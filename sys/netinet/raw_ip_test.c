@@ -468,7 +468,7 @@ test_pmtudisc(void **state)
 		assert_int_equal(test_udpsend(so, NULL, 1473), rows[i].large);
 	}
 	/* A narrow path: only PROBE looks past it. */
-	ip_hostcache_setmtu(a, B, 1000, 1500);
+	in_hostcache_setmtu(a, in4_mapped(B).ia_w, 1000, 1500);
 	assert_int_equal(getopt_int(so, BSD_IPPROTO_IP, BSD_IP_MTU), 1000);
 	assert_int_equal(test_udpsend(so, NULL, 1400), 0);
 	assert_int_equal(setopt(so, BSD_IPPROTO_IP, BSD_IP_MTU_DISCOVER, BSD_IP_PMTUDISC_DO), 0);

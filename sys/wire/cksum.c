@@ -112,6 +112,17 @@ cksum_pseudo4(uint32_t src_be, uint32_t dst_be, uint8_t proto, uint16_t len)
 	return add32(sum, (uint32_t)htobe16(proto) + htobe16(len));
 }
 
+uint32_t
+cksum_pseudo6(const uint32_t src[4], const uint32_t dst[4], uint8_t proto, uint32_t len)
+{
+	uint32_t sum = add32(htobe32(proto), htobe32(len));
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		sum = add32(add32(sum, src[i]), dst[i]);
+	return sum;
+}
+
 uint16_t
 cksum_fold(uint32_t sum)
 {

@@ -38,6 +38,9 @@ uint32_t cksum_combine(uint32_t sum1, uint32_t sum2, bool odd_offset);
  */
 uint32_t cksum_pseudo4(uint32_t src_be, uint32_t dst_be, uint8_t proto, uint16_t len);
 
+/* The same over IPv6 (RFC 8200 §8.1), addresses of four words. */
+uint32_t cksum_pseudo6(const uint32_t src[4], const uint32_t dst[4], uint8_t proto, uint32_t len);
+
 /*
  * The 16-bit one's complement sum, *not* complemented, in host order.
  * => what M_CSUM_NEEDED wants in the checksum field, given the pseudo-header's sum

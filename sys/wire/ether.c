@@ -61,3 +61,10 @@ ether_map_ipv4_multicast(uint8_t addr[ETHER_ADDR_LEN], uint32_t group_be)
 	be16_put(addr, 0x0100);
 	be32_put(addr + 2, 0x5e000000 | (betoh32(group_be) & 0x007fffff));
 }
+
+void
+ether_map_ip6_multicast(uint8_t addr[ETHER_ADDR_LEN], uint32_t lastword_be)
+{
+	be16_put(addr, 0x3333);
+	raw32_put(addr + 2, lastword_be);
+}

@@ -82,4 +82,7 @@ ether_addr_equal(const uint8_t a[ETHER_ADDR_LEN], const uint8_t b[ETHER_ADDR_LEN
 /* The group address of an IPv4 multicast group (RFC 1112 §6.4). */
 void ether_map_ipv4_multicast(uint8_t addr[ETHER_ADDR_LEN], uint32_t group_be);
 
+/* That of an IPv6 group (RFC 2464 §7); its last word is enough. */
+void ether_map_ip6_multicast(uint8_t addr[ETHER_ADDR_LEN], uint32_t lastword_be);
+
 #endif /* WIRE_ETHER_H */

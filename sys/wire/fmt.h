@@ -21,6 +21,7 @@ void fmt_str(struct fmt *f, const char *text);
 void fmt_dec(struct fmt *f, uint32_t v);
 void fmt_hex(struct fmt *f, uint32_t v, unsigned digits);
 void fmt_ipv4(struct fmt *f, uint32_t addr_be);
+void fmt_ip6(struct fmt *f, const uint32_t a[4]);
 void fmt_ether(struct fmt *f, const uint8_t addr[6]);
 
 /* The text, the number, and what follows. */

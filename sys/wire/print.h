@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define IPV4_ADDRSTRLEN 16  /* "255.255.255.255" and NUL */
+#define IP6_ADDRSTRLEN 46   /* "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255" and NUL */
 #define ETHER_ADDRSTRLEN 18 /* "ff:ff:ff:ff:ff:ff" and NUL */
 
 /*
@@ -35,6 +36,12 @@ size_t ipv4_ntop(char *buf, size_t space, uint32_t addr_be);
  * => 0, or -1 with *addr_be unchanged
  */
 int ipv4_pton(const char *text, uint32_t *addr_be);
+
+/* "2001:db8::1" (RFC 5952) from an address of four words as they lie in memory. */
+size_t ip6_ntop(char *buf, size_t space, const uint32_t a[4]);
+
+/* Reads an address as RFC 4291 §2.2 writes them, with nothing behind it. => 0, or -1, a unchanged */
+int ip6_pton(const char *text, uint32_t a[4]);
 
 /* "02:00:5e:10:00:01" */
 size_t ether_ntop(char *buf, size_t space, const uint8_t addr[6]);
