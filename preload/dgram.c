@@ -19,6 +19,7 @@
 
 #define IPV4_PAYLOAD_MAX 65507
 #define IPV6_PAYLOAD_MAX 65527
+#define SIN6_MIN 24u           /* RFC 2133's sockaddr_in6 had no scope; Linux takes it still */
 #define SENT_BEFORE 64u        /* addresses remembered */
 #define ERROR_PAYLOAD_MAX 1024 /* of a datagram that an error quotes */
 
@@ -139,14 +140,15 @@ control_time(int fd, struct control *co, uint64_t time_ns)
 static void
 control_ipv4(struct control *co, const struct fdsock_dgram *dg)
 {
+	const size_t at = (dg->dg_flags & FDSOCK_DG_PKTINFO6) != 0 ? 12 : 0;
 	static const int pktinfo[2] = {IPPROTO_IP, IP_PKTINFO};
 	static const int ttl[2] = {IPPROTO_IP, IP_TTL}, tos[2] = {IPPROTO_IP, IP_TOS};
 	struct in_pktinfo pi = {.ipi_ifindex = (int)dg->dg_ifindex};
 	int value = dg->dg_ttl;
 
 	if ((dg->dg_flags & FDSOCK_DG_PKTINFO) != 0) {
-		memcpy(&pi.ipi_addr, dg->dg_local, sizeof(pi.ipi_addr));
-		memcpy(&pi.ipi_spec_dst, dg->dg_local, sizeof(pi.ipi_spec_dst));
+		memcpy(&pi.ipi_addr, dg->dg_local + at, sizeof(pi.ipi_addr));
+		memcpy(&pi.ipi_spec_dst, dg->dg_local + at, sizeof(pi.ipi_spec_dst));
 		control_put(co, pktinfo, &pi, sizeof(pi));
 	}
 	if ((dg->dg_flags & FDSOCK_DG_TTL) != 0)
@@ -156,7 +158,7 @@ control_ipv4(struct control *co, const struct fdsock_dgram *dg)
 }
 
 static void
-control_ipv6(struct control *co, uint64_t tag, const struct fdsock_dgram *dg)
+control_ipv6(struct control *co, const struct fdsock_dgram *dg)
 {
 	static const int pktinfo[2] = {IPPROTO_IPV6, IPV6_PKTINFO};
 	static const int ttl[2] = {IPPROTO_IPV6, IPV6_HOPLIMIT};
@@ -164,30 +166,28 @@ control_ipv6(struct control *co, uint64_t tag, const struct fdsock_dgram *dg)
 	struct in6_pktinfo pi = {.ipi6_ifindex = dg->dg_ifindex};
 	int value = dg->dg_ttl;
 
-	if ((dg->dg_flags & FDSOCK_DG_PKTINFO) != 0) {
-		address_of_record(tag, dg, dg->dg_local, pi.ipi6_addr.s6_addr);
+	if ((dg->dg_flags & FDSOCK_DG_PKTINFO6) != 0) {
+		memcpy(&pi.ipi6_addr, dg->dg_local, sizeof(pi.ipi6_addr));
 		control_put(co, pktinfo, &pi, sizeof(pi));
 	}
-	if ((dg->dg_flags & FDSOCK_DG_TTL) != 0)
+	if ((dg->dg_flags & FDSOCK_DG_HOPLIMIT) != 0)
 		control_put(co, ttl, &value, sizeof(value));
 	value = dg->dg_tos;
-	if ((dg->dg_flags & FDSOCK_DG_TOS) != 0)
+	if ((dg->dg_flags & FDSOCK_DG_TCLASS) != 0)
 		control_put(co, tos, &value, sizeof(value));
 }
 
 /* fe: an error that was queued, or NULL. */
 static void
-store_control(int fd, uint64_t tag, const struct fdsock_dgram *dg, const struct fdsock_err *fe,
+store_control(int fd, const struct fdsock_dgram *dg, const struct fdsock_err *fe,
     struct msghdr *msg)
 {
 	struct control co = {.co_msg = msg};
 
 	if ((dg->dg_flags & FDSOCK_DG_TIME) != 0)
 		control_time(fd, &co, dg->dg_time_ns);
-	if (family_of(tag) == AF_INET)
-		control_ipv4(&co, dg);
-	else
-		control_ipv6(&co, tag, dg);
+	control_ipv4(&co, dg);
+	control_ipv6(&co, dg);
 	if (fe != NULL)
 		control_error(&co, fe);
 	msg->msg_controllen = co.co_used;
@@ -252,7 +252,7 @@ dgram_recv_into(int fd, uint64_t tag, struct msghdr *msg, int flags, struct iove
 	if ((dg.dg_flags & FDSOCK_DG_TRUNC) != 0)
 		msg->msg_flags |= MSG_TRUNC;
 	store_name(tag, &dg, msg);
-	store_control(fd, tag, &dg, NULL, msg);
+	store_control(fd, &dg, NULL, msg);
 	return n - (ssize_t)sizeof(dg);
 }
 
@@ -299,7 +299,7 @@ dgram_recv_error(int fd, uint64_t tag, struct msghdr *msg)
 	}
 	msg->msg_flags = MSG_ERRQUEUE | (done < len ? MSG_TRUNC : 0);
 	store_name(tag, &qu.qu_dg, msg);
-	store_control(fd, tag, &qu.qu_dg, &qu.qu_err, msg);
+	store_control(fd, &qu.qu_dg, &qu.qu_err, msg);
 	return (ssize_t)done;
 }
 
@@ -352,6 +352,8 @@ header_name(uint64_t tag, const struct msghdr *msg, struct fdsock_dgram *dg)
 		return sends_on(tag) ? 0 : EDESTADDRREQ;
 	if (msg->msg_namelen < sizeof(sin))
 		return EINVAL;
+	if (sa->sa_family == AF_UNSPEC && family_of(tag) == AF_INET6)
+		return sends_on(tag) ? 0 : EDESTADDRREQ;
 	memcpy(&sin, sa, sizeof(sin));
 	if (sin.sin_port == 0 &&
 	    FDSOCK_TAG_PROTOCOL(tag) == IPPROTO_UDP) /* alike in both families */
@@ -363,8 +365,10 @@ header_name(uint64_t tag, const struct msghdr *msg, struct fdsock_dgram *dg)
 		memcpy(dg->dg_addr, &sin.sin_addr, sizeof(sin.sin_addr));
 		return 0;
 	}
-	if (sa->sa_family != AF_INET6 || family_of(tag) != AF_INET6)
+	if (family_of(tag) != AF_INET6)
 		return EAFNOSUPPORT;
+	if (sa->sa_family != AF_INET6 || msg->msg_namelen < SIN6_MIN)
+		return EINVAL;
 	memcpy(&sin6, sa, msg->msg_namelen < sizeof(sin6) ? msg->msg_namelen : sizeof(sin6));
 	dg->dg_family = AF_INET6;
 	dg->dg_port = sin6.sin6_port;
@@ -379,7 +383,7 @@ take_int(const struct cmsghdr *cmsg, uint8_t *out)
 {
 	int value = 0;
 
-	if (cmsg->cmsg_len == CMSG_LEN(1))
+	if (cmsg->cmsg_len == CMSG_LEN(1) && cmsg->cmsg_level == IPPROTO_IP)
 		value = *CMSG_DATA(cmsg);
 	else if (cmsg->cmsg_len == CMSG_LEN(sizeof(value)))
 		memcpy(&value, CMSG_DATA(cmsg), sizeof(value));
@@ -403,14 +407,14 @@ header_cmsg(struct fdsock_dgram *dg, const struct cmsghdr *cmsg)
 	if (cmsg->cmsg_level != IPPROTO_IP && !v6)
 		return EINVAL;
 	if (type == (v6 ? IPV6_HOPLIMIT : IP_TTL)) {
-		dg->dg_flags |= FDSOCK_DG_TTL;
+		dg->dg_flags |= v6 ? FDSOCK_DG_HOPLIMIT : FDSOCK_DG_TTL;
 		return take_int(cmsg, &dg->dg_ttl) ? 0 : EINVAL;
 	}
 	if (type == (v6 ? IPV6_TCLASS : IP_TOS)) {
-		dg->dg_flags |= FDSOCK_DG_TOS;
+		dg->dg_flags |= v6 ? FDSOCK_DG_TCLASS : FDSOCK_DG_TOS;
 		return take_int(cmsg, &dg->dg_tos) ? 0 : EINVAL;
 	}
-	dg->dg_flags |= FDSOCK_DG_PKTINFO;
+	dg->dg_flags |= v6 ? FDSOCK_DG_PKTINFO6 : FDSOCK_DG_PKTINFO;
 	if (v6 && type == IPV6_PKTINFO && cmsg->cmsg_len == CMSG_LEN(sizeof(pi6))) {
 		memcpy(&pi6, CMSG_DATA(cmsg), sizeof(pi6));
 		dg->dg_ifindex = pi6.ipi6_ifindex;
@@ -444,13 +448,14 @@ header_control(const struct msghdr *msg, struct fdsock_dgram *dg)
 static bool
 is_group(const struct fdsock_dgram *dg)
 {
+	const bool mapped = memcmp(dg->dg_addr, v4mapped, sizeof(v4mapped)) == 0;
 	uint32_t v4;
 
 	if ((dg->dg_flags & FDSOCK_DG_ADDR) == 0)
 		return false;
-	if (dg->dg_family == AF_INET6)
+	if (dg->dg_family == AF_INET6 && !mapped)
 		return dg->dg_addr[0] == 0xff;
-	memcpy(&v4, dg->dg_addr, sizeof(v4));
+	memcpy(&v4, dg->dg_addr + (dg->dg_family == AF_INET6 ? sizeof(v4mapped) : 0), sizeof(v4));
 	return ntohl(v4) >= 0xe0000000u;
 }
 

@@ -161,7 +161,7 @@ struct fdsock_accepted {
 #define FDSOCK_DG_ADDR \
 	0x01 /* dg_family, dg_port, dg_addr: the peer. Sending: without, the connected one */
 #define FDSOCK_DG_PKTINFO 0x02 /* dg_ifindex, dg_local: where it came in and to which address */
-#define FDSOCK_DG_TTL 0x04
+#define FDSOCK_DG_TTL 0x04     /* IP_TTL, IP_TOS: dg_ttl, dg_tos */
 #define FDSOCK_DG_TOS 0x08
 #define FDSOCK_DG_TIME 0x10
 /* Receiving: no datagram but an error, dg_error, to be returned by the call; nothing follows. */
@@ -170,6 +170,10 @@ struct fdsock_accepted {
 /* With FDSOCK_DG_ERROR, of a socket with IP_RECVERR: whether an error is pending, QUERY tells. */
 #define FDSOCK_DG_ASK 0x80
 #define FDSOCK_DG_MORE 0x100 /* Sending by UDP: the next record is its continuation (MSG_MORE) */
+/* The same by options of IPv6, in the same fields. dg_local then is IPv6's; IPv4's are its last four. */
+#define FDSOCK_DG_PKTINFO6 0x200
+#define FDSOCK_DG_HOPLIMIT 0x400
+#define FDSOCK_DG_TCLASS 0x800
 
 /*
  * A datagram descriptor is a SOCK_SEQPACKET end: each record is this header and the payload, both

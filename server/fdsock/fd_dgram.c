@@ -91,9 +91,9 @@ fd_dgram_sendbig(struct fdsock *fs, const struct fd_dgsend *ds, const uint8_t *m
 }
 
 static void
-fd_cmsg_put(struct fd_dgsend *ds, int type, const void *data, size_t len)
+fd_cmsg_put(struct fd_dgsend *ds, int level, int type, const void *data, size_t len)
 {
-	const struct bsd_cmsghdr cm = {(uint32_t)BSD_CMSG_LEN(len), BSD_IPPROTO_IP, type};
+	const struct bsd_cmsghdr cm = {(uint32_t)BSD_CMSG_LEN(len), level, type};
 	uint8_t *at = ds->ds_bytes + ds->ds_control.kv_len;
 
 	memcpy(at, &cm, sizeof(cm));
@@ -101,12 +101,44 @@ fd_cmsg_put(struct fd_dgsend *ds, int type, const void *data, size_t len)
 	ds->ds_control.kv_len += BSD_CMSG_SPACE(len);
 }
 
+static void
+fd_dgram_control4(const struct fdsock_dgram *dg, struct fd_dgsend *ds)
+{
+	const size_t at = (dg->dg_flags & FDSOCK_DG_PKTINFO6) != 0 ? 12 : 0;
+	struct bsd_in_pktinfo pi = {.ipi_ifindex = dg->dg_ifindex};
+
+	if ((dg->dg_flags & FDSOCK_DG_PKTINFO) != 0) {
+		memcpy(&pi.ipi_addr_be, dg->dg_local + at, sizeof(pi.ipi_addr_be));
+		fd_cmsg_put(ds, BSD_IPPROTO_IP, BSD_IP_PKTINFO, &pi, sizeof(pi));
+	}
+	if ((dg->dg_flags & FDSOCK_DG_TTL) != 0)
+		fd_cmsg_put(ds, BSD_IPPROTO_IP, BSD_IP_TTL, &dg->dg_ttl, sizeof(dg->dg_ttl));
+	if ((dg->dg_flags & FDSOCK_DG_TOS) != 0)
+		fd_cmsg_put(ds, BSD_IPPROTO_IP, BSD_IP_TOS, &dg->dg_tos, sizeof(dg->dg_tos));
+}
+
+static void
+fd_dgram_control6(const struct fdsock_dgram *dg, struct fd_dgsend *ds)
+{
+	const int level = BSD_IPPROTO_IPV6, ttl = dg->dg_ttl, tos = dg->dg_tos;
+	struct bsd_in6_pktinfo pi = {.ipi6_ifindex = dg->dg_ifindex};
+
+	if ((dg->dg_flags & FDSOCK_DG_PKTINFO6) != 0) {
+		memcpy(&pi.ipi6_addr, dg->dg_local, sizeof(pi.ipi6_addr));
+		fd_cmsg_put(ds, level, BSD_IPV6_PKTINFO, &pi, sizeof(pi));
+	}
+	if ((dg->dg_flags & FDSOCK_DG_HOPLIMIT) != 0)
+		fd_cmsg_put(ds, level, BSD_IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+	if ((dg->dg_flags & FDSOCK_DG_TCLASS) != 0)
+		fd_cmsg_put(ds, level, BSD_IPV6_TCLASS, &tos, sizeof(tos));
+}
+
 /* Addressee and control messages of a record. => BSD errno */
 static int
 fd_dgram_parse(const struct fdsock_dgram *dg, struct fd_dgsend *ds)
 {
-	const uint32_t control = FDSOCK_DG_PKTINFO | FDSOCK_DG_TTL | FDSOCK_DG_TOS;
-	struct bsd_in_pktinfo pi = {.ipi_ifindex = dg->dg_ifindex};
+	const uint32_t control = FDSOCK_DG_PKTINFO | FDSOCK_DG_TTL | FDSOCK_DG_TOS |
+	    FDSOCK_DG_PKTINFO6 | FDSOCK_DG_HOPLIMIT | FDSOCK_DG_TCLASS;
 
 	ds->ds_nam = NULL;
 	ds->ds_control = (struct kvec){ds->ds_bytes, 0};
@@ -115,14 +147,8 @@ fd_dgram_parse(const struct fdsock_dgram *dg, struct fd_dgsend *ds)
 		return BSD_EINVAL;
 	if ((dg->dg_flags & control) != 0)
 		memset(ds->ds_bytes, 0, sizeof(ds->ds_bytes));
-	if ((dg->dg_flags & FDSOCK_DG_PKTINFO) != 0) {
-		memcpy(&pi.ipi_addr_be, dg->dg_local, sizeof(pi.ipi_addr_be));
-		fd_cmsg_put(ds, BSD_IP_PKTINFO, &pi, sizeof(pi));
-	}
-	if ((dg->dg_flags & FDSOCK_DG_TTL) != 0)
-		fd_cmsg_put(ds, BSD_IP_TTL, &dg->dg_ttl, sizeof(dg->dg_ttl));
-	if ((dg->dg_flags & FDSOCK_DG_TOS) != 0)
-		fd_cmsg_put(ds, BSD_IP_TOS, &dg->dg_tos, sizeof(dg->dg_tos));
+	fd_dgram_control4(dg, ds);
+	fd_dgram_control6(dg, ds);
 	if ((dg->dg_flags & FDSOCK_DG_ADDR) == 0)
 		return 0;
 	if (fd_dgram_addr(dg, &ds->ds_addr) != 0)
@@ -238,17 +264,11 @@ fd_dgram_time(const struct fdsock *fs, const struct bsd_timespec *ts)
 }
 
 static void
-fd_dgram_cmsg(const struct fdsock *fs, const struct bsd_cmsghdr *cm, const uint8_t *data,
-    struct fdsock_dgram *dg)
+fd_dgram_cmsg4(const struct bsd_cmsghdr *cm, const uint8_t *data, struct fdsock_dgram *dg)
 {
 	struct bsd_in_pktinfo pi;
-	struct bsd_timespec ts;
 
-	if (cm->cmsg_level == BSD_SOL_SOCKET && cm->cmsg_type == BSD_SCM_MONOTONIC) {
-		memcpy(&ts, data, sizeof(ts));
-		dg->dg_time_ns = fd_dgram_time(fs, &ts);
-		dg->dg_flags |= FDSOCK_DG_TIME;
-	} else if (cm->cmsg_type == BSD_IP_PKTINFO) {
+	if (cm->cmsg_type == BSD_IP_PKTINFO) {
 		memcpy(&pi, data, sizeof(pi));
 		memcpy(dg->dg_local, &pi.ipi_addr_be, sizeof(pi.ipi_addr_be));
 		dg->dg_ifindex = pi.ipi_ifindex;
@@ -259,6 +279,46 @@ fd_dgram_cmsg(const struct fdsock *fs, const struct bsd_cmsghdr *cm, const uint8
 	} else if (cm->cmsg_type == BSD_IP_RECVTOS) {
 		dg->dg_tos = *data;
 		dg->dg_flags |= FDSOCK_DG_TOS;
+	}
+}
+
+/* Behind those of IPv4, if there are any: its address is the end of the mapped one. */
+static void
+fd_dgram_cmsg6(const struct bsd_cmsghdr *cm, const uint8_t *data, struct fdsock_dgram *dg)
+{
+	struct bsd_in6_pktinfo pi;
+	int value;
+
+	if (cm->cmsg_type == BSD_IPV6_PKTINFO) {
+		memcpy(&pi, data, sizeof(pi));
+		memcpy(dg->dg_local, &pi.ipi6_addr, sizeof(dg->dg_local));
+		dg->dg_ifindex = pi.ipi6_ifindex;
+		dg->dg_flags |= FDSOCK_DG_PKTINFO6;
+	} else if (cm->cmsg_type == BSD_IPV6_HOPLIMIT) {
+		memcpy(&value, data, sizeof(value));
+		dg->dg_ttl = (uint8_t)value;
+		dg->dg_flags |= FDSOCK_DG_HOPLIMIT;
+	} else if (cm->cmsg_type == BSD_IPV6_TCLASS) {
+		memcpy(&value, data, sizeof(value));
+		dg->dg_tos = (uint8_t)value;
+		dg->dg_flags |= FDSOCK_DG_TCLASS;
+	}
+}
+
+static void
+fd_dgram_cmsg(const struct fdsock *fs, const struct bsd_cmsghdr *cm, const uint8_t *data,
+    struct fdsock_dgram *dg)
+{
+	struct bsd_timespec ts;
+
+	if (cm->cmsg_level == BSD_IPPROTO_IP) {
+		fd_dgram_cmsg4(cm, data, dg);
+	} else if (cm->cmsg_level == BSD_IPPROTO_IPV6) {
+		fd_dgram_cmsg6(cm, data, dg);
+	} else if (cm->cmsg_type == BSD_SCM_MONOTONIC) {
+		memcpy(&ts, data, sizeof(ts));
+		dg->dg_time_ns = fd_dgram_time(fs, &ts);
+		dg->dg_flags |= FDSOCK_DG_TIME;
 	}
 }
 

@@ -62,6 +62,11 @@ struct fd_option {
 		IPPROTO_IP, name, BSD_IPPROTO_IP, BSD_##name, kind \
 	}
 
+#define FD_IP6(name, kind)                                             \
+	{                                                              \
+		IPPROTO_IPV6, name, BSD_IPPROTO_IPV6, BSD_##name, kind \
+	}
+
 static const struct fd_option fd_options[] = {
     FD_SOCKET(SO_REUSEADDR, FD_OPT_FLAG),
     FD_SOCKET(SO_REUSEPORT, FD_OPT_FLAG),
@@ -122,6 +127,19 @@ static const struct fd_option fd_options[] = {
     FD_IP(IP_MULTICAST_ALL, FD_OPT_FLAG),
     FD_IP(IP_ADD_MEMBERSHIP, FD_OPT_MREQ),
     FD_IP(IP_DROP_MEMBERSHIP, FD_OPT_MREQ),
+    FD_IP6(IPV6_V6ONLY, FD_OPT_FLAG),
+    FD_IP6(IPV6_UNICAST_HOPS, FD_OPT_INT),
+    FD_IP6(IPV6_MULTICAST_IF, FD_OPT_INT),
+    FD_IP6(IPV6_MULTICAST_HOPS, FD_OPT_INT),
+    FD_IP6(IPV6_MULTICAST_LOOP, FD_OPT_INT),
+    FD_IP6(IPV6_RECVPKTINFO, FD_OPT_FLAG),
+    FD_IP6(IPV6_RECVHOPLIMIT, FD_OPT_FLAG),
+    FD_IP6(IPV6_RECVTCLASS, FD_OPT_FLAG),
+    FD_IP6(IPV6_TCLASS, FD_OPT_INT),
+    FD_IP6(IPV6_DONTFRAG, FD_OPT_FLAG),
+    FD_IP6(IPV6_MTU_DISCOVER, FD_OPT_INT),
+    FD_IP6(IPV6_MTU, FD_OPT_INT),
+    FD_IP6(IPV6_MINHOPCOUNT, FD_OPT_INT),
 };
 
 _Static_assert(sizeof(struct linger) == sizeof(struct bsd_linger), "linger is the same in both");

@@ -189,8 +189,9 @@ in6_cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8
 	size_t len = cm->cmsg_len - BSD_CMSG_LEN(0);
 	struct bsd_in6_pktinfo pi;
 
-	if (cm->cmsg_level == IPPROTO_IP && v4)
-		return ip_cmsg_take(inp, cm, data, tx);
+	/* What is about packets of the other family is passed over, as on Linux. */
+	if (cm->cmsg_level == IPPROTO_IP)
+		return v4 ? ip_cmsg_take(inp, cm, data, tx) : 0;
 	if (cm->cmsg_level != IPPROTO_IPV6)
 		return EINVAL;
 	switch (cm->cmsg_type) {
@@ -200,9 +201,9 @@ in6_cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8
 		memcpy(&pi, data, sizeof(pi));
 		return take_pktinfo(inp, &pi, tx);
 	case IPV6_HOPLIMIT:
-		return v4 ? EINVAL : take_int(data, len, 0, &tx->tx_ttl);
+		return v4 ? 0 : take_int(data, len, 0, &tx->tx_ttl);
 	case IPV6_TCLASS:
-		return v4 ? EINVAL : take_int(data, len, 0, &tx->tx_tos);
+		return v4 ? 0 : take_int(data, len, 0, &tx->tx_tos);
 	default:
 		return EINVAL;
 	}

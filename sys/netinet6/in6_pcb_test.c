@@ -623,6 +623,9 @@ test_sent_control(void **state)
 	assert_int_equal(tx.tx_tos, 0xb8);
 	value = 256;
 	assert_int_equal(ask(inp, &tx, 41, BSD_IPV6_TCLASS, &value, sizeof(value)), BSD_EINVAL);
+	value = 3;
+	assert_int_equal(ask(inp, &tx, 0, BSD_IP_TTL, &value, sizeof(value)), 0);
+	assert_int_equal(tx.tx_ttl, 9); /* it is about packets of IPv4 */
 	memcpy(&pi.ipi6_addr, &other, 16);
 	assert_int_equal(ask(inp, &tx, 41, BSD_IPV6_PKTINFO, &pi, sizeof(pi)), BSD_EADDRNOTAVAIL);
 	pi.ipi6_ifindex = 99;
@@ -635,6 +638,9 @@ test_sent_control(void **state)
 	assert_true(in_addrany_eq(&tx.tx_src, &four));
 	value = 9;
 	assert_int_equal(ask(inp, &tx, 0, BSD_IP_TTL, &value, sizeof(value)), 0);
+	assert_int_equal(tx.tx_ttl, 9);
+	value = 3;
+	assert_int_equal(ask(inp, &tx, 41, BSD_IPV6_HOPLIMIT, &value, sizeof(value)), 0);
 	assert_int_equal(tx.tx_ttl, 9);
 	in_pcbfree(inp);
 	pcb_end(ns);
