@@ -94,12 +94,12 @@ test_tag(void **state)
 static void
 test_ifaddrs(void **state)
 {
-	const int32_t second[4] = {1}, beyond[4] = {2}, wrong[4] = {-1};
-	struct fdsock_ifaddr ia[2];
+	const int32_t last[4] = {2}, beyond[4] = {3}, wrong[4] = {-1};
+	struct fdsock_ifaddr ia[3];
 
 	(void)state;
 	assert_int_equal(fdt_request(FDSOCK_OP_IFADDRS, -1, NULL, NULL, 0, &rep), 0);
-	assert_int_equal(rep.hdr.fp_value[0], 2);
+	assert_int_equal(rep.hdr.fp_value[0], 3);
 	assert_int_equal(rep.hdr.fp_datalen, sizeof(ia));
 	memcpy(ia, rep.data, sizeof(ia));
 	assert_string_equal(ia[0].ia_name, "lo0");
@@ -110,9 +110,12 @@ test_ifaddrs(void **state)
 	assert_int_equal(ia[1].ia_prefixlen, 8);
 	assert_int_equal(ia[1].ia_ifindex, ia[0].ia_ifindex);
 	assert_memory_equal(ia[1].ia_addr, ((uint8_t[4]){127, 0, 0, 1}), 4);
-	assert_int_equal(fdt_request(FDSOCK_OP_IFADDRS, -1, second, NULL, 0, &rep), 0);
-	assert_int_equal(rep.hdr.fp_datalen, sizeof(ia[1]));
-	assert_memory_equal(rep.data, &ia[1], sizeof(ia[1]));
+	assert_int_equal(ia[2].ia_family, AF_INET6);
+	assert_int_equal(ia[2].ia_prefixlen, 128);
+	assert_memory_equal(ia[2].ia_addr, &in6addr_loopback, 16);
+	assert_int_equal(fdt_request(FDSOCK_OP_IFADDRS, -1, last, NULL, 0, &rep), 0);
+	assert_int_equal(rep.hdr.fp_datalen, sizeof(ia[2]));
+	assert_memory_equal(rep.data, &ia[2], sizeof(ia[2]));
 	assert_int_equal(fdt_request(FDSOCK_OP_IFADDRS, -1, beyond, NULL, 0, &rep), 0);
 	assert_int_equal(rep.hdr.fp_datalen, 0);
 	assert_int_equal(fdt_request(FDSOCK_OP_IFADDRS, -1, wrong, NULL, 0, &rep), 0);

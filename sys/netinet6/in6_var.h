@@ -23,6 +23,8 @@
 
 struct netstack;
 
+extern const struct domain inet6domain;
+
 /* The table by which the transports reach IPv6. */
 extern const struct in_afops in6_afops;
 

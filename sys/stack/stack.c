@@ -9,10 +9,11 @@
 #include "kern/netstack.h"
 #include "net/if.h"
 #include "netinet/in_var.h"
+#include "netinet6/in6_var.h"
 #include "wire/ipv4.h"
 #include "wire/print.h"
 
-static const struct domain *const stack_domains[] = {&inetdomain, NULL};
+static const struct domain *const stack_domains[] = {&inetdomain, &inet6domain, NULL};
 
 struct netstack *
 rumpus_create(const struct rumpus_config *rc)

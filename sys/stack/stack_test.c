@@ -275,7 +275,7 @@ test_ping_by_packets(void **state)
 		assert_int_equal(rumpus_ptp_input(ns, "lo0", packet, len), BSD_ENXIO);
 		assert_int_equal(rumpus_ptp_input(ns, "ppp0", packet, 1501), BSD_EMSGSIZE);
 		assert_int_equal(rumpus_ptp_input(ns, "ppp0", packet, 0), 0);
-		packet[0] = 0x65;
+		packet[0] = 0x55;
 		assert_int_equal(rumpus_ptp_input(ns, "ppp0", packet, len), 0);
 		assert_int_equal(ns->ns_drops[DROP_IP_VERSION], 1);
 		assert_int_equal(ns->ns_drops[DROP_IP_SHORT], 1);
