@@ -181,7 +181,7 @@ shmlink_setup(struct netstack *ns, struct shmlink_softc *sc)
 	ifp->if_type = IFT_ETHER;
 	ifp->if_flags = IFF_UP | IFF_RUNNING | IFF_BROADCAST | IFF_MULTICAST;
 	ifp->if_mtu = sc->sc_config.sc_mtu;
-	ifp->if_capenable = IFCAP_CSUM_TX | IFCAP_CSUM_RX | IFCAP_TSO4;
+	ifp->if_capenable = IFCAP_CSUM_TX | IFCAP_CSUM_RX | IFCAP_TSO4 | IFCAP_TSO6;
 	ifp->if_softc = sc;
 	ifp->if_start = shmlink_start;
 	ifp->if_flush = shmlink_flush;

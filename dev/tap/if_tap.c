@@ -72,7 +72,7 @@ tap_hdrlen(const struct mbuf *m)
 }
 
 static void
-tap_tx_meta(const struct mbuf *m, struct tap_meta *tm)
+tap_tx_meta(const struct tap_softc *sc, const struct mbuf *m, struct tap_meta *tm)
 {
 	const struct pkthdr *ph = &m->m_pkthdr;
 
@@ -86,6 +86,7 @@ tap_tx_meta(const struct mbuf *m, struct tap_meta *tm)
 		tm->tm_segsz = ph->segsz;
 		tm->tm_hdrlen = tap_hdrlen(m);
 		tm->tm_udp = (ph->csum_flags & M_CSUM_USO) != 0;
+		tm->tm_ip6 = if_frame_isip6(&sc->sc_if, m);
 	}
 }
 
@@ -95,7 +96,7 @@ tap_tx_write(struct tap_softc *sc, struct mbuf *m)
 	struct tap_buf tb[TAP_MAXBUFS];
 	struct tap_meta tm;
 
-	tap_tx_meta(m, &tm);
+	tap_tx_meta(sc, m, &tm);
 	return tap_host_write(sc->sc_host, &tm, tb, tap_chain_bufs(m, tb));
 }
 
@@ -189,7 +190,7 @@ tap_rx_room(const struct tap_softc *sc)
 	const struct ifnet *ifp = &sc->sc_if;
 	size_t packet = ifp->if_mtu;
 
-	if ((ifp->if_capenable & IFCAP_TSO4) != 0)
+	if ((ifp->if_capenable & (IFCAP_TSO4 | IFCAP_TSO6)) != 0)
 		packet = KERN_MAX(packet, (size_t)TAP_MTU_MAX);
 	return packet + ETHER_HDR_LEN + TAP_VLAN_LEN;
 }
@@ -388,7 +389,7 @@ tap_setup(struct netstack *ns, struct tap_softc *sc, const struct tap_config *tc
 	ifp->if_flags = IFF_UP | IFF_RUNNING | IFF_BROADCAST | IFF_MULTICAST;
 	ifp->if_mtu = tc->tc_mtu;
 	if (tc->tc_offload)
-		ifp->if_capenable = IFCAP_CSUM_TX | IFCAP_CSUM_RX | IFCAP_TSO4;
+		ifp->if_capenable = IFCAP_CSUM_TX | IFCAP_CSUM_RX | IFCAP_TSO4 | IFCAP_TSO6;
 	if (tc->tc_offload && tc->tc_uso)
 		ifp->if_capenable |= IFCAP_USO;
 	ifp->if_softc = sc;

@@ -23,9 +23,10 @@ struct tap_buf {
 
 /*
  * What travels beside a frame when the tap offloads. tm_csum: the checksum at tm_csum_start +
- * tm_csum_offset is still to be filled in (out), or nobody need look at it (in). tm_segsz: TCP
- * over IPv4, to be cut into so many bytes of payload each (out), or merged from such (in); 0: one
- * segment. tm_udp: it is UDP that is to be cut (out only, and only when tap_host_uso).
+ * tm_csum_offset is still to be filled in (out), or nobody need look at it (in). tm_segsz: TCP,
+ * to be cut into so many bytes of payload each (out), or merged from such (in); 0: one
+ * segment. tm_udp: it is UDP over IPv4 that is to be cut (out only, and only when tap_host_uso);
+ * tm_ip6: it is TCP over IPv6 (out only).
  */
 struct tap_meta {
 	bool tm_csum;
@@ -34,6 +35,7 @@ struct tap_meta {
 	uint16_t tm_segsz;
 	uint16_t tm_hdrlen; /* of all headers; only with tm_segsz */
 	bool tm_udp;
+	bool tm_ip6;
 };
 
 /*

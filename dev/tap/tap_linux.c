@@ -22,10 +22,10 @@ struct tap_host {
 };
 
 /*
- * What the host may hand us. TCP over IPv6 and UDP are left out: the stack would have to cut them.
- * But a kernel that knows of UDP (Linux 6.2) cuts what we hand it.
+ * What the host may hand us. UDP is left out: the stack would have to cut it. But a kernel that knows
+ * of it (Linux 6.2) cuts what we hand it.
  */
-#define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4)
+#define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
 #define TUN_F_USO6 0x40
@@ -213,9 +213,11 @@ tap_iov(const struct tap_host *th, struct virtio_net_hdr *vh, struct iovec *iov,
 static void
 tap_meta_in(const struct virtio_net_hdr *vh, struct tap_meta *tm)
 {
+	uint8_t type = vh->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+
 	tm->tm_csum =
 	    (vh->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID)) != 0;
-	if ((vh->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_TCPV4)
+	if (type == VIRTIO_NET_HDR_GSO_TCPV4 || type == VIRTIO_NET_HDR_GSO_TCPV6)
 		tm->tm_segsz = vh->gso_size;
 }
 
@@ -245,7 +247,11 @@ tap_meta_out(const struct tap_meta *tm, struct virtio_net_hdr *vh)
 		vh->csum_offset = tm->tm_csum_offset;
 	}
 	if (tm->tm_segsz != 0) {
-		vh->gso_type = tm->tm_udp ? VIRTIO_NET_HDR_GSO_UDP_L4 : VIRTIO_NET_HDR_GSO_TCPV4;
+		vh->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		if (tm->tm_udp)
+			vh->gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+		else if (tm->tm_ip6)
+			vh->gso_type = VIRTIO_NET_HDR_GSO_TCPV6;
 		vh->gso_size = tm->tm_segsz;
 		vh->hdr_len = tm->tm_hdrlen;
 	}

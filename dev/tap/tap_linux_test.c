@@ -146,7 +146,7 @@ test_offload(void **state)
 	assert_true(offload);
 	assert_int_equal(kernel.kn_opens, 1);
 	assert_int_equal(kernel.kn_flags, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
-	assert_int_equal(kernel.kn_offloads, TUN_F_CSUM | TUN_F_TSO4);
+	assert_int_equal(kernel.kn_offloads, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
 	frames(th, sizeof(struct virtio_net_hdr));
 	tap_host_close(th);
 	(void)close(kernel.kn_far);
@@ -165,17 +165,22 @@ test_uso(void **state)
 
 	(void)state;
 	assert_true(tap_host_uso(th));
-	assert_int_equal(kernel.kn_offloads, TUN_F_CSUM | TUN_F_TSO4);
+	assert_int_equal(kernel.kn_offloads, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
 	assert_int_equal(tap_host_write(th, &tm, &out, 1), TAP_SENT);
 	assert_int_equal(recv(kernel.kn_far, wire, sizeof(wire), 0), sizeof(wire));
 	memcpy(&vh, wire, sizeof(vh));
 	assert_int_equal(vh.gso_type, 5); /* VIRTIO_NET_HDR_GSO_UDP_L4 */
 	assert_int_equal(vh.gso_size, 9);
 	assert_int_equal(vh.hdr_len, 42);
+	tm = (struct tap_meta){.tm_csum = true, .tm_segsz = 9, .tm_hdrlen = 74, .tm_ip6 = true};
+	assert_int_equal(tap_host_write(th, &tm, &out, 1), TAP_SENT);
+	assert_int_equal(recv(kernel.kn_far, wire, sizeof(wire), 0), sizeof(wire));
+	memcpy(&vh, wire, sizeof(vh));
+	assert_int_equal(vh.gso_type, VIRTIO_NET_HDR_GSO_TCPV6);
 	tap_host_close(th);
 	(void)close(kernel.kn_far);
 
-	refuse.rk_offloads = ~(TUN_F_CSUM | TUN_F_TSO4);
+	refuse.rk_offloads = ~(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
 	th = host(&offload);
 	assert_true(offload);
 	assert_false(tap_host_uso(th));

@@ -160,13 +160,24 @@ if_start_one(struct ifnet *ifp, struct mbuf *m)
 	return 0;
 }
 
+bool
+if_frame_isip6(const struct ifnet *ifp, const struct mbuf *m)
+{
+	uint8_t version;
+
+	m_copydata(m, ifp->if_hdrlen, 1, &version);
+	return version >> 4 == 6;
+}
+
 static bool
 if_needgso(const struct ifnet *ifp, const struct mbuf *m)
 {
-	uint32_t most = ifp->if_tsomax != 0 ? ifp->if_tsomax : 65535u;
+	uint32_t most = ifp->if_tsomax != 0 ? ifp->if_tsomax : 65535u, cap;
 
-	return (m->m_pkthdr.csum_flags & M_CSUM_TSO) != 0 &&
-	    ((ifp->if_capenable & IFCAP_TSO4) == 0 || m->m_pkthdr.len - ifp->if_hdrlen > most);
+	if ((m->m_pkthdr.csum_flags & M_CSUM_TSO) == 0)
+		return false;
+	cap = if_frame_isip6(ifp, m) ? IFCAP_TSO6 : IFCAP_TSO4;
+	return (ifp->if_capenable & cap) == 0 || m->m_pkthdr.len - ifp->if_hdrlen > most;
 }
 
 /* A last piece with a few bytes of payload is padded as ether_send does it. Consumes m. */

@@ -134,6 +134,8 @@ int if_setup(struct ifnet *ifp, bool up);
 int ether_ifattach(struct ifnet *ifp, const uint8_t lladdr[6]);
 void ether_ifdetach(struct ifnet *ifp);
 
+/* Is the packet in the frame, behind the link header, one of IPv6? => the frame holds one */
+bool if_frame_isip6(const struct ifnet *ifp, const struct mbuf *m);
 /* Frame to the driver, after software checksum and segmentation as needed. Consumes m. */
 int if_transmit(struct ifnet *ifp, struct mbuf *m);
 /* Ends the burst on every interface that was sent to. Called by netstack_run's end. */

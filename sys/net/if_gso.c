@@ -2,12 +2,11 @@
 /*
  * TCP segmentation in software.
  *
- *   | link | IPv4 | TCP and options | payload ............................ |
- *   | the same, fixed up            | segsz bytes, shared by m_copym |  times n
+ *   | link | IPv4 or IPv6 | TCP and options | payload ............................ |
+ *   | the same, fixed up                    | segsz bytes, shared by m_copym |  times n
  *
- * IPv4 only: IPv6 and UDP fragments-by-segmentation come with their protocols. Each segment gets
- * its length, IP identification, sequence number and pseudo-header sum; CWR stays on the first,
- * PUSH and FIN on the last (RFC 3168 §6.1.2).
+ * Each segment gets its length, IPv4's identification, sequence number and pseudo-header sum; CWR
+ * stays on the first, PUSH and FIN on the last (RFC 3168 §6.1.2).
  */
 #include "net/if_gso.h"
 
@@ -16,6 +15,7 @@
 #include "net/if.h"
 #include "wire/be.h"
 #include "wire/cksum.h"
+#include "wire/ip6.h"
 #include "wire/ipv4.h"
 #include "wire/tcp.h"
 
@@ -24,9 +24,23 @@ struct gso {
 	uint32_t l3off;
 	uint32_t l4off;
 	uint32_t hdrlen;
+	bool isip6;
 	struct ipv4_hdr ip;
+	struct ip6_hdr ip6;
 	struct tcp_hdr th;
 };
+
+/* The IP header, which ends where TCP's begins. */
+static bool
+gso_parse_ip(struct gso *g, const uint8_t *p, size_t have, size_t len)
+{
+	g->isip6 = p[0] >> 4 == 6;
+	if (g->isip6)
+		return ip6_parse_partial(p, have, len, &g->ip6) == IP6_PARSE_OK &&
+		    g->ip6.ip6_nxt == IP6_NXT_TCP && g->l3off + IP6_HDR_LEN == g->l4off;
+	return ipv4_parse_partial(p, have, len, &g->ip) == IPV4_PARSE_OK &&
+	    g->ip.ip_hl == IPV4_HDR_LEN && g->l3off + IPV4_HDR_LEN == g->l4off;
+}
 
 /* => NULL: malformed or no memory, dropped */
 static struct mbuf *
@@ -45,9 +59,7 @@ gso_parse(struct gso *g, uint32_t l3off, struct mbuf *m)
 	if (m->m_len < want && (m = m_pullup(m, want)) == NULL)
 		return NULL;
 	g->hdr = m->m_data;
-	if (ipv4_parse_partial(g->hdr + l3off, want - l3off, len - l3off, &g->ip) !=
-		IPV4_PARSE_OK ||
-	    g->ip.ip_hl != IPV4_HDR_LEN || l3off + IPV4_HDR_LEN != g->l4off ||
+	if (!gso_parse_ip(g, g->hdr + l3off, want - l3off, len - l3off) ||
 	    tcp_parse_partial(g->hdr + g->l4off, want - g->l4off, len - g->l4off, &g->th) !=
 		TCP_PARSE_OK)
 		goto bad;
@@ -58,11 +70,28 @@ bad:
 	return NULL;
 }
 
+/* Writes the IP header of a segment whose TCP header and payload are len bytes, n before it. => the sum */
+static uint32_t
+gso_emit_ip(const struct gso *g, uint8_t *p, uint32_t len, uint32_t n)
+{
+	struct ipv4_hdr ip = g->ip;
+	struct ip6_hdr ip6 = g->ip6;
+
+	if (g->isip6) {
+		ip6.ip6_plen = (uint16_t)len;
+		ip6_emit(p, &ip6);
+		return cksum_pseudo6(ip6.ip6_src, ip6.ip6_dst, IP6_NXT_TCP, len);
+	}
+	ip.ip_len = (uint16_t)(IPV4_HDR_LEN + len);
+	ip.ip_id = (uint16_t)(ip.ip_id + n);
+	ipv4_emit(p, &ip);
+	return cksum_pseudo4(ip.ip_src_be, ip.ip_dst_be, IPV4_PROTO_TCP, (uint16_t)len);
+}
+
 /* One segment: payload bytes [off, off + len) of m. => NULL: no memory. */
 static struct mbuf *
 gso_segment(const struct gso *g, const struct mbuf *m, uint32_t off, uint32_t len)
 {
-	struct ipv4_hdr ip = g->ip;
 	struct tcp_hdr th = g->th;
 	struct mbuf *seg, *data;
 	bool last = g->hdrlen + off + len == m->m_pkthdr.len;
@@ -84,16 +113,13 @@ gso_segment(const struct gso *g, const struct mbuf *m, uint32_t off, uint32_t le
 	seg->m_pkthdr.csum_flags = M_CSUM_NEEDED;
 	seg->m_pkthdr.csum_offset = TCP_OFF_SUM;
 
-	ip.ip_len = (uint16_t)(g->hdrlen - g->l3off + len);
-	ip.ip_id = (uint16_t)(g->ip.ip_id + off / m->m_pkthdr.segsz);
-	ipv4_emit(seg->m_data + g->l3off, &ip);
 	th.th_seq += off;
 	if (off > 0)
 		th.th_flags &= (uint8_t)~TH_CWR;
 	if (!last)
 		th.th_flags &= (uint8_t) ~(TH_FIN | TH_PUSH);
 	th.th_sum = cksum_fold(
-	    cksum_pseudo4(ip.ip_src_be, ip.ip_dst_be, IPV4_PROTO_TCP, (uint16_t)(th.th_off + len)));
+	    gso_emit_ip(g, seg->m_data + g->l3off, th.th_off + len, off / m->m_pkthdr.segsz));
 	tcp_emit(seg->m_data + g->l4off, &th);
 	return seg;
 }

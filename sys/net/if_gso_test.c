@@ -21,6 +21,7 @@
 #include "net/m_cksum.h"
 #include "wire/cksum.h"
 #include "wire/ether.h"
+#include "wire/ip6.h"
 #include "wire/ipv4.h"
 #include "wire/tcp.h"
 #include "wire/udp.h"
@@ -88,6 +89,26 @@ tso_frame(struct netstack *ns, uint32_t hdrlen, uint32_t len, uint16_t segsz)
 	return m;
 }
 
+/* The same frame over IPv6: its first header is another. */
+static struct mbuf *
+tso6_frame(struct netstack *ns, uint32_t hdrlen, uint32_t len, uint16_t segsz)
+{
+	struct mbuf *m = tso_frame(ns, hdrlen, len, segsz);
+	struct ip6_hdr ip6 = {.ip6_plen = (uint16_t)(TCP_HDR_LEN + OPTLEN + len),
+	    .ip6_nxt = IP6_NXT_TCP,
+	    .ip6_hlim = 64,
+	    .ip6_src = {1, 2, 3, 4},
+	    .ip6_dst = {5, 6, 7, 8}};
+
+	assert_non_null(m);
+	m_adj(m, (int)(hdrlen + IPV4_HDR_LEN));
+	assert_non_null(m = m_prepend(m, hdrlen + IP6_HDR_LEN));
+	memset(m->m_data, 0xee, hdrlen);
+	ip6_emit(m->m_data + hdrlen, &ip6);
+	m->m_pkthdr.csum_start = (uint16_t)(hdrlen + IP6_HDR_LEN);
+	return m;
+}
+
 /* What the driver under test received. */
 struct capture {
 	uint32_t hdrlen;
@@ -143,6 +164,36 @@ capture_start(struct ifnet *ifp, struct mbuf *m)
 	return 0;
 }
 
+/* Each segment is whole, its sum right, and the payload goes on. */
+static int
+capture6_start(struct ifnet *ifp, struct mbuf *m)
+{
+	struct capture *cap = ifp->if_softc;
+	uint32_t len = m->m_pkthdr.len, i;
+	uint8_t buf[2048];
+	struct ip6_hdr ip6;
+	struct tcp_hdr th;
+	const uint8_t *p = buf + cap->hdrlen;
+
+	assert_int_equal(m->m_pkthdr.csum_flags, 0);
+	m_copydata(m, 0, len, buf);
+	assert_int_equal(ip6_parse_partial(p, len - cap->hdrlen, len - cap->hdrlen, &ip6),
+	    IP6_PARSE_OK);
+	assert_int_equal(ip6.ip6_plen + IP6_HDR_LEN, len - cap->hdrlen);
+	p += IP6_HDR_LEN;
+	assert_int_equal(cksum_finish(cksum_partial(p, ip6.ip6_plen,
+			     cksum_pseudo6(ip6.ip6_src, ip6.ip6_dst, 6, ip6.ip6_plen))),
+	    0);
+	assert_int_equal(tcp_parse(p, ip6.ip6_plen, &th), TCP_PARSE_OK);
+	assert_int_equal(th.th_seq, (uint32_t)(0xfffffff0 + cap->payload));
+	for (i = 0; i < (uint32_t)ip6.ip6_plen - th.th_off; i++)
+		assert_int_equal(p[th.th_off + i], test_byte(cap->payload + i));
+	cap->payload += i;
+	cap->nframes++;
+	m_freem(m);
+	return 0;
+}
+
 static struct ifnet
 capture_if(struct netstack *ns, struct capture *cap)
 {
@@ -183,6 +234,22 @@ test_gso_segments(void **state)
 		gso_case(0, totals[i], 1448);
 		gso_case(ETHER_HDR_LEN, totals[i], 1001);
 	}
+}
+
+static void
+test_gso_ip6(void **state)
+{
+	struct capture cap = {.hdrlen = ETHER_HDR_LEN, .total = 60000, .segsz = 1428};
+	struct netstack *ns = big_netstack();
+	struct ifnet ifp = capture_if(ns, &cap);
+
+	(void)state;
+	ifp.if_start = capture6_start;
+	ifp.if_capenable = IFCAP_TSO4; /* the driver cuts the other version only */
+	assert_int_equal(if_transmit(&ifp, tso6_frame(ns, ETHER_HDR_LEN, 60000, 1428)), 0);
+	assert_int_equal(cap.payload, 60000);
+	assert_int_equal(cap.nframes, 43);
+	test_netstack_end(ns);
 }
 
 static int
@@ -352,6 +419,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_gso_segments),
+	    cmocka_unit_test(test_gso_ip6),
 	    cmocka_unit_test(test_gso_nomem),
 	    cmocka_unit_test(test_gso_malformed),
 	    cmocka_unit_test(test_short_piece),
