@@ -76,7 +76,7 @@ iface_parse_key(struct iface_spec *is, const char *key, const char *value)
 		return NULL;
 	}
 	if (strcmp(key, "gw") == 0) {
-		is->is_gateway = value;
+		is->is_gateways[strchr(value, ':') != NULL] = value;
 		return NULL;
 	}
 	if (strcmp(key, "mtu") == 0)
@@ -139,6 +139,26 @@ iface_spec_free(struct iface_spec *is)
 	is->is_text = NULL;
 }
 
+/* The default route; a link-local gateway is on this interface's link. */
+static bool
+iface_gateway(struct netstack *ns, const struct iface_spec *is, const char *gateway, char *why,
+    size_t whylen)
+{
+	char scoped[64];
+	int error;
+
+	(void)snprintf(scoped, sizeof(scoped), "%s%%%s", gateway, is->is_name);
+	error = rumpus_route_add(ns, "default",
+	    strncasecmp(gateway, "fe80:", 5) == 0 && strchr(gateway, '%') == NULL ? scoped
+										  : gateway);
+	if (error != 0)
+		(void)snprintf(why, whylen,
+		    "%s: gw=%s: %s; try: a gateway on the network of an addr= "
+		    "before it",
+		    is->is_name, gateway, bsd_errtext(error));
+	return error == 0;
+}
+
 static bool
 iface_configure(struct iface *ifc, const struct iface_spec *is, char *why, size_t whylen)
 {
@@ -153,15 +173,11 @@ iface_configure(struct iface *ifc, const struct iface_spec *is, char *why, size_
 			return false;
 		}
 	}
-	if (is->is_gateway == NULL)
-		return true;
-	error = rumpus_route_add(ns, "default", is->is_gateway);
-	if (error != 0)
-		(void)snprintf(why, whylen,
-		    "%s: gw=%s: %s; try: a gateway on the network of an addr= "
-		    "before it",
-		    is->is_name, is->is_gateway, bsd_errtext(error));
-	return error == 0;
+	for (unsigned i = 0; i < 2; i++)
+		if (is->is_gateways[i] != NULL &&
+		    !iface_gateway(ns, is, is->is_gateways[i], why, whylen))
+			return false;
+	return true;
 }
 
 /* Puts the bad link in front of the interface. */

@@ -2,6 +2,7 @@
 /*
  * Interfaces as the command line names them: DRIVER:NAME,KEY=VALUE,...
  * tap:tap0,addr=10.0.0.2/24,gw=10.0.0.1,mtu=1500,mac=02:00:00:00:00:02
+ * tap:tap0,addr=fd00::2/64,gw=fe80::1, or addr=auto: by the link's routers
  * link:wire0,path=/tmp/wire.sock,addr=10.0.0.2/24
  * tap:tap0,addr=10.0.0.2/24,loss=1%,delay=10ms: a bad link in front (dev/fault/fault.h)
  */
@@ -43,9 +44,9 @@ struct iface_spec {
 	const char *is_name;
 	const char *is_addrs[IFACE_MAXADDRS];
 	unsigned is_naddrs;
-	const char *is_gateway;
-	const char *is_path; /* link: where the two ends meet */
-	uint32_t is_mtu;     /* 0: the host's */
+	const char *is_gateways[2]; /* IPv4's, IPv6's */
+	const char *is_path;        /* link: where the two ends meet */
+	uint32_t is_mtu;            /* 0: the host's */
 	uint8_t is_mac[6];
 	bool is_hasmac;
 	bool is_shared;    /* one of several threads that open it, a queue each */

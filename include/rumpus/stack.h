@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The assembled stack, for programs that link it in: IPv4, UDP and TCP over whatever interfaces
+ * The assembled stack, for programs that link it in: IPv4, IPv6, UDP and TCP over whatever interfaces
  * they give it. One handle is one instance; several in one process never meet. An instance belongs
  * to one thread, which repeats: enter(now), hand in packets and calls, run, sleep until an event or
  * the deadline. Results are BSD errnos (rumpus/abi.h), 0 is ok.
@@ -34,7 +34,7 @@ struct rumpus_config {
 	uint32_t rc_maxprocs;
 };
 
-/* => NULL: no memory. lo0 is up with 127.0.0.1/8. */
+/* => NULL: no memory. lo0 is up with 127.0.0.1/8 and ::1/128. */
 struct netstack *rumpus_create(const struct rumpus_config *rc);
 /* => all sockets and processes are gone; the interfaces are let go of. */
 void rumpus_destroy(struct netstack *ns);
@@ -47,13 +47,16 @@ void rumpus_run(struct netstack *ns);
 uint64_t rumpus_deadline(const struct netstack *ns);
 
 /*
- * "10.0.0.2/24" on an interface by name; and away again.
+ * "10.0.0.2/24" or "fd00::2/64" on an interface by name; and away again. An address of IPv6 is ours
+ * when nobody on the link has answered a probe for it (net.inet6.ip6.dad_count). "auto": IPv6's
+ * addresses and default route by the routers of the link.
  * => EINVAL: no such text; ENXIO: no such interface; EEXIST, EADDRNOTAVAIL, ENOBUFS
  */
 int rumpus_addr_add(struct netstack *ns, const char *ifname, const char *cidr);
 int rumpus_addr_del(struct netstack *ns, const char *ifname, const char *cidr);
 /*
- * A static route: dst is "10.1.0.0/16" or "default", via a gateway on a connected network.
+ * A static route: dst is "10.1.0.0/16", "fd01::/48" or "default", via a gateway on a connected network;
+ * "fe80::1%tap0" is one on that interface's link. To delete IPv6's default route dst is "::/0".
  * => EINVAL, ENETUNREACH, EEXIST, ESRCH, ENOBUFS
  */
 int rumpus_route_add(struct netstack *ns, const char *dst, const char *gateway);

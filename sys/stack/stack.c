@@ -10,6 +10,7 @@
 #include "net/if.h"
 #include "netinet/in_var.h"
 #include "netinet6/in6_var.h"
+#include "wire/ip6.h"
 #include "wire/ipv4.h"
 #include "wire/print.h"
 
@@ -77,91 +78,133 @@ parse_number(const char *text, int max)
 	return n;
 }
 
-/* "a.b.c.d/len", or without length, which then is 32. */
-static int
-parse_cidr(const char *text, uint32_t *addr_be, uint8_t *prefixlen)
-{
-	char addr[IPV4_ADDRSTRLEN];
-	size_t n;
-	int len = 32;
+/* An address of either family, as text has it. */
+struct text_addr {
+	int ta_family;
+	uint32_t ta_w[4]; /* IPv4: the first only */
+	uint8_t ta_plen;
+};
 
+/*
+ * "ADDRESS/len", or without length, which then is all bits; "fe80::1%IFNAME" has the scope in it.
+ * => EINVAL
+ */
+static int
+parse_cidr(struct netstack *ns, const char *text, struct text_addr *ta)
+{
+	char addr[IP6_ADDRSTRLEN + 1 + IFNAMSIZ], *zone = NULL;
+	const struct ifnet *ifp;
+	size_t n;
+	int len;
+
+	*ta = (struct text_addr){.ta_family = AF_INET};
 	for (n = 0; text[n] != '\0' && text[n] != '/'; n++) {
 		if (n + 1 == sizeof(addr))
 			return EINVAL;
 		addr[n] = text[n];
+		if (text[n] == '%' && zone == NULL) {
+			zone = &addr[n + 1];
+			addr[n] = '\0';
+		}
 	}
 	addr[n] = '\0';
-	if (text[n] == '/' && (len = parse_number(text + n + 1, 32)) < 0)
+	if (ipv4_pton(addr, &ta->ta_w[0]) != 0) {
+		ta->ta_family = AF_INET6;
+		if (ip6_pton(addr, ta->ta_w) != 0)
+			return EINVAL;
+	}
+	len = ta->ta_family == AF_INET ? 32 : 128;
+	if (text[n] == '/' && (len = parse_number(text + n + 1, len)) < 0)
 		return EINVAL;
-	*prefixlen = (uint8_t)len;
-	return ipv4_pton(addr, addr_be) == 0 ? 0 : EINVAL;
+	ta->ta_plen = (uint8_t)len;
+	if (zone == NULL)
+		return 0;
+	if (ta->ta_family != AF_INET6 || !ip6_is_scoped(ta->ta_w) ||
+	    (ifp = if_byname(ns, zone)) == NULL)
+		return EINVAL;
+	in6_setzone(ta->ta_w, ifp->if_index);
+	return 0;
+}
+
+static bool
+text_is(const char *text, const char *word)
+{
+	while (*text == *word && *word != '\0') {
+		text++;
+		word++;
+	}
+	return *text == *word;
 }
 
 int
 rumpus_addr_add(struct netstack *ns, const char *ifname, const char *cidr)
 {
 	struct ifnet *ifp = if_byname(ns, ifname);
-	uint32_t addr_be;
-	uint8_t plen;
+	struct text_addr ta;
 	int error;
 
-	if ((error = parse_cidr(cidr, &addr_be, &plen)) != 0)
+	if (text_is(cidr, "auto"))
+		return ifp == NULL ? ENXIO : in6_autoconf(ifp);
+	if ((error = parse_cidr(ns, cidr, &ta)) != 0)
 		return error;
-	return ifp == NULL ? ENXIO : in_control_addr(ns, ifp, addr_be, plen);
+	if (ifp == NULL)
+		return ENXIO;
+	return ta.ta_family == AF_INET ? in_control_addr(ns, ifp, ta.ta_w[0], ta.ta_plen)
+				       : in6_control_addr(ns, ifp, ta.ta_w, ta.ta_plen);
 }
 
 int
 rumpus_addr_del(struct netstack *ns, const char *ifname, const char *cidr)
 {
 	struct ifnet *ifp = if_byname(ns, ifname);
-	uint32_t addr_be;
-	uint8_t plen;
+	struct text_addr ta;
 	int error;
 
-	if ((error = parse_cidr(cidr, &addr_be, &plen)) != 0)
+	if ((error = parse_cidr(ns, cidr, &ta)) != 0)
 		return error;
-	return ifp == NULL ? ENXIO : in_control_deladdr(ns, ifp, addr_be);
+	if (ifp == NULL)
+		return ENXIO;
+	return ta.ta_family == AF_INET ? in_control_deladdr(ns, ifp, ta.ta_w[0])
+				       : in6_control_deladdr(ns, ifp, ta.ta_w);
 }
 
+/* A destination; "default" is of the family of like, or of IPv4. */
 static int
-parse_dst(const char *dst, uint32_t *dst_be, uint8_t *prefixlen)
+parse_dst(struct netstack *ns, const char *dst, const struct text_addr *like, struct text_addr *ta)
 {
-	static const char any[] = "default";
-	size_t i;
-
-	for (i = 0; i < sizeof(any) && dst[i] == any[i]; i++)
-		if (any[i] == '\0') {
-			*dst_be = 0;
-			*prefixlen = 0;
-			return 0;
-		}
-	return parse_cidr(dst, dst_be, prefixlen);
+	if (!text_is(dst, "default"))
+		return parse_cidr(ns, dst, ta);
+	*ta = (struct text_addr){.ta_family = like != NULL ? like->ta_family : AF_INET};
+	return 0;
 }
 
 int
 rumpus_route_add(struct netstack *ns, const char *dst, const char *gateway)
 {
-	uint32_t dst_be, gw_be;
-	uint8_t plen;
+	struct text_addr to, gw;
 	int error;
 
-	if ((error = parse_dst(dst, &dst_be, &plen)) != 0)
-		return error;
-	if (ipv4_pton(gateway, &gw_be) != 0 || gw_be == 0)
+	if (parse_cidr(ns, gateway, &gw) != 0 || gw.ta_plen != (gw.ta_family == AF_INET ? 32 : 128))
 		return EINVAL;
-	return in_rtadd(ns, dst_be, plen, gw_be, NULL);
+	if ((error = parse_dst(ns, dst, &gw, &to)) != 0)
+		return error;
+	if (to.ta_family != gw.ta_family)
+		return EINVAL;
+	if (to.ta_family == AF_INET6)
+		return in6_rtadd(ns, to.ta_w, to.ta_plen, gw.ta_w, NULL);
+	return gw.ta_w[0] == 0 ? EINVAL : in_rtadd(ns, to.ta_w[0], to.ta_plen, gw.ta_w[0], NULL);
 }
 
 int
 rumpus_route_del(struct netstack *ns, const char *dst)
 {
-	uint32_t dst_be;
-	uint8_t plen;
+	struct text_addr to;
 	int error;
 
-	if ((error = parse_dst(dst, &dst_be, &plen)) != 0)
+	if ((error = parse_dst(ns, dst, NULL, &to)) != 0)
 		return error;
-	return in_rtdel(ns, dst_be, plen);
+	return to.ta_family == AF_INET ? in_rtdel(ns, to.ta_w[0], to.ta_plen)
+				       : in6_rtdel(ns, to.ta_w, to.ta_plen);
 }
 
 int

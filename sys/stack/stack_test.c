@@ -98,6 +98,42 @@ test_addresses_and_routes(void **state)
 }
 
 static void
+test_addresses_and_routes6(void **state)
+{
+	static const char *const bad[] = {"fd00::1/129", "fd00::1/", "fd00:::1/64", "ff02::1/64",
+	    "::/0", "::1/128", "::ffff:1.2.3.4/96", "fe80::1%no/64", "fe80::1%lo0/64",
+	    "fd00::1%ppp0/64", "fd00::1/0"};
+	struct netstack *ns = instance(1);
+	struct sent sent = {0};
+
+	(void)state;
+	assert_int_equal(rumpus_ptp_attach(ns, "ppp1", 1000, keep, &sent), 0);
+	assert_int_equal(rumpus_addr_add(ns, "ppp1", "fd00::1/64"), BSD_EINVAL); /* MTU */
+	assert_int_equal(rumpus_ptp_attach(ns, "ppp0", 1500, keep, &sent), 0);
+	for (unsigned i = 0; i < nitems(bad); i++)
+		if (rumpus_addr_add(ns, "ppp0", bad[i]) != BSD_EINVAL)
+			fail_msg("\"%s\" was taken", bad[i]);
+	assert_int_equal(rumpus_addr_add(ns, "ppp0", "fd00::1/64"), 0);
+	assert_int_equal(rumpus_addr_add(ns, "ppp0", "fd00:0::1/64"), BSD_EEXIST);
+	assert_int_equal(rumpus_addr_add(ns, "ppp2", "fd00::2/64"), BSD_ENXIO);
+	assert_int_equal(rumpus_route_add(ns, "default", "fd09::1"), BSD_ENETUNREACH);
+	assert_int_equal(rumpus_route_add(ns, "default", "fd00::1/64"), BSD_EINVAL);
+	assert_int_equal(rumpus_route_add(ns, "10.0.0.0/8", "fd00::2"), BSD_EINVAL);
+	assert_int_equal(rumpus_route_add(ns, "fd01::1/32", "fd00::2"), BSD_EINVAL);
+	assert_int_equal(rumpus_route_add(ns, "default", "fd00::2"), 0);
+	assert_int_equal(rumpus_route_add(ns, "fd01::/32", "fe80::9%ppp0"), 0);
+	assert_int_equal(rumpus_route_add(ns, "fd02::/32", "fe80::9"), BSD_EINVAL);
+	assert_int_equal(rumpus_route_del(ns, "fd01::/32"), 0);
+	assert_int_equal(rumpus_route_del(ns, "fd01::/32"), BSD_ESRCH);
+	assert_int_equal(rumpus_route_del(ns, "fd00::/64"), BSD_ESRCH);
+	assert_int_equal(rumpus_route_del(ns, "::/0"), 0);
+	assert_int_equal(rumpus_addr_del(ns, "ppp0", "fd00::1/64"), 0);
+	assert_int_equal(rumpus_addr_del(ns, "ppp0", "fd00::1/64"), BSD_EADDRNOTAVAIL);
+	test_pools_empty(ns);
+	rumpus_destroy(ns);
+}
+
+static void
 test_sysctls(void **state)
 {
 	struct netstack *ns = instance(1);
@@ -326,6 +362,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_addresses_and_routes),
+	    cmocka_unit_test(test_addresses_and_routes6),
 	    cmocka_unit_test(test_sysctls),
 	    cmocka_unit_test(test_sysctl_list),
 	    cmocka_unit_test(test_mtu_and_failures),
