@@ -91,22 +91,28 @@ control_put(struct control *co, const int kind[2], const void *data, size_t len)
 
 /* Who reported an error stands behind it. */
 static void
-control_error(struct control *co, const struct fdsock_err *fe)
+control_error(struct control *co, uint64_t tag, const struct fdsock_err *fe)
 {
 	static const int recverr[2] = {IPPROTO_IP, IP_RECVERR};
+	static const int recverr6[2] = {IPPROTO_IPV6, IPV6_RECVERR};
 	struct {
 		struct sock_extended_err ee;
-		struct sockaddr_in offender;
+		struct sockaddr_in6 offender; /* or sockaddr_in: of AF_UNSPEC it is all zeroes */
 	} data = {.ee = {.ee_errno = fe->fe_errno,
 		      .ee_origin = fe->fe_origin,
 		      .ee_type = fe->fe_type,
 		      .ee_code = fe->fe_code,
 		      .ee_info = fe->fe_info,
-		      .ee_data = fe->fe_data},
-	    .offender.sin_family = fe->fe_family};
+		      .ee_data = fe->fe_data}};
+	struct sockaddr_storage ss = {0};
 
-	memcpy(&data.offender.sin_addr, fe->fe_addr, sizeof(data.offender.sin_addr));
-	control_put(co, recverr, &data, sizeof(data));
+	if (fe->fe_family != AF_UNSPEC)
+		(void)address_make(&ss, fe->fe_family, fe->fe_addr, 0, fe->fe_scope_id);
+	memcpy(&data.offender, &ss, sizeof(data.offender));
+	if (family_of(tag) == AF_INET6)
+		control_put(co, recverr6, &data, sizeof(data));
+	else
+		control_put(co, recverr, &data, sizeof(data.ee) + sizeof(struct sockaddr_in));
 }
 
 static bool
@@ -179,7 +185,7 @@ control_ipv6(struct control *co, const struct fdsock_dgram *dg)
 
 /* fe: an error that was queued, or NULL. */
 static void
-store_control(int fd, const struct fdsock_dgram *dg, const struct fdsock_err *fe,
+store_control(int fd, uint64_t tag, const struct fdsock_dgram *dg, const struct fdsock_err *fe,
     struct msghdr *msg)
 {
 	struct control co = {.co_msg = msg};
@@ -189,7 +195,7 @@ store_control(int fd, const struct fdsock_dgram *dg, const struct fdsock_err *fe
 	control_ipv4(&co, dg);
 	control_ipv6(&co, dg);
 	if (fe != NULL)
-		control_error(&co, fe);
+		control_error(&co, tag, fe);
 	msg->msg_controllen = co.co_used;
 }
 
@@ -252,7 +258,7 @@ dgram_recv_into(int fd, uint64_t tag, struct msghdr *msg, int flags, struct iove
 	if ((dg.dg_flags & FDSOCK_DG_TRUNC) != 0)
 		msg->msg_flags |= MSG_TRUNC;
 	store_name(tag, &dg, msg);
-	store_control(fd, &dg, NULL, msg);
+	store_control(fd, tag, &dg, NULL, msg);
 	return n - (ssize_t)sizeof(dg);
 }
 
@@ -299,7 +305,7 @@ dgram_recv_error(int fd, uint64_t tag, struct msghdr *msg)
 	}
 	msg->msg_flags = MSG_ERRQUEUE | (done < len ? MSG_TRUNC : 0);
 	store_name(tag, &qu.qu_dg, msg);
-	store_control(fd, &qu.qu_dg, &qu.qu_err, msg);
+	store_control(fd, tag, &qu.qu_dg, &qu.qu_err, msg);
 	return (ssize_t)done;
 }
 

@@ -66,9 +66,9 @@ struct bsd_in_pktinfo {
 /* of BSD_IPPROTO_UDP, and no BSD's: what is sent is held, as with BSD_MSG_MORE, until it is off */
 enum { BSD_UDP_CORK = 1001 };
 
-enum { BSD_SO_EE_ORIGIN_LOCAL = 1, BSD_SO_EE_ORIGIN_ICMP = 2 };
+enum { BSD_SO_EE_ORIGIN_LOCAL = 1, BSD_SO_EE_ORIGIN_ICMP = 2, BSD_SO_EE_ORIGIN_ICMP6 = 3 };
 
-/* The control message BSD_IP_RECVERR: an error that was queued. */
+/* The control message BSD_IP_RECVERR, or BSD_IPV6_RECVERR: an error that was queued. */
 struct bsd_ip_recverr {
 	uint32_t re_errno;
 	uint8_t re_origin; /* BSD_SO_EE_ORIGIN_* */
@@ -77,7 +77,9 @@ struct bsd_ip_recverr {
 	uint8_t re_pad0;
 	uint32_t re_info; /* BSD_EMSGSIZE: the MTU; a parameter problem: where */
 	uint32_t re_data;
-	uint32_t re_offender_be; /* who sent the message; BSD_SO_EE_ORIGIN_ICMP */
+	/* Who sent the message, not BSD_SO_EE_ORIGIN_LOCAL: an in_addr; or an in6_addr, its scope */
+	uint8_t re_offender[16];
+	uint32_t re_scope_id;
 };
 
 #endif /* RUMPUS_ABI_IP_H */

@@ -25,7 +25,7 @@ enum {
 	/* the host's alone, by numbers that no BSD uses */
 	BSD_IPV6_MTU_DISCOVER = 1023, /* BSD_IP_PMTUDISC_* */
 	BSD_IPV6_MTU = 1024,
-	BSD_IPV6_RECVERR = 1025,
+	BSD_IPV6_RECVERR = 1025,      /* datagrams: errors are queued, see struct bsd_ip_recverr */
 	BSD_IPV6_MULTICAST_ALL = 1029 /* as BSD_IP_MULTICAST_ALL */
 };
 enum { BSD_ICMP6_FILTER = 18 }; /* level BSD_IPPROTO_ICMPV6 */

@@ -417,24 +417,24 @@ fd_dgram_out_error(struct fdsock *fs)
 {
 	struct fdsock_dgram dg = {.dg_flags = FDSOCK_DG_ERROR};
 	int error = fs->fs_so->so_error;
-	bool show = fs->fs_recverr && fs->fs_errshow && sodirect_errwaits(fs->fs_so);
+	bool show = fs->fs_recverr != 0 && fs->fs_errshow && sodirect_errwaits(fs->fs_so);
 
 	if ((error == 0 && !show) || !fs->fs_canwrite)
 		return;
 	fs->fs_errshow = false;
 	if (fd_dgram_error_lies(fs)) {
-		if (fs->fs_recverr && error != 0)
+		if (fs->fs_recverr != 0 && error != 0)
 			fs->fs_dgerror = error; /* the newest is pending */
 		fs->fs_so->so_error = 0;
 		return;
 	}
 	dg.dg_error = (uint16_t)fd_errno(error);
-	if (fs->fs_recverr)
+	if (fs->fs_recverr != 0)
 		dg.dg_flags |= FDSOCK_DG_ASK;
 	if (fd_dgram_write(fs, &dg, NULL, 0)) {
 		fs->fs_so->so_error = 0;
 		fs->fs_dgerror = error;
-		fs->fs_errmark = fs->fs_recverr;
+		fs->fs_errmark = fs->fs_recverr != 0;
 	}
 }
 
@@ -461,12 +461,12 @@ fd_dgram_takeerror(struct fdsock *fs, int clientfd)
 	if (fs->fs_dgerror != 0 || fs->fs_errmark) {
 		/* It is told already, unless its record is still the first, or whoever reads it asks. */
 		first = fd_dgram_unmark(clientfd);
-		if (error == 0 && (first || fs->fs_recverr))
+		if (error == 0 && (first || fs->fs_recverr != 0))
 			error = fs->fs_dgerror;
 		fs->fs_dgerror = 0;
 		fs->fs_errmark = false;
 	}
-	if (error != 0 && fs->fs_recverr)
+	if (error != 0 && fs->fs_recverr != 0)
 		fd_dgram_show(fs);
 	return error;
 }
@@ -478,9 +478,9 @@ fd_dgram_show(struct fdsock *fs)
 	fd_sock_schedule(fs);
 }
 
-/* IP_RECVERR, which is the last of the control messages. */
+/* IP_RECVERR or IPV6_RECVERR, which is the last of the control messages. */
 static void
-fd_dgram_err(const struct kvec *control, struct fdsock_err *fe)
+fd_dgram_err(const struct fdsock *fs, const struct kvec *control, struct fdsock_err *fe)
 {
 	const uint8_t *end = (const uint8_t *)control->kv_base + control->kv_len;
 	struct bsd_ip_recverr re;
@@ -492,9 +492,10 @@ fd_dgram_err(const struct kvec *control, struct fdsock_err *fe)
 	    .fe_code = re.re_code,
 	    .fe_info = re.re_info,
 	    .fe_data = re.re_data};
-	if (re.re_origin == BSD_SO_EE_ORIGIN_ICMP) {
-		fe->fe_family = AF_INET;
-		memcpy(fe->fe_addr, &re.re_offender_be, sizeof(re.re_offender_be));
+	if (re.re_origin != BSD_SO_EE_ORIGIN_LOCAL) {
+		fe->fe_family = (uint16_t)fs->fs_domain;
+		fe->fe_scope_id = re.re_scope_id;
+		memcpy(fe->fe_addr, re.re_offender, sizeof(fe->fe_addr));
 	}
 }
 
@@ -514,7 +515,7 @@ fd_dgram_errqueue(struct fdsock *fs, int clientfd, uint8_t *out, size_t *lenp)
 	if (m == NULL)
 		return BSD_EAGAIN;
 	fd_dgram_header(fs, &sr, &dg);
-	fd_dgram_err(&sr.sr_control, &fe);
+	fd_dgram_err(fs, &sr.sr_control, &fe);
 	memcpy(out, &dg, sizeof(dg));
 	memcpy(out + sizeof(dg), &fe, sizeof(fe));
 	*lenp = KERN_MIN(*lenp - heads, sr.sr_len);

@@ -105,8 +105,9 @@ struct fdsock {
 	uint64_t fs_untakenuntil_ns;
 	struct fd_pairopt fs_pairopts[FD_PAIROPTS];
 	struct fd_optlog_list fs_optlog; /* empty without sisters */
-	int fs_dgerror;  /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
-	bool fs_recverr; /* IP_RECVERR: the client asks whether what a record told still holds */
+	int fs_dgerror; /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
+	/* IP_RECVERR, 1, IPV6_RECVERR, 2: the client asks whether what a record told still holds */
+	uint8_t fs_recverr;
 	bool fs_errmark; /* and such a record was put into the pair */
 	bool fs_errshow; /* one is due as long as errors are queued */
 	bool fs_stampns; /* time stamps are wanted in nanoseconds */

@@ -425,9 +425,9 @@ fd_op_sendto(struct fd_call *ca)
 		return EINVAL;
 	memcpy(&dg, ca->ca_data, sizeof(dg));
 	/* As Linux: what is pending comes first, but not for who writes whole packets. */
-	if (ca->ca_fs->fs_recverr && ca->ca_fs->fs_so->so_proto->pr_type != SOCK_RAW) {
+	if (ca->ca_fs->fs_recverr != 0 && ca->ca_fs->fs_so->so_proto->pr_type != SOCK_RAW) {
 		error = fd_dgram_takeerror(ca->ca_fs, ca->ca_fd);
-	} else if (ca->ca_fs->fs_recverr && ca->ca_fs->fs_so->so_error != 0) {
+	} else if (ca->ca_fs->fs_recverr != 0 && ca->ca_fs->fs_so->so_error != 0) {
 		ca->ca_fs->fs_so->so_error = 0; /* its queue tells */
 		fd_dgram_show(ca->ca_fs);
 	}

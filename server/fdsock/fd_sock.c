@@ -185,7 +185,7 @@ fd_sock_tag(const struct fdsock *fs, int clientfd)
 		tag |= FDSOCK_TAG_CONNECTING;
 	else if ((so->so_state & SS_ISCONNECTED) != 0)
 		tag |= FDSOCK_TAG_CONNECTED;
-	if (fs->fs_recverr)
+	if (fs->fs_recverr != 0)
 		tag |= FDSOCK_TAG_RECVERR;
 	(void)setsockopt(clientfd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, sizeof(tag));
 }

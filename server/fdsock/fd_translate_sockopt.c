@@ -139,6 +139,7 @@ static const struct fd_option fd_options[] = {
     FD_IP6(IPV6_DONTFRAG, FD_OPT_FLAG),
     FD_IP6(IPV6_MTU_DISCOVER, FD_OPT_INT),
     FD_IP6(IPV6_MTU, FD_OPT_INT),
+    FD_IP6(IPV6_RECVERR, FD_OPT_FLAG),
     FD_IP6(IPV6_MINHOPCOUNT, FD_OPT_INT),
 };
 
@@ -295,12 +296,14 @@ fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clientfd)
 
 /* The client's end shows that errors are queued. */
 static void
-fd_sockopt_recverr(struct fdsock *fs, int clientfd, const uint8_t *bytes)
+fd_sockopt_recverr(struct fdsock *fs, int clientfd, int level, const uint8_t *bytes)
 {
+	const uint8_t bit = level == IPPROTO_IP ? 1 : 2;
 	int value;
 
 	memcpy(&value, bytes, sizeof(value));
-	fs->fs_recverr = value != 0;
+	fs->fs_recverr &= (uint8_t)~bit;
+	fs->fs_recverr |= value != 0 ? bit : 0;
 	fd_sock_tag(fs, clientfd);
 }
 
@@ -327,8 +330,10 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 	error = fd_errno(sosetopt(fs->fs_so, &sopt));
 	if (error == 0 && op->op_kind == FD_OPT_STAMP)
 		fs->fs_stampns = name == SO_TIMESTAMPNS;
-	if (error == 0 && op->op_bsdname == BSD_IP_RECVERR && level == IPPROTO_IP)
-		fd_sockopt_recverr(fs, clientfd, sopt.sopt_data);
+	if (error == 0 &&
+	    ((level == IPPROTO_IP && name == IP_RECVERR) ||
+		(level == IPPROTO_IPV6 && name == IPV6_RECVERR)))
+		fd_sockopt_recverr(fs, clientfd, level, sopt.sopt_data);
 	return error;
 }
 

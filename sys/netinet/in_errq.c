@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The queue of errors of a datagram socket, which the host's programs ask for by IP_RECVERR: each
+ * The queue of errors of a datagram socket, which the host's programs ask for by IP_RECVERR and IPV6_RECVERR: each
  * ICMP error about a datagram of theirs, and each datagram that was too long to be sent, with the
  * addressee, what was sent as far as it came back, and who reported it.
  *
@@ -26,8 +26,14 @@
 _Static_assert(BSD_CMSG_SPACE(sizeof(struct bsd_ip_recverr)) + 192 <= MLEN,
     "an error stands behind the control messages of its packet");
 
+bool
+in_errq_wanted(const struct inpcb *inp, const struct in_afops *af)
+{
+	return (inp->inp_flags & (af->af_family == AF_INET6 ? IN6P_RECVERR : INP_RECVERR)) != 0;
+}
+
 int
-in_errq_enable(struct inpcb *inp, bool on)
+in_errq_enable(struct inpcb *inp, uint32_t flag, bool on)
 {
 	struct in_dgram *dg = on ? in_dgram_get(inp) : inp->inp_ppcb;
 
@@ -35,12 +41,12 @@ in_errq_enable(struct inpcb *inp, bool on)
 		return ENOBUFS;
 	if (on) {
 		dg->dg_errq.mq_maxlen = inp->inp_ns->ns_inet->is_errqlen;
-		inp->inp_flags |= INP_RECVERR;
+		inp->inp_flags |= flag;
 		return 0;
 	}
 	if (dg != NULL)
 		in_errq_drain(inp);
-	inp->inp_flags &= ~(uint32_t)INP_RECVERR;
+	inp->inp_flags &= ~flag;
 	return 0;
 }
 
@@ -55,9 +61,11 @@ in_errq_drain(struct inpcb *inp)
 
 /* The error stands last in the control messages. */
 static void
-errq_put(struct mbuf *control, const struct bsd_ip_recverr *re)
+errq_put(struct mbuf *control, bool v6, const struct bsd_ip_recverr *re)
 {
-	struct bsd_cmsghdr cm = {(uint32_t)BSD_CMSG_LEN(sizeof(*re)), IPPROTO_IP, IP_RECVERR};
+	struct bsd_cmsghdr cm = {.cmsg_len = (uint32_t)BSD_CMSG_LEN(sizeof(*re)),
+	    .cmsg_level = v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+	    .cmsg_type = v6 ? IPV6_RECVERR : IP_RECVERR};
 	uint8_t *at = control->m_data + control->m_len;
 
 	memset(at, 0, BSD_CMSG_SPACE(sizeof(*re)));
@@ -99,7 +107,7 @@ errq_record(const struct inpcb *inp, const struct in_afops *af, const struct in_
 		return NULL;
 	}
 	m->m_next = control;
-	errq_put(control, re);
+	errq_put(control, (inp->inp_flags & INP_V6) != 0, re);
 	return m;
 }
 
@@ -144,18 +152,36 @@ errq_append(struct inpcb *inp, struct mbuf *record)
 	inp->inp_ns->ns_inet->is_nerrq++;
 }
 
+/* Who reported the error, as the socket's domain shows addresses. */
+static void
+errq_offender(const struct inpcb *inp, const struct in_ctlinfo *ci, struct bsd_ip_recverr *re)
+{
+	const struct in_endpoint from = {ci->ci_rx->rx_src, 0};
+	union bsd_sockaddr_any sa;
+
+	in_pcb_emit(inp, ci->ci_af, &from, &sa);
+	if (sa.sa.sa_family == AF_INET) {
+		memcpy(re->re_offender, &sa.sin.sin_addr, sizeof(sa.sin.sin_addr));
+		return;
+	}
+	memcpy(re->re_offender, &sa.sin6.sin6_addr, sizeof(sa.sin6.sin6_addr));
+	re->re_scope_id = sa.sin6.sin6_scope_id;
+}
+
 static void
 errq_append_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, size_t skip)
 {
 	struct in_endpoint to = {ci->ci_dst, fport};
 	struct bsd_ip_recverr re = {.re_errno = (uint32_t)ci->ci_errno,
-	    .re_origin = BSD_SO_EE_ORIGIN_ICMP,
+	    .re_origin =
+		ci->ci_af->af_family == AF_INET6 ? BSD_SO_EE_ORIGIN_ICMP6 : BSD_SO_EE_ORIGIN_ICMP,
 	    .re_type = ci->ci_type,
 	    .re_code = ci->ci_code,
-	    .re_info = ci->ci_info,
-	    .re_offender_be = ci->ci_rx->rx_src.ia_w[0]};
-	struct mbuf *record = errq_record(inp, ci->ci_af, &to, ci->ci_rx, &re);
+	    .re_info = ci->ci_info};
+	struct mbuf *record;
 
+	errq_offender(inp, ci, &re);
+	record = errq_record(inp, ci->ci_af, &to, ci->ci_rx, &re);
 	if (record != NULL && !errq_quote(record, ci, skip)) {
 		m_freem(record);
 		record = NULL;
@@ -166,10 +192,12 @@ errq_append_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport,
 void
 in_errq_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, size_t skip)
 {
+	const uint8_t pmtudisc =
+	    ci->ci_af->af_family == AF_INET6 ? inp->in6p_pmtudisc : inp->inp_pmtudisc;
 	struct socket *so = inp->inp_socket;
 
-	KASSERT((inp->inp_flags & INP_RECVERR) != 0);
-	if (ci->ci_ctl == IN_CTL_MSGSIZE && inp->inp_pmtudisc == IP_PMTUDISC_DONT)
+	KASSERT(in_errq_wanted(inp, ci->ci_af));
+	if (ci->ci_ctl == IN_CTL_MSGSIZE && pmtudisc == IP_PMTUDISC_DONT)
 		return;
 	if (errq_isfull(inp))
 		inp->inp_ns->ns_drops[DROP_ICMP_ERRQ]++;
@@ -188,7 +216,7 @@ in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, uint16_t fport, int 
 	struct ifnet *ifp;
 	bool direct;
 
-	if (error != EMSGSIZE || (inp->inp_flags & INP_RECVERR) == 0)
+	if (error != EMSGSIZE || !in_errq_wanted(inp, tx->tx_af))
 		return error;
 	ifp = tx->tx_af->af_route(inp->inp_ns, &tx->tx_dst, tx->tx_ifp, &re.re_info, &direct);
 	if (ifp == NULL)
@@ -202,12 +230,18 @@ in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, uint16_t fport, int 
 	return error;
 }
 
+static bool
+errq_isicmp(const struct bsd_ip_recverr *re)
+{
+	return re->re_origin == BSD_SO_EE_ORIGIN_ICMP || re->re_origin == BSD_SO_EE_ORIGIN_ICMP6;
+}
+
 struct mbuf *
 in_errq_next(struct socket *so, bool take)
 {
 	struct inpcb *inp = so->so_pcb;
 	struct in_dgram *dg = inp->inp_ppcb;
-	struct bsd_ip_recverr next = {0};
+	struct bsd_ip_recverr next = {0}, took;
 	struct mbuf *m;
 
 	if (dg == NULL || !take)
@@ -215,11 +249,12 @@ in_errq_next(struct socket *so, bool take)
 	if ((m = mbufq_dequeue(&dg->dg_errq)) == NULL)
 		return NULL;
 	inp->inp_ns->ns_inet->is_nerrq--;
+	took = errq_get(m);
 	if (dg->dg_errq.mq_head != NULL)
 		next = errq_get(dg->dg_errq.mq_head);
-	if (next.re_origin == BSD_SO_EE_ORIGIN_ICMP)
+	if (errq_isicmp(&next))
 		so->so_error = (int)next.re_errno;
-	else if (errq_get(m).re_origin == BSD_SO_EE_ORIGIN_ICMP)
+	else if (errq_isicmp(&took))
 		so->so_error = 0;
 	if (next.re_origin != 0)
 		sorwakeup(so);

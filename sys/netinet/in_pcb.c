@@ -448,7 +448,7 @@ in_pcbnotify(struct inpcbtable *table, const struct in_ctlinfo *ci, uint16_t lpo
 	struct inpcb *inp = in_pcblookup_connect(table, &il);
 
 	if (inp == NULL && (inp = in_pcblookup_bind(table, &il)) != NULL &&
-	    (inp->inp_flags & INP_RECVERR) == 0)
+	    !in_errq_wanted(inp, ci->ci_af))
 		return;
 	if (inp != NULL)
 		fn(inp, ci);

@@ -91,6 +91,7 @@ struct inpcb {
 #define IN6P_DONTFRAG 0x00800000
 #define IN6P_MCASTLOOP 0x01000000
 #define IN6P_MCASTALL 0x02000000
+#define IN6P_RECVERR 0x04000000
 
 TAILQ_HEAD(inpcb_queue, inpcb);
 
@@ -243,13 +244,18 @@ in_pcb_hasif(const struct inpcb *inp, uint32_t ifindex)
 int in_pcb_ifopt(struct inpcb *inp, struct sockopt *sopt);
 
 /* in_errq.c: the queue of errors of a datagram socket */
-/* Turns it on (ENOBUFS), or off, which empties it. */
-int in_errq_enable(struct inpcb *inp, bool on);
+/*
+ * Turns it on (ENOBUFS), or off, which empties it. flag: INP_RECVERR, IN6P_RECVERR: for errors of which
+ * family
+ */
+int in_errq_enable(struct inpcb *inp, uint32_t flag, bool on);
+/* Are errors of that family queued? */
+bool in_errq_wanted(const struct inpcb *inp, const struct in_afops *af);
 /* Empties it. => inp_ppcb is there */
 void in_errq_drain(struct inpcb *inp);
 /*
  * An ICMP error about what the socket sent to fport of ci_dst: queued, pending, and told. skip: bytes of
- * transport header in front of the socket's own data. => INP_RECVERR is set
+ * transport header in front of the socket's own data. => in_errq_wanted
  */
 void in_errq_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, size_t skip);
 /* A datagram to fport met error when it was sent: EMSGSIZE is queued, with the MTU. => error */

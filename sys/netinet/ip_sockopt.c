@@ -92,7 +92,8 @@ ip_setint(struct inpcb *inp, int name, int value)
 	if (name == IP_MTU_DISCOVER)
 		return ip_setpmtudisc(inp, value);
 	if (name == IP_RECVERR)
-		return ip_isstream(inp) ? ENOPROTOOPT : in_errq_enable(inp, value != 0);
+		return ip_isstream(inp) ? ENOPROTOOPT
+					: in_errq_enable(inp, INP_RECVERR, value != 0);
 	if (value < (name == IP_TTL) || value > 255)
 		return EINVAL;
 	switch (name) {

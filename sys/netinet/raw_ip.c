@@ -178,7 +178,7 @@ rip_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 
 	if (ci->ci_ctl == IN_CTL_MSGSIZE)
 		ci->ci_af->af_setmtu(inp->inp_ns, &ci->ci_dst, ci->ci_arg, ci->ci_pktlen);
-	if ((inp->inp_flags & INP_RECVERR) != 0) {
+	if (in_errq_wanted(inp, ci->ci_af)) {
 		in_errq_icmp(inp, ci, 0, 0);
 		return;
 	}
@@ -216,7 +216,7 @@ rip_concerns(const struct inpcb *inp, const struct in_ctlinfo *ci)
 	if (inp->inp_socket == NULL)
 		return false;
 	if (in_addrany_isany(&inp->inp_faddr))
-		return (inp->inp_flags & INP_RECVERR) != 0 &&
+		return in_errq_wanted(inp, ci->ci_af) &&
 		    (in_addrany_isany(&inp->inp_laddr) ||
 			in_addrany_eq(&inp->inp_laddr, &ci->ci_src));
 	return in_addrany_eq(&inp->inp_faddr, &ci->ci_dst);

@@ -257,7 +257,7 @@ udp_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 
 	if (ci->ci_ctl == IN_CTL_MSGSIZE)
 		ci->ci_af->af_setmtu(inp->inp_ns, &ci->ci_dst, ci->ci_arg, ci->ci_pktlen);
-	if ((inp->inp_flags & INP_RECVERR) != 0) {
+	if (in_errq_wanted(inp, ci->ci_af)) {
 		in_errq_icmp(inp, ci, be16_get(ci->ci_head + 2), UDP_HDR_LEN);
 		return;
 	}
@@ -329,6 +329,13 @@ udp_addressee(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_endpo
 	if (in_addrany_isany(&ep->ie_addr))
 		ep->ie_addr = (*afp)->af_loopback();
 	return 0;
+}
+
+/* What one packet holds behind its headers; the length of IPv6's does not count its own (RFC 8200 §3). */
+static uint32_t
+udp_maxdata(const struct in_afops *af)
+{
+	return UINT16_MAX - UDP_HDR_LEN - (af->af_family == AF_INET6 ? 0 : af->af_hdrlen);
 }
 
 /* How a datagram to ep, of family af, leaves, as control says, with a source; and from a port. */
@@ -407,11 +414,11 @@ udp_push(struct inpcb *inp)
 
 /* Copied: many small pieces must not hold much storage. */
 static int
-udp_join(struct mbuf *held, const struct mbuf *m)
+udp_join(struct mbuf *held, const struct mbuf *m, const struct in_afops *af)
 {
 	int error = 0;
 
-	if (held->m_pkthdr.len + m->m_pkthdr.len > UDP_MAXDATA)
+	if (held->m_pkthdr.len + m->m_pkthdr.len > udp_maxdata(af))
 		return EMSGSIZE;
 	for (; m != NULL && error == 0; m = m->m_next)
 		error = m_append(held, m->m_len, m->m_data);
@@ -423,7 +430,7 @@ static int
 udp_continue(struct inpcb *inp, struct mbuf *m, bool more)
 {
 	const struct in_dgram *dg = inp->inp_ppcb;
-	int error = udp_join(dg->dg_held, m);
+	int error = udp_join(dg->dg_held, m, dg->dg_af);
 	struct mbuf *control;
 
 	m_freem(m);
@@ -462,13 +469,13 @@ udp_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
 
 	if ((flags & MSG_OOB) != 0) {
 		error = EOPNOTSUPP;
-	} else if (m->m_pkthdr.len > UDP_MAXDATA) {
-		error = EMSGSIZE;
 	} else if ((so->so_state & SS_HOLDING) != 0) {
 		m_freem(control);
 		return udp_continue(inp, m, more);
 	} else {
 		error = udp_addressee(inp, nam, &to, &af);
+		if (error == 0 && m->m_pkthdr.len > udp_maxdata(af))
+			error = EMSGSIZE;
 	}
 	if (error == 0)
 		error = udp_send_txinfo(inp, control, af, &to, &tx);

@@ -13,8 +13,6 @@ struct pr_usrreqs;
 struct socket;
 struct sockopt;
 
-#define UDP_MAXDATA 65507u /* what one IPv4 packet holds behind both headers */
-
 enum udp_stat {
 #define STAT(name, text) UDPSTAT_##name,
 #include "netinet/udp_stat.def"

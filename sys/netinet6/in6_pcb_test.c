@@ -18,9 +18,10 @@
 #include "kern/socketvar.h"
 #include "kern/testutil.h"
 #include "netinet/in_pcb_af.h"
-#include "netinet/in_testutil.h"
 #include "netinet/ip_var.h"
 #include "netinet6/in6_pcb.h"
+#include "netinet6/in6_testutil.h"
+#include "netinet6/in6_var.h"
 #include "wire/be.h"
 
 #define US ipv4_addr_be(10, 0, 0, 1)
@@ -37,65 +38,10 @@ six(const char *text)
 	return a;
 }
 
-/* --- IPv6 as far as a pcb asks for it: ::1 and fd00::1 are ours ----------------------------- */
-
-static bool
-six_islocal(struct netstack *ns, const struct in_addrany *a)
-{
-	const struct in_addrany loop = six("::1"), us = six("fd00::1");
-
-	(void)ns;
-	return in_addrany_eq(a, &loop) || in_addrany_eq(a, &us);
-}
-
-static bool
-six_ismulticast(const struct in_addrany *a)
-{
-	return betoh32(a->ia_w[0]) >> 24 == 0xff;
-}
-
-static bool
-six_isbroadcast(struct netstack *ns, const struct in_addrany *a)
-{
-	(void)ns;
-	(void)a;
-	return false;
-}
-
-static struct in_addrany
-six_loopback(void)
-{
-	return six("::1");
-}
-
-static int
-six_selectsrc(struct netstack *ns, const struct in_addrany *dst, struct ifnet *ifp,
-    struct in_addrany *src)
-{
-	(void)ifp;
-	*src = six_islocal(ns, dst) ? *dst : six("fd00::1");
-	return 0;
-}
-
-static const struct in_afops six_afops = {
-    .af_family = BSD_AF_INET6,
-    .af_parse = in6_parse,
-    .af_emit = in6_emit,
-    .af_islocal = six_islocal,
-    .af_ismulticast = six_ismulticast,
-    .af_isbroadcast = six_isbroadcast,
-    .af_loopback = six_loopback,
-    .af_selectsrc = six_selectsrc,
-    .af_savecontrol = in6_savecontrol,
-    .af_txcontrol = in6_txcontrol,
-    .af_iswanted = in6_iswanted,
-    .af_ctloutput = in6_ctloutput,
-};
-static const struct domain six_domain = {.dom_family = BSD_AF_INET6, .dom_afops = &six_afops};
 static const struct protosw six_dgram = {.pr_type = BSD_SOCK_DGRAM,
     .pr_flags = PR_ATOMIC | PR_ADDR,
-    .pr_domain = &six_domain};
-static const struct protosw six_stream = {.pr_type = BSD_SOCK_STREAM, .pr_domain = &six_domain};
+    .pr_domain = &inet6domain};
+static const struct protosw six_stream = {.pr_type = BSD_SOCK_STREAM, .pr_domain = &inet6domain};
 static const struct protosw four_dgram = {.pr_type = BSD_SOCK_DGRAM,
     .pr_flags = PR_ATOMIC | PR_ADDR,
     .pr_domain = &test_inetdomain};
@@ -105,9 +51,9 @@ static const struct protosw four_dgram = {.pr_type = BSD_SOCK_DGRAM,
 static struct netstack *
 pcb_stack(void)
 {
-	struct netstack *ns = in_teststack();
+	struct netstack *ns = in6_teststack(false);
 
-	assert_int_equal(testif_attach(ns, &ti, 1, US), 0);
+	assert_int_equal(testif6_attach(ns, &ti, 1, "fd00::1"), 0);
 	assert_int_equal(in_pcbtable_init(&table, ns, "testpcb", 16), 0);
 	return ns;
 }
@@ -347,7 +293,7 @@ find4(const char *dst)
 static struct inpcb *
 find6(const char *dst)
 {
-	struct in_lookup il = {.il_af = &six_afops,
+	struct in_lookup il = {.il_af = &in6_afops,
 	    .il_laddr = six(dst),
 	    .il_lport = 80,
 	    .il_fport = 9};
@@ -542,7 +488,7 @@ static void
 test_received_control(void **state)
 {
 	struct netstack *ns = pcb_stack();
-	struct in_rxinfo rx = {.rx_af = &six_afops,
+	struct in_rxinfo rx = {.rx_af = &in6_afops,
 	    .rx_ifp = &ti.ti_if,
 	    .rx_dst = six("fe80:2::1"), /* with the scope inside */
 	    .rx_ttl = 77,
@@ -611,7 +557,7 @@ test_sent_control(void **state)
 	int value = 9;
 
 	(void)state;
-	in_pcb_txinfo(inp, &six_afops, BSD_IPPROTO_UDP, &tx);
+	in_pcb_txinfo(inp, &in6_afops, BSD_IPPROTO_UDP, &tx);
 	memcpy(&pi.ipi6_addr, &us, 16);
 	assert_int_equal(ask(inp, &tx, 41, BSD_IPV6_PKTINFO, &pi, sizeof(pi)), 0);
 	assert_true(in_addrany_eq(&tx.tx_src, &us));

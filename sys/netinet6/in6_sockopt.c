@@ -12,11 +12,8 @@
 #include "kern/socketvar.h"
 #include "net/if.h"
 #include "netinet/in_pcb_af.h"
-#include "netinet/ip_var.h"
 #include "netinet6/in6_pcb.h"
-
-#define IN6_HOPS_DEFAULT 64
-#define IN6_MTU_MIN 1280
+#include "netinet6/ip6_var.h"
 
 /* Options that are a bit of inp_flags. */
 static const struct {
@@ -137,8 +134,10 @@ in6_setint(struct inpcb *inp, int name, int value)
 		return in_pcb_setv6only(inp, value != 0);
 	case IPV6_MTU_DISCOVER:
 		return in6_setpmtudisc(inp, value);
+	case IPV6_RECVERR:
+		return isstream(inp) ? ENOPROTOOPT : in_errq_enable(inp, IN6P_RECVERR, value != 0);
 	case IPV6_MTU:
-		return value != 0 && value < IN6_MTU_MIN ? EINVAL : ENOPROTOOPT;
+		return value != 0 && value < IP6_MTU_MIN ? EINVAL : ENOPROTOOPT;
 	case IPV6_MULTICAST_IF:
 		return isstream(inp) ? ENOPROTOOPT : in6_setmcastif(inp, value);
 	default:
@@ -171,7 +170,7 @@ in6_getint(const struct inpcb *inp, int name, int *value)
 	if (bo != NULL) {
 		*value = *((const uint8_t *)inp + bo->off);
 		if (name == IPV6_UNICAST_HOPS && *value == 0)
-			*value = IN6_HOPS_DEFAULT;
+			*value = (int)inp->inp_ns->ns_inet6->i6_hlim;
 		return 0;
 	}
 	if (flag != 0) {
@@ -185,6 +184,9 @@ in6_getint(const struct inpcb *inp, int name, int *value)
 	case IPV6_MTU_DISCOVER:
 		*value = isstream(inp) ? IP_PMTUDISC_WANT : inp->in6p_pmtudisc;
 		return 0;
+	case IPV6_RECVERR:
+		*value = (inp->inp_flags & IN6P_RECVERR) != 0;
+		return isstream(inp) ? ENOPROTOOPT : 0;
 	case IPV6_MTU:
 		return in6_getmtu(inp, value);
 	case IPV6_MULTICAST_IF:
@@ -200,7 +202,7 @@ in6_isknown(const struct inpcb *inp, int name)
 {
 	return in6_byteopt(inp, name) != NULL || in6_flagopt(inp, name) != 0 ||
 	    name == IPV6_V6ONLY || name == IPV6_MTU_DISCOVER || name == IPV6_MTU ||
-	    name == IPV6_MULTICAST_IF;
+	    name == IPV6_MULTICAST_IF || name == IPV6_RECVERR;
 }
 
 int
