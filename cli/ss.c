@@ -24,7 +24,7 @@
 #include "rumpus.h"
 
 static const char help[] =
-    "usage: rumpus [-s PATH] ss [-tuwlaniepsHj] [state STATE] [exclude STATE] [FILTER]\n"
+    "usage: rumpus [-s PATH] ss [-tuwlaniepsHj46] [state STATE] [exclude STATE] [FILTER]\n"
     "\n"
     "Shows the sockets of a server; without options, the connections there are.\n"
     "\n"
@@ -37,11 +37,12 @@ static const char help[] =
     "  -s               only how many there are in each state\n"
     "  -H               without the line of headings\n"
     "  -j               JSON, one object a line\n"
+    "  -4  -6           sockets of IPv4, of IPv6; without, both\n"
     "  STATE            established, syn-sent, syn-recv, fin-wait-1, fin-wait-2, time-wait, closed,\n"
     "                   close-wait, last-ack, listening, closing; all, connected, synchronized,\n"
     "                   bucket, big\n"
-    "  FILTER           sport = :22, dport > 1023, src 10.0.0.0/8, dst 10.0.0.1:80, joined by\n"
-    "                   and, or, not and parentheses\n"
+    "  FILTER           sport = :22, dport > 1023, src 10.0.0.0/8, dst 10.0.0.1:80, src fd00::/8,\n"
+    "                   dst [fd00::1]:80, joined by and, or, not and parentheses\n"
     "\n"
     "Recv-Q and Send-Q: of a listener, the connections that wait for accept, and its backlog; of\n"
     "others, bytes. Those that the stack has handed to the descriptor, and its reader has not taken,\n"
@@ -55,6 +56,7 @@ enum { KIND_TCP = 1, KIND_UDP = 2, KIND_RAW = 4, KIND_ALL = 7 };
 struct ss {
 	unsigned s_kinds;
 	uint32_t s_states;
+	int s_family; /* AF_UNSPEC: both */
 	bool s_listening;
 	bool s_all;
 	bool s_numeric;
@@ -95,13 +97,35 @@ kind_name(const struct fdsock_sockinfo *si)
 
 /* --- lines ---------------------------------------------------------------------------------- */
 
-static void
-addr_text(const uint8_t *addr, char *text, size_t len)
-{
-	static const uint8_t any[4];
+#define ADDR_TEXT (INET6_ADDRSTRLEN + 16) /* with a scope */
 
-	if (memcmp(addr, any, sizeof(any)) == 0 || inet_ntop(AF_INET, addr, text, len) == NULL)
-		(void)snprintf(text, len, "0.0.0.0");
+static void
+addr_text(const struct fdsock_sockinfo *si, bool local, char text[ADDR_TEXT])
+{
+	const uint8_t *addr = local ? si->si_laddr : si->si_paddr;
+	const uint32_t scope = local ? si->si_lscope_id : si->si_pscope_id;
+
+	if (inet_ntop(si->si_family == AF_INET6 ? AF_INET6 : AF_INET, addr, text, ADDR_TEXT) ==
+	    NULL)
+		(void)snprintf(text, ADDR_TEXT, "?");
+	if (scope != 0)
+		(void)snprintf(text + strlen(text), ADDR_TEXT - strlen(text), "%%%" PRIu32, scope);
+}
+
+/* As ss(8): of IPv6 in brackets; without an address and of both families, a star. */
+static void
+addr_shown(const struct fdsock_sockinfo *si, bool local, char *text, size_t len)
+{
+	const uint8_t *addr = local ? si->si_laddr : si->si_paddr;
+	char plain[ADDR_TEXT];
+
+	addr_text(si, local, plain);
+	if (si->si_family != AF_INET6)
+		(void)snprintf(text, len, "%s", plain);
+	else if (memcmp(addr, &in6addr_any, 16) == 0 && (si->si_flags & FDSOCK_SI_V6ONLY) == 0)
+		(void)snprintf(text, len, "*");
+	else
+		(void)snprintf(text, len, "[%s]", plain);
 }
 
 static void
@@ -109,9 +133,9 @@ name_print(const struct ss *s, const struct fdsock_sockinfo *si, bool local)
 {
 	const uint16_t port = local ? si->si_lport : si->si_pport;
 	const struct servent *se = NULL;
-	char addr[INET_ADDRSTRLEN], text[16];
+	char addr[ADDR_TEXT + 2], text[16];
 
-	addr_text(local ? si->si_laddr : si->si_paddr, addr, sizeof(addr));
+	addr_shown(si, local, addr, sizeof(addr));
 	if (kind_of(si) == KIND_RAW && !(local && si->si_protocol == IPPROTO_ICMP))
 		(void)snprintf(text, sizeof(text), local ? "%u" : "*", si->si_protocol);
 	else if (port == 0)
@@ -220,16 +244,16 @@ static void
 json_print(const struct ss *s, const struct fdsock_sockinfo *si, const struct tcp_info *ti)
 {
 	json_t *object = json_object();
-	char addr[INET_ADDRSTRLEN];
+	char addr[ADDR_TEXT];
 
 	(void)json_object_set_new(object, "netid", json_string(kind_name(si)));
 	(void)json_object_set_new(object, "state", json_string(ss_statename(si->si_state)));
 	json_number(object, "recv_q", si->si_recvq);
 	json_number(object, "send_q", si->si_sendq);
-	addr_text(si->si_laddr, addr, sizeof(addr));
+	addr_text(si, true, addr);
 	(void)json_object_set_new(object, "local", json_string(addr));
 	json_number(object, "lport", ntohs(si->si_lport));
-	addr_text(si->si_paddr, addr, sizeof(addr));
+	addr_text(si, false, addr);
 	(void)json_object_set_new(object, "peer", json_string(addr));
 	json_number(object, "pport", ntohs(si->si_pport));
 	json_number(object, "protocol", si->si_protocol);
@@ -250,6 +274,7 @@ static void
 entry_take(struct ss *s, const struct fdsock_sockinfo *si, const struct tcp_info *ti)
 {
 	if (si->si_state >= SS_STATES || (s->s_kinds & kind_of(si)) == 0 ||
+	    (s->s_family != AF_UNSPEC && s->s_family != si->si_family) ||
 	    (s->s_states & SS_STATE(si->si_state)) == 0 || !ss_filter_match(s->s_filter, si))
 		return;
 	s->s_counts[kind_of(si) != KIND_TCP][si->si_state]++;
@@ -364,8 +389,14 @@ option_take(struct ss *s, int c)
 		return s->s_noheader = true;
 	case 'j':
 		return s->s_json = true;
+	case '4':
+		s->s_family = AF_INET;
+		return true;
+	case '6':
+		s->s_family = AF_INET6;
+		return true;
 	default:
-		return c == '4'; /* there are no others yet */
+		return false;
 	}
 }
 
@@ -380,11 +411,11 @@ options_read(struct ss *s, int argc, char **argv)
 	    {"extended", no_argument, NULL, 'e'}, {"processes", no_argument, NULL, 'p'},
 	    {"summary", no_argument, NULL, 's'}, {"no-header", no_argument, NULL, 'H'},
 	    {"json", no_argument, NULL, 'j'}, {"ipv4", no_argument, NULL, '4'},
-	    {"help", no_argument, NULL, 'h'}, {0}};
+	    {"ipv6", no_argument, NULL, '6'}, {"help", no_argument, NULL, 'h'}, {0}};
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+tuwlaniepsHj4h", longopts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+tuwlaniepsHj46h", longopts, NULL)) != -1) {
 		if (c == 'h') {
 			(void)fputs(help, stdout);
 			return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;

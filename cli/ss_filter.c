@@ -6,6 +6,8 @@
  *   and-expression  term { [and] term }
  *   term            not term | ( or-expression ) | condition
  *   condition       sport|dport [OPERATOR] [:]PORT | src|dst [OPERATOR] [ADDRESS[/BITS]][:PORT]
+ *
+ * An address of IPv6 stands in brackets when a port follows. One of IPv4 means mapped ones, too.
  */
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -29,9 +31,9 @@ struct ss_node {
 	const struct ss_node *sn_right;
 	enum ss_op sn_op;
 	bool sn_local;
-	int sn_bits;      /* of the address; -1: any */
-	uint32_t sn_addr; /* host order */
-	int sn_port;      /* -1: any */
+	int sn_bits;         /* of the address; -1: any */
+	uint8_t sn_addr[16]; /* IPv4: mapped */
+	int sn_port;         /* -1: any */
 };
 
 struct ss_filter {
@@ -47,6 +49,8 @@ struct ss_filter {
 	char *sf_why;
 	size_t sf_whylen;
 };
+
+static const uint8_t v4mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 static const char *const state_names[SS_STATES] = {"", "ESTAB", "SYN-SENT", "SYN-RECV",
     "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "UNCONN", "CLOSE-WAIT", "LAST-ACK", "LISTEN",
@@ -194,23 +198,49 @@ port_parse(const char *text, int *port)
 	return se != NULL;
 }
 
-/* => false: no address of IPv4 */
+/* => false: no address */
 static bool
 addr_parse(char *text, struct ss_node *sn)
 {
+	const bool v6 = strchr(text, ':') != NULL;
 	char *slash = strchr(text, '/'), *end = NULL;
-	struct in_addr in;
+	int most = v6 ? 128 : 32;
 
 	if (*text == '\0' || strcmp(text, "*") == 0)
 		return true;
 	if (slash != NULL)
 		*slash = '\0';
-	sn->sn_bits = slash != NULL ? (int)strtoul(slash + 1, &end, 10) : 32;
-	if (inet_pton(AF_INET, text, &in) != 1 || sn->sn_bits < 0 || sn->sn_bits > 32 ||
+	sn->sn_bits = slash != NULL ? (int)strtoul(slash + 1, &end, 10) : most;
+	if (inet_pton(v6 ? AF_INET6 : AF_INET, text, sn->sn_addr + (v6 ? 0 : 12)) != 1 ||
+	    sn->sn_bits < 0 || sn->sn_bits > most ||
 	    (slash != NULL && (*end != '\0' || end == slash + 1)))
 		return false;
-	sn->sn_addr = ntohl(in.s_addr);
+	if (!v6) {
+		memcpy(sn->sn_addr, v4mapped, sizeof(v4mapped));
+		sn->sn_bits += 96;
+	}
 	return true;
+}
+
+/* Parts an address from what follows it. => the port, ""; NULL: neither */
+static char *
+addr_split(char **text)
+{
+	char *colon = strchr(*text, ':'), *end = strchr(*text, ']');
+
+	if (**text == '[') {
+		if (end == NULL || (end[1] != '\0' && end[1] != ':' && end[1] != '/'))
+			return NULL;
+		memmove(end, end + 1, strlen(end)); /* a length may stand behind it */
+		(*text)++;
+		colon = strchr(end, ':');
+	} else if (colon != NULL && strchr(colon + 1, ':') != NULL) {
+		colon = NULL; /* all of it is the address */
+	}
+	if (colon == NULL)
+		return *text + strlen(*text);
+	*colon = '\0';
+	return colon + 1;
 }
 
 static enum ss_op
@@ -229,7 +259,7 @@ parse_condition(struct ss_filter *sf)
 	const bool sport = token_take(sf, "sport"), dport = !sport && token_take(sf, "dport");
 	const bool src = !sport && !dport && token_take(sf, "src");
 	struct ss_node *sn;
-	char text[WORD_MAX], *colon;
+	char room[WORD_MAX], *text = room, *port;
 	bool good;
 
 	if (!sport && !dport && !src && !token_take(sf, "dst"))
@@ -238,16 +268,12 @@ parse_condition(struct ss_filter *sf)
 		return NULL;
 	sn->sn_local = sport || src;
 	sn->sn_op = op_take(sf);
-	(void)snprintf(text, sizeof(text), "%s", token_peek(sf));
-	colon = strchr(text, ':');
+	(void)snprintf(room, sizeof(room), "%s", token_peek(sf));
 	if (sport || dport) {
-		good = port_parse(colon == text ? text + 1 : text, &sn->sn_port) && *text != '\0';
+		good = port_parse(*text == ':' ? text + 1 : text, &sn->sn_port) && *text != '\0';
 	} else {
-		if (colon != NULL)
-			*colon = '\0';
-		good = (*text != '\0' || colon != NULL) &&
-		    port_parse(colon != NULL ? colon + 1 : "", &sn->sn_port) &&
-		    addr_parse(text, sn);
+		good = *text != '\0' && (port = addr_split(&text)) != NULL &&
+		    port_parse(port, &sn->sn_port) && addr_parse(text, sn);
 	}
 	if (!good)
 		return misread(sf, sport || dport ? "no port" : "no address");
@@ -355,16 +381,36 @@ port_match(enum ss_op op, int port, int wanted)
 	}
 }
 
+/* Are the first bits of the address those wanted? What is not mapped is for IPv6's sockets only. */
+static bool
+addr_match(const struct ss_node *sn, const struct fdsock_sockinfo *si)
+{
+	const uint8_t *is = sn->sn_local ? si->si_laddr : si->si_paddr;
+	const size_t bytes = (size_t)sn->sn_bits / 8;
+	uint8_t addr[17] = {0};
+
+	if (sn->sn_bits < 0)
+		return true;
+	if (si->si_family == AF_INET6) {
+		memcpy(addr, is, 16);
+	} else {
+		if (memcmp(sn->sn_addr, v4mapped, sizeof(v4mapped)) != 0)
+			return false;
+		memcpy(addr, v4mapped, sizeof(v4mapped));
+		memcpy(addr + sizeof(v4mapped), is, 4);
+	}
+	return memcmp(addr, sn->sn_addr, bytes) == 0 &&
+	    (bytes == 16 ||
+		((addr[bytes] ^ sn->sn_addr[bytes]) & (0xff00 >> sn->sn_bits % 8) & 0xff) == 0);
+}
+
 static bool
 condition_match(const struct ss_node *sn, const struct fdsock_sockinfo *si)
 {
 	const int port = ntohs(sn->sn_local ? si->si_lport : si->si_pport);
-	uint32_t addr, mask = sn->sn_bits > 0 ? UINT32_MAX << (32 - sn->sn_bits) : 0;
-	bool match;
+	bool match =
+	    (sn->sn_port < 0 || port_match(sn->sn_op, port, sn->sn_port)) && addr_match(sn, si);
 
-	memcpy(&addr, sn->sn_local ? si->si_laddr : si->si_paddr, sizeof(addr));
-	match = (sn->sn_port < 0 || port_match(sn->sn_op, port, sn->sn_port)) &&
-	    (sn->sn_bits < 0 || ((ntohl(addr) ^ sn->sn_addr) & mask) == 0);
 	return sn->sn_op == SS_NE ? !match : match;
 }
 

@@ -247,6 +247,8 @@ struct fdsock_sockets {
 	uint32_t sk_pad0;
 };
 
+#define FDSOCK_SI_V6ONLY 0x1 /* IPV6_V6ONLY */
+
 struct fdsock_sockinfo {
 	uint16_t si_family;
 	uint16_t si_type;
@@ -261,10 +263,14 @@ struct fdsock_sockinfo {
 	uint32_t si_sendq;
 	uint64_t si_cookie; /* SO_COOKIE; 0: no descriptor */
 	char si_congctl[16];
+	uint32_t si_lscope_id;
+	uint32_t si_pscope_id;
+	uint32_t si_flags; /* FDSOCK_SI_* */
+	uint32_t si_pad0;
 };
 
 _Static_assert(sizeof(struct fdsock_sockets) == 24, "place in the list of sockets");
-_Static_assert(sizeof(struct fdsock_sockinfo) == 80, "entry of the list of sockets");
+_Static_assert(sizeof(struct fdsock_sockinfo) == 96, "entry of the list of sockets");
 _Static_assert(sizeof(struct fdsock_request) == 32, "request header");
 _Static_assert(sizeof(struct fdsock_reply) == 32, "reply header");
 _Static_assert(sizeof(struct fdsock_info) == 64, "info");

@@ -93,6 +93,7 @@ struct rumpus_sockinfo {
 	int32_t si_state;  /* BSD_TCPS_*; a datagram socket is CLOSED, or ESTABLISHED with a peer */
 	uint32_t si_recvq; /* bytes to be read; of a listener: connections to be accepted */
 	uint32_t si_sendq; /* bytes to be sent or acknowledged; of a listener: its backlog */
+	uint32_t si_v6only; /* not 0: of AF_INET6, with IPV6_V6ONLY */
 	union bsd_sockaddr_any si_local;
 	union bsd_sockaddr_any si_peer;
 	struct socket *si_socket; /* whose it is, to compare; NULL: it has none */

@@ -62,16 +62,17 @@ fd_sockets_entry(const struct fd_call *ca, const struct rumpus_sockinfo *ri,
     struct fdsock_sockinfo *si)
 {
 	const struct fdsock *fs = fd_sock_of(ri->si_socket);
-	uint32_t scope;
 	uint16_t family;
 
 	*si = (struct fdsock_sockinfo){.si_type = (uint16_t)ri->si_type,
 	    .si_protocol = (uint16_t)ri->si_protocol,
 	    .si_state = fd_tcpstate((unsigned)ri->si_state),
 	    .si_recvq = ri->si_recvq,
-	    .si_sendq = ri->si_sendq};
-	fd_addr_split(&ri->si_local.sa, &si->si_family, &si->si_lport, si->si_laddr, &scope);
-	fd_addr_split(&ri->si_peer.sa, &family, &si->si_pport, si->si_paddr, &scope);
+	    .si_sendq = ri->si_sendq,
+	    .si_flags = ri->si_v6only != 0 ? FDSOCK_SI_V6ONLY : 0};
+	fd_addr_split(&ri->si_local.sa, &si->si_family, &si->si_lport, si->si_laddr,
+	    &si->si_lscope_id);
+	fd_addr_split(&ri->si_peer.sa, &family, &si->si_pport, si->si_paddr, &si->si_pscope_id);
 	memcpy(si->si_congctl, ri->si_congctl, sizeof(si->si_congctl));
 	if (fs != NULL)
 		fd_sockets_pair(ca, fs, si);

@@ -80,6 +80,7 @@ sockinfo_pcb(const struct inpcb *inp, int protocol, struct sockinfo_list *sl)
 	    .si_protocol = protocol == 0 ? inp->inp_proto : protocol,
 	    .si_state =
 		(inp->inp_flags & INP_CONNECTED) != 0 ? BSD_TCPS_ESTABLISHED : BSD_TCPS_CLOSED,
+	    .si_v6only = (inp->inp_flags & IN6P_V6ONLY) != 0,
 	    .si_socket = inp->inp_socket,
 	};
 	in_pcb_sockaddr(inp, &si->si_local);

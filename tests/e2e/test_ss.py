@@ -34,13 +34,13 @@ sys.stdin.read()
 
 
 class Rig:
-    def __init__(self, stack, *options, dgrams=1, **kw):
+    def __init__(self, stack, *options, dgrams=1, holder=HOLDER, **kw):
         self.wire = stack.enter_context(wire.Wire(**kw))
         self.control = f"{self.wire.folder}/control.sock"
         self.server = self.wire.server("a", "--control", self.control, *options)
         self.holder = subprocess.Popen(
             [wire.program("rumpus"), "-s", self.control, "run", "--all", "--",
-             sys.executable, "-c", HOLDER, str(dgrams)], **TEXT)
+             sys.executable, "-c", holder, str(dgrams)], **TEXT)
         stack.callback(self.end)
         line = self.holder.stdout.readline()
         expect(line, f"the program ended: {'' if line else self.holder.stderr.read()}")
@@ -102,10 +102,39 @@ def shown():
         expect("TCP: 5  ESTAB 4  LISTEN 1" in r.ss("-s"), f"summary: {r.ss('-s')}")
 
 
+# A listener of both families and one of IPv6 alone, with a connection of each family.
+HOLDER6 = """
+import json, socket, sys
+both, six = [socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=dual)
+             for dual in (True, False)]
+four = socket.create_connection(("127.0.0.1", both.getsockname()[1]))
+held = [both.accept()[0], socket.create_connection(("::1", six.getsockname()[1])), six.accept()[0]]
+print(json.dumps({"both": both.getsockname()[1], "six": six.getsockname()[1]}), flush=True)
+sys.stdin.read()
+"""
+
+
+@test("IPv6: brackets, mapped addresses, wildcards of both families and of one; -4, -6, filters")
+def six():
+    with rig(holder=HOLDER6) as r:
+        both, alone = r.ports["both"], r.ports["six"]
+        lines = {line.split()[4]: line.split()[5] for line in r.ss("-tlnH").splitlines()}
+        equal(lines, {f"*:{both}": "*:*", f"[::]:{alone}": "[::]:*"}, "listeners")
+        ends = {line.split()[4] for line in r.ss("-tnH", "sport", "=", f":{both}").splitlines()}
+        equal(ends, {f"[::ffff:127.0.0.1]:{both}"}, "a mapped one")
+        equal(len(r.rows("-t6", "src", "[::1]:*")), 2, "both ends of the connection of IPv6")
+        equal(len(r.rows("-t", "src", f"[::1]:{alone}")), 1, "the one that was accepted")
+        equal(len(r.rows("-t", "src", "::/0")), 3, "of IPv6 and mapped")
+        equal(len(r.rows("-t4")), 1, "of IPv4")
+        equal(len(r.rows("-t", "src", "127.0.0.0/8")), 2, "of IPv4 and mapped")
+        row, = r.rows("-t", "sport", "=", f":{both}")
+        equal((row["local"], row["peer"]), ("::ffff:127.0.0.1",) * 2, "JSON")
+
+
 @test("what ss does not understand it says, by exit status 2")
 def refused():
     with rig() as r:
-        for words in (("-6",), ("-x",), ("state", "none"), ("sport", "=", ":x-y"), ("nonsense",),
+        for words in (("-x",), ("src", "[::1"), ("src", "::1/129"), ("state", "none"), ("sport", "=", ":x-y"), ("nonsense",),
                       ("(", "sport", "=", ":1"), ("dst", "1.2.3"), ("src", "<", "10.0.0.1")):
             expect(r.ss(*words, status=2).startswith("rumpus: ss: "), f"{words}")
         r.control += "x"
