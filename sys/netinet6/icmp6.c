@@ -113,6 +113,21 @@ icmp6_ctlinfo(struct in_ctlinfo *ci, const struct icmp6_hdr *icmp6, const struct
 		ci->ci_arg = icmp6->icmp6_word;
 }
 
+/*
+ * An echo reply of ours did not pass. Nothing is kept of them to compare; but no MTU goes below what
+ * every link carries, and the table is bounded.
+ */
+static bool
+icmp6_toobig_reply(struct netstack *ns, const struct icmp6_embedded *ie, const uint8_t *quote,
+    const struct in_ctlinfo *ci)
+{
+	if (ie->ie_proto != IP6_NXT_ICMP6 || quote[ie->ie_off] != ICMP6_ECHOREPLY ||
+	    ci->ci_ctl != IN_CTL_MSGSIZE)
+		return false;
+	in6_afops.af_setmtu(ns, &ci->ci_dst, ci->ci_arg, ci->ci_pktlen);
+	return true;
+}
+
 /* An error about a packet that we sent: to the transport. Consumes m. */
 static void
 icmp6_input_error(struct mbuf *m, const struct in_rxinfo *rx, const struct icmp6_hdr *icmp6)
@@ -136,13 +151,18 @@ icmp6_input_error(struct mbuf *m, const struct in_rxinfo *rx, const struct icmp6
 		return;
 	}
 	it = in_transport_find(ns, ie.ie_proto);
-	if (ci.ci_ctl == IN_CTL_COUNT || it == NULL || it->it_ctlinput == NULL ||
-	    (ci.ci_ctl == IN_CTL_MSGSIZE && !icmp6_mtu_ok(icmp6, &ie.ie_ip6))) {
+	known = ci.ci_ctl != IN_CTL_COUNT &&
+	    (ci.ci_ctl != IN_CTL_MSGSIZE || icmp6_mtu_ok(icmp6, &ie.ie_ip6));
+	if (known && ci.ci_ctl == IN_CTL_MSGSIZE)
+		ICMP6STAT_INC(ns, pmtuchg);
+	if (known && icmp6_toobig_reply(ns, &ie, quote, &ci)) {
+		m_freem(m);
+		return;
+	}
+	if (!known || it == NULL || it->it_ctlinput == NULL) {
 		icmp6_ignore(m);
 		return;
 	}
-	if (ci.ci_ctl == IN_CTL_MSGSIZE)
-		ICMP6STAT_INC(ns, pmtuchg);
 	ci.ci_head = quote + ie.ie_off;
 	ci.ci_headlen = len - ie.ie_off;
 	ci.ci_m = m;
