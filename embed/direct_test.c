@@ -267,6 +267,65 @@ test_bound_interface(void **state)
 	rumpus_sys_close(fd);
 }
 
+static struct sockaddr_in6
+name6(const char *addr, uint16_t port)
+{
+	struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+	assert_int_equal(inet_pton(AF_INET6, addr, &sin6.sin6_addr), 1);
+	return sin6;
+}
+
+/* A connection to addr, of which the listener sees peer. */
+static void
+connect6(int ls, const char *addr, const char *peer)
+{
+	struct sockaddr_in6 to = name6(addr, 80), from, seen = name6(peer, 0);
+	socklen_t len = sizeof(from);
+	int c, a;
+
+	(void)rumpus_embed_use(sides[1].p);
+	c = rumpus_sys_socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_true(c >= 0);
+	assert_int_equal(rumpus_sys_connect(c, (struct sockaddr *)&to, sizeof(to)), -1);
+	assert_int_equal(errno, EINPROGRESS);
+	run(100);
+	assert_int_equal(rumpus_sys_send(c, "six", 3, 0), 3);
+	run(100);
+	(void)rumpus_embed_use(sides[0].p);
+	a = rumpus_sys_accept(ls, (struct sockaddr *)&from, &len);
+	assert_true(a >= 0);
+	assert_int_equal(len, sizeof(from));
+	assert_int_equal(from.sin6_family, AF_INET6);
+	assert_memory_equal(&from.sin6_addr, &seen.sin6_addr, sizeof(seen.sin6_addr));
+	assert_int_equal(rumpus_sys_close(a), 0);
+	(void)rumpus_embed_use(sides[1].p);
+	assert_int_equal(rumpus_sys_close(c), 0);
+	(void)rumpus_embed_use(sides[0].p);
+}
+
+/* One listener takes both families; with IPV6_V6ONLY, which comes before bind, it takes one. */
+static void
+test_inet6(void **state)
+{
+	struct sockaddr_in6 any = name6("::", 80);
+	int on = 1, ls;
+
+	(void)state;
+	assert_int_equal(rumpus_addr_add(sides[0].ns, "ppp0", "fd00::1/64"), 0);
+	assert_int_equal(rumpus_addr_add(sides[1].ns, "ppp0", "fd00::2/64"), 0);
+	run(3000);
+	(void)rumpus_embed_use(sides[0].p);
+	ls = rumpus_sys_socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(rumpus_sys_bind(ls, (struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(rumpus_sys_listen(ls, 5), 0);
+	assert_int_equal(rumpus_sys_setsockopt(ls, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)), -1);
+	assert_int_equal(errno, EINVAL);
+	connect6(ls, "fd00::1", "fd00::2");
+	connect6(ls, "::ffff:10.0.0.1", "::ffff:10.0.0.2");
+	assert_int_equal(rumpus_sys_close(ls), 0);
+}
+
 int
 main(void)
 {
@@ -275,6 +334,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_task, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_bound_interface, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_inet6, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
