@@ -98,6 +98,11 @@ struct in_afops {
 	 */
 	int (*af_parse)(const struct bsd_sockaddr *sa, struct in_endpoint *ep);
 	void (*af_emit)(const struct in_endpoint *ep, union bsd_sockaddr_any *sa);
+	/*
+	 * An address that means something on one link only and does not say which gets that of the
+	 * interface (0: none is known). => EINVAL: it needs one. NULL: there are no such addresses
+	 */
+	int (*af_setscope)(struct in_addrany *a, uint32_t ifindex);
 	/* Is it an address of an interface of ours / multicast / broadcast anywhere? */
 	bool (*af_islocal)(struct netstack *ns, const struct in_addrany *a);
 	bool (*af_ismulticast)(const struct in_addrany *a);

@@ -62,7 +62,8 @@ pcb_parse(const struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_end
 		return inp->inp_af->af_parse(nam, ep);
 	}
 	*afp = in_pcb_domain_af(inp);
-	if ((error = (*afp)->af_parse(nam, ep)) != 0)
+	if ((error = (*afp)->af_parse(nam, ep)) != 0 ||
+	    (error = (*afp)->af_setscope(&ep->ie_addr, inp->inp_boundif)) != 0)
 		return error;
 	if (addr_ismapped(&ep->ie_addr)) {
 		ep->ie_addr = addr_unmap(&ep->ie_addr);

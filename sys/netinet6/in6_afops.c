@@ -109,6 +109,7 @@ const struct in_afops in6_afops = {
     .af_addrlen = 16,
     .af_parse = in6_parse,
     .af_emit = in6_emit,
+    .af_setscope = in6_setscope,
     .af_islocal = in6_islocal,
     .af_ismulticast = in6_ismulticast,
     .af_isbroadcast = in6_isbroadcast,

@@ -14,25 +14,15 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "net/if.h"
-#include "netinet/ip_var.h"
-#include "wire/be.h"
+#include "netinet6/ip6_var.h"
 
 #define IN6_CONTROLOPTS (IN6P_PKTINFO | IN6P_HOPLIMIT | IN6P_TCLASS)
-
-/* Does the address mean something on one link, or interface, only (RFC 4007 §6)? */
-static bool
-addr_isscoped(const struct in_addrany *a)
-{
-	const uint32_t head = betoh32(a->ia_w[0]) >> 16;
-
-	return (head & 0xffc0) == 0xfe80 || (head >> 8 == 0xff && (head & 0xf) <= 2);
-}
 
 /* The scope goes into the address. => EINVAL: no interface's, or something stands there */
 static int
 addr_embed(struct in_addrany *a, uint32_t scope)
 {
-	if (!addr_isscoped(a))
+	if (!ip6_is_scoped(a->ia_w))
 		return 0;
 	if (scope > UINT16_MAX || (betoh32(a->ia_w[0]) & 0xffff) != 0)
 		return EINVAL;
@@ -44,12 +34,9 @@ addr_embed(struct in_addrany *a, uint32_t scope)
 static uint32_t
 addr_recover(struct in_addrany *a)
 {
-	uint32_t scope;
+	uint32_t scope = in6_zone(a->ia_w);
 
-	if (!addr_isscoped(a))
-		return 0;
-	scope = betoh32(a->ia_w[0]) & 0xffff;
-	a->ia_w[0] &= htobe32(0xffff0000);
+	in6_clearzone(a->ia_w);
 	return scope;
 }
 
@@ -69,6 +56,17 @@ in6_parse(const struct bsd_sockaddr *sa, struct in_endpoint *ep)
 	memcpy(&ep->ie_addr, &sin6.sin6_addr, sizeof(ep->ie_addr));
 	ep->ie_port = betoh16(sin6.sin6_port);
 	return addr_embed(&ep->ie_addr, sin6.sin6_scope_id);
+}
+
+int
+in6_setscope(struct in_addrany *a, uint32_t ifindex)
+{
+	if (!ip6_is_scoped(a->ia_w) || in6_zone(a->ia_w) != 0)
+		return 0;
+	if (ifindex == 0)
+		return ip6_is_multicast(a->ia_w) ? 0 : EINVAL;
+	in6_setzone(a->ia_w, ifindex);
+	return 0;
 }
 
 void

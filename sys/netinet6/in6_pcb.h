@@ -16,6 +16,8 @@
 /* in_afops.h: af_parse, af_emit. => EINVAL, too: a scope that no interface can have */
 int in6_parse(const struct bsd_sockaddr *sa, struct in_endpoint *ep);
 void in6_emit(const struct in_endpoint *ep, union bsd_sockaddr_any *sa);
+/* af_setscope. A group goes out by the usual interface. */
+int in6_setscope(struct in_addrany *a, uint32_t ifindex);
 /* af_savecontrol, af_txcontrol: for packets of either family that a socket of AF_INET6 has. */
 int in6_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
 int in6_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);

@@ -410,6 +410,31 @@ test_connect_errors(void **state)
 	pcb_end(ns);
 }
 
+/* An address of one link needs to be told which, by its scope or the interface it is bound to. */
+static void
+test_missing_scope(void **state)
+{
+	struct netstack *ns = pcb_stack();
+	union bsd_sockaddr_any nam;
+	struct socket so;
+	struct inpcb *inp = pcb(ns, &so, &six_dgram);
+
+	(void)state;
+	assert_int_equal(connect_to(inp, "fe80::9", 7), BSD_EINVAL);
+	assert_int_equal(bind_to(inp, "fe80::9", 7), BSD_EINVAL);
+	nam = name("fe80::9", 7, ti.ti_if.if_index);
+	assert_int_equal(in_pcbconnect(inp, &nam.sa), 0);
+	in_pcb_peeraddr(inp, &nam);
+	assert_int_equal(nam.sin6.sin6_scope_id, ti.ti_if.if_index);
+	in_pcb_sockaddr(inp, &nam);
+	assert_int_equal(nam.sin6.sin6_scope_id, ti.ti_if.if_index);
+	in_pcbdisconnect(inp);
+	inp->inp_boundif = (uint16_t)ti.ti_if.if_index;
+	assert_int_equal(connect_to(inp, "fe80::9", 7), 0);
+	in_pcbfree(inp);
+	pcb_end(ns);
+}
+
 static void
 test_options(void **state)
 {
@@ -602,6 +627,7 @@ main(void)
 	    cmocka_unit_test(test_lookup),
 	    cmocka_unit_test(test_connect),
 	    cmocka_unit_test(test_connect_errors),
+	    cmocka_unit_test(test_missing_scope),
 	    cmocka_unit_test(test_options),
 	    cmocka_unit_test(test_received_control),
 	    cmocka_unit_test(test_sent_control),
