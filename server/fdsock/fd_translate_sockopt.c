@@ -31,6 +31,7 @@ enum fd_optkind {
 	FD_OPT_BYTES,   /* the same bytes */
 	FD_OPT_TCPINFO, /* read only */
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
+	FD_OPT_MREQ6,   /* ipv6_mreq, the same in both */
 	FD_OPT_MCASTIF,
 	FD_OPT_PAIR,  /* the client's end obeys it */
 	FD_OPT_STATE, /* told by fd_sockopt_state */
@@ -140,6 +141,9 @@ static const struct fd_option fd_options[] = {
     FD_IP6(IPV6_MTU_DISCOVER, FD_OPT_INT),
     FD_IP6(IPV6_MTU, FD_OPT_INT),
     FD_IP6(IPV6_RECVERR, FD_OPT_FLAG),
+    FD_IP6(IPV6_MULTICAST_ALL, FD_OPT_INT),
+    FD_IP6(IPV6_JOIN_GROUP, FD_OPT_MREQ6),
+    FD_IP6(IPV6_LEAVE_GROUP, FD_OPT_MREQ6),
     FD_IP6(IPV6_MINHOPCOUNT, FD_OPT_INT),
 };
 
@@ -239,6 +243,11 @@ fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, 
 		return 0;
 	case FD_OPT_BYTES:
 		fd_sopt_bytes(sopt, val, len);
+		return 0;
+	case FD_OPT_MREQ6:
+		if (len < sizeof(struct ipv6_mreq))
+			return EINVAL;
+		fd_sopt_bytes(sopt, val, sizeof(struct ipv6_mreq));
 		return 0;
 	case FD_OPT_MREQ:
 	case FD_OPT_MCASTIF:

@@ -156,6 +156,8 @@ struct in_afops {
 	    struct in_txinfo *tx);
 	/* Does a datagram socket's filter of groups let it have the packet? */
 	bool (*af_iswanted)(const struct inpcb *inp, const struct in_rxinfo *rx);
+	/* A datagram socket goes: it leaves all groups. => inp_ppcb is there */
+	void (*af_leaveall)(struct inpcb *inp);
 	/* Protocol-level socket options that belong to the network layer (IP_TTL, IP_TOS, ...). */
 	int (*af_ctloutput)(struct inpcb *inp, void *sopt);
 };

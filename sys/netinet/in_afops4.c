@@ -142,5 +142,6 @@ const struct in_afops in4_afops = {
     .af_savecontrol = ip_savecontrol,
     .af_txcontrol = ip_txcontrol,
     .af_iswanted = in_mcast_wanted,
+    .af_leaveall = in_mcast_leaveall,
     .af_ctloutput = in4_ctloutput,
 };

@@ -4,7 +4,7 @@
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
-#include "netinet/in_pcb.h"
+#include "netinet/in_pcb_af.h"
 
 struct in_dgram *
 in_dgram_get(struct inpcb *inp)
@@ -15,6 +15,7 @@ in_dgram_get(struct inpcb *inp)
 		return dg;
 	mbufq_init(&dg->dg_errq, 0);
 	LIST_INIT(&dg->dg_members);
+	LIST_INIT(&dg->dg_members6);
 	inp->inp_ppcb = dg;
 	return dg;
 }
@@ -33,7 +34,7 @@ in_dgram_free(struct inpcb *inp)
 	struct in_dgram *dg = inp->inp_ppcb;
 
 	if (dg != NULL) {
-		in_mcast_leaveall(inp);
+		in_pcb_domain_af(inp)->af_leaveall(inp);
 		in_errq_drain(inp);
 		m_freem(dg->dg_held);
 		m_freem(dg->dg_control);

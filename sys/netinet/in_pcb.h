@@ -25,6 +25,7 @@ struct sockopt;
 LIST_HEAD(inpcb_list, inpcb);
 LIST_HEAD(in_pair_list, in_pair);
 LIST_HEAD(ip_member_list, ip_member);
+LIST_HEAD(in6_member_list, in6_member);
 
 struct inpcb {
 	LIST_ENTRY(inpcb) inp_hash;       /* connected: by four-tuple; else by local port */
@@ -113,6 +114,7 @@ struct in_pair {
 struct in_dgram {
 	struct mbufq dg_errq;             /* in_errq.c */
 	struct ip_member_list dg_members; /* groups joined (in_mcast.c) */
+	struct in6_member_list dg_members6;
 	uint32_t dg_mcastif;      /* index of the interface that groups are sent by; 0: by route */
 	uint32_t dg_mcastif6;     /* those of IPv6 */
 	bool dg_cork;             /* UDP_CORK */

@@ -125,5 +125,6 @@ const struct in_afops in6_afops = {
     .af_savecontrol = in6_savecontrol,
     .af_txcontrol = in6_txcontrol,
     .af_iswanted = in6_iswanted,
+    .af_leaveall = in6_leaveall,
     .af_ctloutput = in6_ctloutput,
 };

@@ -212,9 +212,3 @@ in6_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txi
 {
 	return in_cmsg_walk(inp, control, tx, in6_cmsg_take);
 }
-
-bool
-in6_iswanted(const struct inpcb *inp, const struct in_rxinfo *rx)
-{
-	return !rx->rx_af->af_ismulticast(&rx->rx_dst) || (inp->inp_flags & IN6P_MCASTALL) != 0;
-}

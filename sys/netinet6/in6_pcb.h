@@ -21,8 +21,11 @@ int in6_setscope(struct in_addrany *a, uint32_t ifindex);
 /* af_savecontrol, af_txcontrol: for packets of either family that a socket of AF_INET6 has. */
 int in6_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
 int in6_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
-/* af_iswanted */
+/* in6_mcast.c: af_iswanted, af_leaveall: of both families */
 bool in6_iswanted(const struct inpcb *inp, const struct in_rxinfo *rx);
+void in6_leaveall(struct inpcb *inp);
+/* IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP. => errno as Linux's; EPROTO: not for streams */
+int in6_setgroup(struct inpcb *inp, const struct sockopt *sopt);
 /* in6_sockopt.c: af_ctloutput. Levels SOL_SOCKET, IPPROTO_IPV6, and IPPROTO_IP for mapped peers. */
 int in6_ctloutput(struct inpcb *inp, void *sopt);
 

@@ -26,6 +26,7 @@ static const struct {
     {IPV6_RECVTCLASS, IN6P_TCLASS, true},
     {IPV6_DONTFRAG, IN6P_DONTFRAG, true},
     {IPV6_MULTICAST_LOOP, IN6P_MCASTLOOP, true},
+    {IPV6_MULTICAST_ALL, IN6P_MCASTALL, true},
 };
 
 static bool
@@ -123,7 +124,7 @@ in6_setint(struct inpcb *inp, int name, int value)
 
 	if (bo != NULL)
 		return in6_setbyte(inp, bo, value);
-	if (name == IPV6_MULTICAST_LOOP && flag != 0 && value != 0 && value != 1)
+	if ((flag & (IN6P_MCASTLOOP | IN6P_MCASTALL)) != 0 && value != 0 && value != 1)
 		return EINVAL;
 	if (flag != 0) {
 		inp->inp_flags = value != 0 ? inp->inp_flags | flag : inp->inp_flags & ~flag;
@@ -213,7 +214,12 @@ in6_ctloutput(struct inpcb *inp, void *arg)
 
 	if (sopt->sopt_level == SOL_SOCKET || sopt->sopt_level == IPPROTO_IP)
 		return in4_ctloutput(inp, sopt);
-	if (sopt->sopt_level != IPPROTO_IPV6 || !in6_isknown(inp, sopt->sopt_name))
+	if (sopt->sopt_level != IPPROTO_IPV6)
+		return ENOPROTOOPT;
+	if (sopt->sopt_set &&
+	    (sopt->sopt_name == IPV6_JOIN_GROUP || sopt->sopt_name == IPV6_LEAVE_GROUP))
+		return in6_setgroup(inp, sopt);
+	if (!in6_isknown(inp, sopt->sopt_name))
 		return ENOPROTOOPT;
 	if (sopt->sopt_set) {
 		error = sockopt_getint(sopt, &value);
