@@ -171,7 +171,8 @@ def path_mtu():
         r.stack.callback(far.remove)
         wire.ip("link", "add", "beyond", "netns", r.b.name, "type", "veth", "peer", "name", "beyond",
                 "netns", far.name)
-        for host, address in ((r.b, ROUTER_FAR), (far, FAR), (far, "fd74::4")):
+        for host, address in ((r.b, ROUTER_FAR), (r.b, "fe80::1"), (far, "fe80::2"), (far, FAR),
+                              (far, "fd74::4")):
             host.up("beyond")
             host.ip("-6", "addr", "add", f"{address}/64", "dev", "beyond", "nodad")
         r.b.ip("link", "set", "beyond", "mtu", "1320")
