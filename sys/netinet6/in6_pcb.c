@@ -136,8 +136,8 @@ in6_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf
 /* --- control messages: to be sent ----------------------------------------------------------- */
 
 /*
- * The source and the interface of one packet. => EINVAL, also for an address of the other family; ENXIO no
- * such interface; EADDRNOTAVAIL
+ * The source and the interface of one packet. => ENODEV: no such interface; EINVAL: an address that is not
+ * ours, or of the other family
  */
 static int
 take_pktinfo(const struct inpcb *inp, const struct bsd_in6_pktinfo *pi, struct in_txinfo *tx)
@@ -148,7 +148,7 @@ take_pktinfo(const struct inpcb *inp, const struct bsd_in6_pktinfo *pi, struct i
 	memcpy(&src, &pi->ipi6_addr, sizeof(src));
 	if (pi->ipi6_ifindex != 0 &&
 	    (tx->tx_ifp = if_byindex(inp->inp_ns, pi->ipi6_ifindex)) == NULL)
-		return ENXIO;
+		return ENODEV;
 	if (in_addrany_isany(&src))
 		return 0;
 	mapped = (src.ia_w[0] | src.ia_w[1]) == 0 && src.ia_w[2] == htobe32(0xffff);
@@ -159,7 +159,7 @@ take_pktinfo(const struct inpcb *inp, const struct bsd_in6_pktinfo *pi, struct i
 	else if (addr_embed(&src, pi->ipi6_ifindex) != 0)
 		return EINVAL;
 	if (!tx->tx_af->af_islocal(inp->inp_ns, &src) && (inp->inp_flags & INP_BINDANY) == 0)
-		return EADDRNOTAVAIL;
+		return EINVAL;
 	tx->tx_src = src;
 	return 0;
 }

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sockets of AF_INET6: mapped addresses, who may bind beside whom, ancillary data, errors, streams. */
+#include "calls.h"
+
+#include <linux/errqueue.h>
+
+#define LEN6 ((socklen_t)sizeof(struct sockaddr_in6))
+
+static struct sockaddr_in6
+addr6(const char *text, int port)
+{
+	struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+
+	MUST(inet_pton(AF_INET6, text, &sin6.sin6_addr) == 1 ? 0 : -1);
+	return sin6;
+}
+
+static int
+socket_of(const char *text, int type)
+{
+	return (int)MUST(socket(strchr(text, ':') != NULL ? AF_INET6 : AF_INET, type, 0));
+}
+
+static int
+bind_to(int fd, const char *text, int port)
+{
+	struct sockaddr_in6 sin6;
+	struct sockaddr_in sin;
+
+	if (strchr(text, ':') == NULL) {
+		sin = calls_addr(text, port);
+		return bind(fd, (struct sockaddr *)&sin, sizeof(sin));
+	}
+	sin6 = addr6(text, port);
+	return bind(fd, (struct sockaddr *)&sin6, LEN6);
+}
+
+static int
+connect_to(int fd, const char *text, int port)
+{
+	struct sockaddr_in6 sin6 = addr6(text, port);
+
+	return connect(fd, (struct sockaddr *)&sin6, LEN6);
+}
+
+/* The address, without its port, that a call tells. */
+static void
+say_name(const char *what, int error, const struct sockaddr_in6 *sin6)
+{
+	char text[INET6_ADDRSTRLEN] = "?";
+
+	if (error != 0) {
+		(void)printf("%s -> %s\n", what, calls_errname(errno));
+		return;
+	}
+	if (sin6->sin6_family == AF_INET6)
+		(void)inet_ntop(AF_INET6, &sin6->sin6_addr, text, sizeof(text));
+	(void)printf("%s -> %s\n", what, text);
+}
+
+static void
+say_names(int fd)
+{
+	struct sockaddr_in6 sin6 = {0};
+	socklen_t len = LEN6;
+	int error = getsockname(fd, (struct sockaddr *)&sin6, &len);
+
+	say_name("own name", error, &sin6);
+	len = LEN6;
+	error = getpeername(fd, (struct sockaddr *)&sin6, &len);
+	say_name("the peer's", error, &sin6);
+}
+
+static void
+conflicts_of(int type, int only)
+{
+	static const char *const pairs[][2] = {{"::", "0.0.0.0"}, {"0.0.0.0", "::"},
+	    {"::", "127.0.0.1"}, {"127.0.0.1", "::"}, {"::1", "127.0.0.1"}, {"::1", "0.0.0.0"},
+	    {"::", "::1"}, {"::1", "::"}, {"::", "::"}, {"::ffff:127.0.0.1", "127.0.0.1"},
+	    {"::ffff:127.0.0.1", "::"}, {"::ffff:0.0.0.0", "::1"}};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		int one = socket_of(pairs[i][0], type), two = socket_of(pairs[i][1], type), error;
+
+		(void)setsockopt(one, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+		(void)setsockopt(two, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+		error = bind_to(one, pairs[i][0], 0);
+		(void)printf("%s, only %d -> %s\n", pairs[i][0], only,
+		    error != 0 ? calls_errname(errno) : "0");
+		if (error == 0) {
+			error = bind_to(two, pairs[i][1], calls_port(one));
+			(void)printf("%s beside it -> %s\n", pairs[i][1],
+			    error != 0 ? calls_errname(errno) : "0");
+		}
+		(void)close(one);
+		(void)close(two);
+	}
+}
+
+static void
+conflicts(void)
+{
+	conflicts_of(SOCK_STREAM, 0);
+	conflicts_of(SOCK_STREAM, 1);
+	conflicts_of(SOCK_DGRAM, 0);
+}
+
+static int
+listener6(void)
+{
+	int ls = (int)MUST(socket(AF_INET6, SOCK_STREAM, 0));
+
+	MUST(bind_to(ls, "::", 0));
+	MUST(listen(ls, 64));
+	return ls;
+}
+
+/* What a socket bound to one address gets that connects to another. */
+static void
+connects_of(int type)
+{
+	static const char *const from[] = {NULL, "::1", "::ffff:127.0.0.1", "::ffff:0.0.0.0"};
+	static const char *const to[] = {"::1", "::ffff:127.0.0.1", "::", "::ffff:0.0.0.0"};
+	int ls = listener6();
+
+	for (size_t i = 0; i < 4; i++) {
+		for (size_t j = 0; j < 4; j++) {
+			int fd = (int)MUST(socket(AF_INET6, type, 0)), error;
+
+			if (from[i] != NULL)
+				MUST(bind_to(fd, from[i], 0));
+			error = connect_to(fd, to[j], calls_port(ls));
+			(void)printf("from %s to %s -> %s\n", from[i] != NULL ? from[i] : "none",
+			    to[j], error != 0 ? calls_errname(errno) : "0");
+			say_names(fd);
+			(void)close(fd);
+		}
+	}
+	(void)close(ls);
+}
+
+static void
+connects(void)
+{
+	connects_of(SOCK_STREAM);
+	connects_of(SOCK_DGRAM);
+}
+
+static void
+errors(void)
+{
+	struct sockaddr_in sin = calls_addr("127.0.0.1", 9);
+	struct sockaddr_in6 sin6 = addr6("::1", 9);
+	int s = (int)MUST(socket(AF_INET6, SOCK_STREAM, 0)), one = 1;
+	int u = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0));
+	int four = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
+
+	DO(connect(s, (struct sockaddr *)&sin, sizeof(sin)));
+	DO(bind(s, (struct sockaddr *)&sin, sizeof(sin)));
+	DO(bind(s, (struct sockaddr *)&sin6, 20));
+	DO(connect(s, (struct sockaddr *)&sin6, 20));
+	DO(connect_to(s, "fe80::1", 9));
+	DO(bind_to(s, "fe80::1", 9));
+	DO(connect(four, (struct sockaddr *)&sin6, LEN6));
+	DO(bind(four, (struct sockaddr *)&sin6, LEN6));
+	DO(sendto(four, "x", 1, 0, (struct sockaddr *)&sin6, LEN6));
+	DO(sendto(u, "x", 1, 0, (struct sockaddr *)&sin6, 20));
+	DO(sendto(u, "x", 1, 0, (struct sockaddr *)&sin, sizeof(sin)));
+	DO(setsockopt(u, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)));
+	close(u);
+	u = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0));
+	DO(setsockopt(u, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)));
+	DO(sendto(u, "x", 1, 0, (struct sockaddr *)&sin, sizeof(sin)));
+	DO(connect_to(u, "::ffff:127.0.0.1", 9));
+	DO(bind_to(u, "::ffff:127.0.0.1", 0));
+	DO(setsockopt(four, IPPROTO_IPV6, IPV6_TCLASS, &one, sizeof(one)));
+}
+
+/* Both families by one listener: what accept and the connection tell, and that bytes go. */
+static void
+listens(void)
+{
+	static const char *const to[] = {"::1", "::ffff:127.0.0.1"};
+	struct sockaddr_in6 sin6;
+	struct sockaddr_in sin;
+	int ls = listener6(), fd, four;
+	socklen_t len = LEN6;
+	uint8_t buf[5000];
+
+	for (size_t i = 0; i < 2; i++) {
+		fd = (int)MUST(socket(AF_INET6, SOCK_STREAM, 0));
+		DO(connect_to(fd, to[i], calls_port(ls)));
+		four = accept(ls, (struct sockaddr *)&sin6, &len);
+		say_name("accepted", four < 0, &sin6);
+		say_names(four);
+		calls_fill(buf, sizeof(buf), 7);
+		MUST(write(fd, buf, sizeof(buf)));
+		DO(calls_expect(four, sizeof(buf), 7));
+		(void)close(fd);
+		(void)close(four);
+	}
+	four = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	sin = calls_addr("127.0.0.1", calls_port(ls));
+	DO(connect(four, (struct sockaddr *)&sin, sizeof(sin)));
+	fd = accept(ls, (struct sockaddr *)&sin6, &len);
+	say_name("accepted", fd < 0, &sin6);
+}
+
+static void
+wants(int fd, int level, int name, const char *text)
+{
+	int one = 1;
+
+	(void)printf("%s -> %s\n", text,
+	    setsockopt(fd, level, name, &one, sizeof(one)) != 0 ? calls_errname(errno) : "0");
+}
+
+static void
+say_control(struct cmsghdr *c)
+{
+	struct sock_extended_err ee;
+	struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6};
+	struct in6_pktinfo info;
+	int value = 0;
+
+	if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+		memcpy(&info, CMSG_DATA(c), sizeof(info));
+		sin6.sin6_addr = info.ipi6_addr;
+		say_name("came to", 0, &sin6);
+	} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR) {
+		memcpy(&ee, CMSG_DATA(c), sizeof(ee));
+		memcpy(&sin6, CMSG_DATA(c) + sizeof(ee), sizeof(sin6));
+		(void)printf("an error -> %s, origin %d, type %d, code %d, %zu bytes\n",
+		    calls_errname((int)ee.ee_errno), ee.ee_origin, ee.ee_type, ee.ee_code,
+		    (size_t)c->cmsg_len);
+		say_name("of whom", 0, &sin6);
+	} else {
+		memcpy(&value, CMSG_DATA(c), c->cmsg_len == CMSG_LEN(1) ? 1 : sizeof(value));
+		(void)printf("level %d type %d -> %d\n", c->cmsg_level, c->cmsg_type, value);
+	}
+}
+
+/* One message, with what comes beside it. */
+static void
+take(int fd, int flags)
+{
+	_Alignas(struct cmsghdr) char control[512];
+	struct sockaddr_in6 sin6 = {0};
+	char buf[16];
+	struct iovec iov = {buf, sizeof(buf)};
+	struct msghdr msg = {.msg_name = &sin6,
+	    .msg_namelen = sizeof(sin6),
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+
+	DO(recvmsg(fd, &msg, flags));
+	say_name("of", 0, &sin6);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c))
+		say_control(c);
+}
+
+/* Sends with control messages: the source, hops and class of this one datagram. */
+static void
+send_with(int fd, const char *to, int port, const char *source)
+{
+	_Alignas(struct cmsghdr) char
+	    control[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int))] = {0};
+	struct sockaddr_in6 sin6 = addr6(to, port);
+	struct iovec iov = {(void *)(uintptr_t) "x", 1};
+	struct msghdr msg = {.msg_name = &sin6,
+	    .msg_namelen = sizeof(sin6),
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	struct in6_pktinfo info = {.ipi6_addr = addr6(source, 0).sin6_addr};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	const int hops = 7, tclass = 0x28;
+
+	*c = (struct cmsghdr){CMSG_LEN(sizeof(info)), IPPROTO_IPV6, IPV6_PKTINFO};
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	c = CMSG_NXTHDR(&msg, c);
+	*c = (struct cmsghdr){CMSG_LEN(sizeof(int)), IPPROTO_IPV6, IPV6_HOPLIMIT};
+	memcpy(CMSG_DATA(c), &hops, sizeof(hops));
+	c = CMSG_NXTHDR(&msg, c);
+	*c = (struct cmsghdr){CMSG_LEN(sizeof(int)), IPPROTO_IPV6, IPV6_TCLASS};
+	memcpy(CMSG_DATA(c), &tclass, sizeof(tclass));
+	DO(sendmsg(fd, &msg, 0));
+}
+
+static void
+ancillary(void)
+{
+	const int hops = 33, tclass = 0x10;
+	int u = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0));
+	int fd = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0)), port;
+	struct sockaddr_in6 sin6;
+
+	MUST(bind_to(u, "::", 0));
+	port = calls_port(u);
+	wants(u, IPPROTO_IPV6, IPV6_RECVPKTINFO, "IPV6_RECVPKTINFO");
+	wants(u, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, "IPV6_RECVHOPLIMIT");
+	wants(u, IPPROTO_IPV6, IPV6_RECVTCLASS, "IPV6_RECVTCLASS");
+	wants(u, IPPROTO_IP, IP_RECVTTL, "IP_RECVTTL");
+	MUST(setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops)));
+	MUST(setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tclass, sizeof(tclass)));
+	sin6 = addr6("::1", port);
+	DO(sendto(fd, "x", 1, 0, (struct sockaddr *)&sin6, LEN6));
+	take(u, 0);
+	sin6 = addr6("::ffff:127.0.0.1", port);
+	DO(sendto(fd, "x", 1, 0, (struct sockaddr *)&sin6, LEN6));
+	take(u, 0);
+	send_with(fd, "::1", port, "::1");
+	take(u, 0);
+	send_with(fd, "::ffff:127.0.0.1", port, "::ffff:127.0.0.1");
+	take(u, 0);
+	fd = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0));
+	send_with(fd, "::1", port, "2001:db8::1");
+}
+
+static void
+error_queue(void)
+{
+	int u = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0)), port;
+	int fd = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0));
+	struct sockaddr_in6 sin6;
+
+	MUST(bind_to(u, "::", 0));
+	port = calls_port(u);
+	MUST(close(u));
+	host_sleep_ms(50);
+	wants(fd, IPPROTO_IPV6, IPV6_RECVERR, "IPV6_RECVERR");
+	wants(fd, IPPROTO_IP, IP_RECVERR, "IP_RECVERR");
+	sin6 = addr6("::1", port);
+	DO(sendto(fd, "x", 1, 0, (struct sockaddr *)&sin6, LEN6));
+	host_sleep_ms(50);
+	take(fd, MSG_ERRQUEUE);
+	sin6 = addr6("::ffff:127.0.0.1", port);
+	DO(sendto(fd, "x", 1, 0, (struct sockaddr *)&sin6, LEN6));
+	host_sleep_ms(50);
+	take(fd, MSG_ERRQUEUE);
+}
+
+const struct calls_case calls_cases[] = {
+    {"conflicts", conflicts},
+    {"connects", connects},
+    {"errors", errors},
+    {"listens", listens},
+    {"ancillary", ancillary},
+    {"error-queue", error_queue},
+    {NULL, NULL},
+};
