@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The packet printer: Ethernet, 802.1Q and ARP. What IP carries: print_ip.c, print_tcp.c. */
+/* The packet printer: Ethernet, 802.1Q and ARP. What IP carries: print_ip.c, print_ip6.c, print_tcp.c. */
 #include "wire/print.h"
 
 #include "wire/arp.h"
@@ -47,7 +47,7 @@ print_ethertype(struct fmt *f, uint16_t type, const uint8_t *p, size_t len)
 		print_arp(f, p, len);
 		break;
 	case ETHERTYPE_IPV6:
-		fmt_str(f, "IP6");
+		print_ip6(f, p, len);
 		break;
 	case ETHERTYPE_VLAN:
 		fmt_str(f, "[|vlan]");

@@ -4,34 +4,43 @@
 #include "wire/print_impl.h"
 #include "wire/udp.h"
 
-void
-print_ends(struct fmt *f, const struct ipv4_hdr *ip)
+static void
+print_end(struct fmt *f, const struct print_payload *pp, const uint32_t *addr)
 {
-	fmt_ipv4(f, ip->ip_src_be);
-	fmt_str(f, " > ");
-	fmt_ipv4(f, ip->ip_dst_be);
+	if (pp->pp_ip6)
+		fmt_ip6(f, addr);
+	else
+		fmt_ipv4(f, *addr);
 }
 
 void
-print_ends_ports(struct fmt *f, const struct ipv4_hdr *ip, uint16_t sport, uint16_t dport)
+print_ends(struct fmt *f, const struct print_payload *pp)
 {
-	fmt_ipv4(f, ip->ip_src_be);
+	print_end(f, pp, pp->pp_src);
+	fmt_str(f, " > ");
+	print_end(f, pp, pp->pp_dst);
+}
+
+void
+print_ends_ports(struct fmt *f, const struct print_payload *pp, uint16_t sport, uint16_t dport)
+{
+	print_end(f, pp, pp->pp_src);
 	fmt_field(f, ".", sport, " > ");
-	fmt_ipv4(f, ip->ip_dst_be);
+	print_end(f, pp, pp->pp_dst);
 	fmt_field(f, ".", dport, "");
 }
 
 void
-print_udp(struct fmt *f, const struct ipv4_hdr *ip, const struct print_payload *pp)
+print_udp(struct fmt *f, const struct print_payload *pp)
 {
 	enum udp_parse_result result;
 	struct udp_hdr uh;
 
 	result = udp_parse_partial(pp->pp_p, pp->pp_have, pp->pp_len, &uh);
 	if (result == UDP_PARSE_SHORT)
-		print_ends(f, ip);
+		print_ends(f, pp);
 	else
-		print_ends_ports(f, ip, uh.uh_sport, uh.uh_dport);
+		print_ends_ports(f, pp, uh.uh_sport, uh.uh_dport);
 	if (result == UDP_PARSE_OK) {
 		fmt_field(f, ": UDP, length ", (uint32_t)uh.uh_ulen - UDP_HDR_LEN, "");
 		return;
@@ -47,6 +56,8 @@ print_embedded(struct fmt *f, const uint8_t *p, size_t len)
 {
 	struct icmp4_embedded ie;
 	enum icmp4_embedded_result result = icmp4_parse_embedded(p, len, &ie);
+	const struct print_payload inner = {.pp_src = &ie.ie_ip.ip_src_be,
+	    .pp_dst = &ie.ie_ip.ip_dst_be};
 
 	fmt_str(f, " (about ");
 	if (result == ICMP4_EMBEDDED_IP) {
@@ -55,9 +66,9 @@ print_embedded(struct fmt *f, const uint8_t *p, size_t len)
 	}
 	if (result == ICMP4_EMBEDDED_OK &&
 	    (ie.ie_ip.ip_p == IPV4_PROTO_TCP || ie.ie_ip.ip_p == IPV4_PROTO_UDP))
-		print_ends_ports(f, &ie.ie_ip, ie.ie_sport, ie.ie_dport);
+		print_ends_ports(f, &inner, ie.ie_sport, ie.ie_dport);
 	else
-		print_ends(f, &ie.ie_ip);
+		print_ends(f, &inner);
 	fmt_field(f, ", proto ", ie.ie_ip.ip_p, ")");
 }
 
@@ -104,12 +115,12 @@ print_icmp4_detail(struct fmt *f, const struct icmp4_hdr *icmp)
 }
 
 void
-print_icmp4(struct fmt *f, const struct ipv4_hdr *ip, const struct print_payload *pp)
+print_icmp4(struct fmt *f, const struct print_payload *pp)
 {
 	struct icmp4_hdr icmp;
 	const char *name;
 
-	print_ends(f, ip);
+	print_ends(f, pp);
 	if (icmp4_parse(pp->pp_p, pp->pp_have, &icmp) != 0) {
 		fmt_str(f, ": [|icmp]");
 		return;
@@ -147,9 +158,9 @@ print_ipv4_extras(struct fmt *f, const struct ipv4_hdr *ip, const uint8_t *p, si
 }
 
 static void
-print_fragment(struct fmt *f, const struct ipv4_hdr *ip)
+print_fragment(struct fmt *f, const struct ipv4_hdr *ip, const struct print_payload *pp)
 {
-	print_ends(f, ip);
+	print_ends(f, pp);
 	fmt_field(f, ": frag id ", ip->ip_id, "");
 	fmt_field(f, ", offset ", ip->ip_fragoff_bytes, ip->ip_mf ? ", more" : ", last");
 	fmt_field(f, ", proto ", ip->ip_p, "");
@@ -161,16 +172,16 @@ print_transport(struct fmt *f, const struct ipv4_hdr *ip, const struct print_pay
 {
 	switch (ip->ip_p) {
 	case IPV4_PROTO_TCP:
-		print_tcp(f, ip, pp);
+		print_tcp(f, pp);
 		break;
 	case IPV4_PROTO_UDP:
-		print_udp(f, ip, pp);
+		print_udp(f, pp);
 		break;
 	case IPV4_PROTO_ICMP:
-		print_icmp4(f, ip, pp);
+		print_icmp4(f, pp);
 		break;
 	default:
-		print_ends(f, ip);
+		print_ends(f, pp);
 		fmt_field(f, ip->ip_p == IPV4_PROTO_IGMP ? ": IGMP, proto " : ": proto ", ip->ip_p,
 		    "");
 		fmt_field(f, ", length ", (uint32_t)pp->pp_len, "");
@@ -195,11 +206,14 @@ print_ipv4(struct fmt *f, const uint8_t *p, size_t len)
 		return;
 	}
 	print_ipv4_extras(f, &ip, p, len);
+	have = len < ip.ip_len ? len : ip.ip_len;
+	pp.pp_ip6 = false;
+	pp.pp_src = &ip.ip_src_be;
+	pp.pp_dst = &ip.ip_dst_be;
 	if (ip.ip_mf || ip.ip_fragoff_bytes != 0) {
-		print_fragment(f, &ip);
+		print_fragment(f, &ip, &pp);
 		return;
 	}
-	have = len < ip.ip_len ? len : ip.ip_len;
 	pp.pp_p = p + ip.ip_hl;
 	pp.pp_have = have - ip.ip_hl;
 	pp.pp_len = (size_t)ip.ip_len - ip.ip_hl;

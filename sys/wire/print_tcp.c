@@ -102,7 +102,7 @@ print_numbers(struct fmt *f, const struct tcp_hdr *th, size_t data_len)
 }
 
 void
-print_tcp(struct fmt *f, const struct ipv4_hdr *ip, const struct print_payload *pp)
+print_tcp(struct fmt *f, const struct print_payload *pp)
 {
 	enum tcp_parse_result result;
 	struct tcp_hdr th;
@@ -110,9 +110,9 @@ print_tcp(struct fmt *f, const struct ipv4_hdr *ip, const struct print_payload *
 
 	result = tcp_parse_partial(pp->pp_p, pp->pp_have, pp->pp_len, &th);
 	if (result == TCP_PARSE_SHORT)
-		print_ends(f, ip);
+		print_ends(f, pp);
 	else
-		print_ends_ports(f, ip, th.th_sport, th.th_dport);
+		print_ends_ports(f, pp, th.th_sport, th.th_dport);
 	fmt_str(f, ": ");
 	if (result != TCP_PARSE_OK) {
 		fmt_str(f, "[|tcp: ");

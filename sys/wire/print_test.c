@@ -9,6 +9,7 @@
 
 #include "wire/arp.h"
 #include "wire/ether.h"
+#include "wire/icmp6.h"
 #include "wire/icmp4.h"
 #include "wire/ipv4.h"
 #include "wire/print.h"
@@ -104,7 +105,7 @@ test_other_types(void **state)
 
 	(void)state;
 	assert_line(frame, 13, "[|ether]");
-	assert_line(frame, 14, STATIONS "14: IP6");
+	assert_line(frame, 14, STATIONS "14: IP6 [|ip6: short]");
 	frame[12] = 0x88;
 	frame[13] = 0xcc;
 	assert_line(frame, 14, STATIONS "14: ethertype 0x88cc");
@@ -117,13 +118,70 @@ test_other_types(void **state)
 	frame[15] = 0x07;
 	frame[16] = 0x86;
 	frame[17] = 0xdd;
-	assert_line(frame, 18, STATIONS "18: vlan 7, p 5, DEI, IP6");
+	assert_line(frame, 18, STATIONS "18: vlan 7, p 5, DEI, IP6 [|ip6: short]");
 	frame[14] = 0x20;
-	assert_line(frame, 18, STATIONS "18: vlan 7, p 1, IP6");
+	assert_line(frame, 18, STATIONS "18: vlan 7, p 1, IP6 [|ip6: short]");
 	assert_line(frame, 17, STATIONS "17: [|vlan]");
 	frame[16] = 0x81; /* a tag in a tag is not followed */
 	frame[17] = 0x00;
 	assert_line(frame, 18, STATIONS "18: vlan 7, p 1, [|vlan]");
+}
+
+/* The line about an IPv6 packet from fe80::2 to ff02::1 with that payload. */
+static void
+assert_payload6_line(uint8_t nxt, const void *payload, size_t len, const char *line)
+{
+	struct ip6_hdr ip6 = {.ip6_plen = (uint16_t)len, .ip6_nxt = nxt, .ip6_hlim = 64};
+	uint8_t frame[256] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd};
+	char buf[LINE_MAX_LEN];
+	uint8_t *p;
+
+	assert_int_equal(ip6_pton("fe80::2", ip6.ip6_src), 0);
+	assert_int_equal(ip6_pton("ff02::1", ip6.ip6_dst), 0);
+	ip6_emit(frame + ETHER_HDR_LEN, &ip6);
+	memcpy(frame + ETHER_HDR_LEN + IP6_HDR_LEN, payload, len);
+	p = test_exact(frame, ETHER_HDR_LEN + IP6_HDR_LEN + len);
+	(void)wire_print_inner(buf, sizeof(buf), p, ETHER_HDR_LEN + IP6_HDR_LEN + len);
+	assert_string_equal(buf, line);
+	free(p);
+}
+
+static void
+test_ip6(void **state)
+{
+	uint8_t p[64] = {ICMP6_NS};
+
+	(void)state;
+	assert_int_equal(ip6_pton("fd00::1", (uint32_t *)(void *)(p + 8)), 0);
+	assert_payload6_line(IP6_NXT_ICMP6, p, 24,
+	    "IP6 fe80::2 > ff02::1: ICMP6, neighbor solicitation, who has fd00::1, length 24");
+	assert_payload6_line(IP6_NXT_ICMP6, p, 20,
+	    "IP6 fe80::2 > ff02::1: ICMP6, neighbor solicitation, [|nd], length 20");
+	p[0] = ICMP6_NA;
+	p[4] = 0x60;
+	assert_payload6_line(IP6_NXT_ICMP6, p, 24,
+	    "IP6 fe80::2 > ff02::1: ICMP6, neighbor advertisement, tgt is fd00::1, Flags [SO], "
+	    "length 24");
+	memset(p, 0, sizeof(p));
+	p[0] = ICMP6_TOOBIG;
+	p[6] = 5;
+	assert_payload6_line(IP6_NXT_ICMP6, p, 24,
+	    "IP6 fe80::2 > ff02::1: ICMP6, packet too big, mtu 1280 (about [|ip6]), length 24");
+	memset(p, 0, sizeof(p));
+	p[0] = IP6_NXT_FRAGMENT; /* options, a fragment, UDP */
+	ip6_frag_emit(p + 8, &(struct ip6_frag){.if_nxt = IP6_NXT_UDP, .if_mf = true, .if_id = 7});
+	p[17] = 53;
+	p[19] = 99;
+	p[21] = 12;
+	assert_payload6_line(IP6_NXT_HOPOPTS, p, 28,
+	    "IP6 header 0, 8 bytes; frag id 0x00000007, offset 0, more; "
+	    "fe80::2.53 > ff02::1.99: UDP, length 4");
+	p[10] = 1;
+	assert_payload6_line(IP6_NXT_HOPOPTS, p, 28,
+	    "IP6 header 0, 8 bytes; frag id 0x00000007, offset 256, more; "
+	    "fe80::2 > ff02::1: next-header 17, length 12");
+	assert_payload6_line(IP6_NXT_HOPOPTS, p, 7, "IP6 fe80::2 > ff02::1: [|headers]");
+	assert_payload6_line(IP6_NXT_NONE, p, 3, "IP6 fe80::2 > ff02::1: next-header 59, length 3");
 }
 
 static void
@@ -347,6 +405,11 @@ test_random_and_damaged_frames(void **state)
 		char buf[LINE_MAX_LEN], inner[LINE_MAX_LEN];
 		size_t n;
 
+		if (len > ETHER_HDR_LEN && test_random(&rnd) % 3 == 0) {
+			p[12] = 0x86; /* as if it were IPv6 */
+			p[13] = 0xdd;
+			p[14] = 0x60;
+		}
 		for (uint32_t hits = test_random(&rnd) % 8; hits > 0 && len > 0; hits--)
 			p[test_random(&rnd) % len] = (uint8_t)test_random(&rnd);
 		n = wire_print_frame(buf, sizeof(buf), p, len);
@@ -381,6 +444,7 @@ main(void)
 	    cmocka_unit_test(test_real_frames),
 	    cmocka_unit_test(test_arp),
 	    cmocka_unit_test(test_other_types),
+	    cmocka_unit_test(test_ip6),
 	    cmocka_unit_test(test_ipv4_headers),
 	    cmocka_unit_test(test_fragments),
 	    cmocka_unit_test(test_udp_refusals),
