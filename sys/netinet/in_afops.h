@@ -92,6 +92,7 @@ struct in_afops {
 	int af_family;
 	uint8_t af_hdrlen; /* bytes of a network header without options */
 	uint8_t af_addrlen;
+	bool af_udpneedsum; /* UDP without a checksum is not to be taken (RFC 8200 §8.1) */
 	/*
 	 * A sockaddr to an endpoint, and back.
 	 * => EINVAL: sa_len wrong; EAFNOSUPPORT: another family.

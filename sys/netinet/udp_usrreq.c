@@ -115,7 +115,7 @@ udp_input_header(struct netstack *ns, struct mbuf *m, const struct in_rxinfo *rx
 		m_drop(m, DROP_UDP_PORT);
 		return NULL;
 	}
-	if (uh->uh_sum == 0) {
+	if (uh->uh_sum == 0 && !rx->rx_af->af_udpneedsum) {
 		UDPSTAT_INC(ns, nosum);
 	} else if ((m->m_pkthdr.csum_flags & M_CSUM_OK) == 0) {
 		sum = rx->rx_af->af_pseudo(&rx->rx_src, &rx->rx_dst, uh->uh_ulen, rx->rx_proto);

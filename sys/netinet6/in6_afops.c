@@ -107,6 +107,7 @@ const struct in_afops in6_afops = {
     .af_family = AF_INET6,
     .af_hdrlen = IP6_HDR_LEN,
     .af_addrlen = 16,
+    .af_udpneedsum = true,
     .af_parse = in6_parse,
     .af_emit = in6_emit,
     .af_setscope = in6_setscope,

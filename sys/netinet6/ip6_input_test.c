@@ -414,6 +414,24 @@ test_too_big(void **state)
 	end(ns);
 }
 
+/* HOSTILE 46, RFC 8200 §8.1: UDP has a checksum. */
+static void
+test_udp_checksum(void **state)
+{
+	struct netstack *ns = begin();
+	uint8_t udp[20] = {0, 9, 0, 9, 0, 20};
+
+	(void)state;
+	input(IP6_NXT_UDP, PEER, OURS, udp, sizeof(udp));
+	assert_int_equal(drops(ns, DROP_UDP_CKSUM), 1);
+	assert_silent();
+	test_cksum6(PEER, OURS, IP6_NXT_UDP, udp, sizeof(udp), 6);
+	input(IP6_NXT_UDP, PEER, OURS, udp, sizeof(udp));
+	assert_int_equal(drops(ns, DROP_UDP_NOPORT), 1);
+	assert_error(ICMP6_UNREACH, ICMP6_UNREACH_PORT, 0);
+	end(ns);
+}
+
 /* HOSTILE 28, 45: redirects are ignored. */
 static void
 test_redirect(void **state)
@@ -514,6 +532,7 @@ main(void)
 	    cmocka_unit_test(test_echo),
 	    cmocka_unit_test(test_errors_not_sent),
 	    cmocka_unit_test(test_too_big),
+	    cmocka_unit_test(test_udp_checksum),
 	    cmocka_unit_test(test_redirect),
 	    cmocka_unit_test(test_not_spoken),
 	    cmocka_unit_test(test_loopback),
