@@ -174,13 +174,22 @@ fd_connect_refresh(struct fdsock *fs)
 	return error;
 }
 
+/* Of an address that a stream is refused for its family: the other family's are of AF_INET6. */
+static bool
+fd_addr_isgroup(const struct bsd_sockaddr *nam)
+{
+	const struct bsd_sockaddr_in6 *sin6 = &((const union fd_addr *)nam)->sin6;
+
+	return nam->sa_family == BSD_AF_INET || sin6->sin6_addr.s6_bytes[0] == 0xff;
+}
+
 /* What Linux finds out on the way there, the stack knows at once. */
 static int
 fd_connect_errno(int error, const struct bsd_sockaddr *nam)
 {
 	if (error == BSD_EADDRNOTAVAIL && fd_addr_port((const union fd_addr *)nam) == 0)
 		return ECONNREFUSED;
-	if (error == BSD_EACCES || (error == BSD_EAFNOSUPPORT && nam->sa_family == BSD_AF_INET))
+	if (error == BSD_EACCES || (error == BSD_EAFNOSUPPORT && fd_addr_isgroup(nam)))
 		return ENETUNREACH; /* of everybody, or of a group */
 	return fd_errno(error);
 }
