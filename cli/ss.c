@@ -75,19 +75,25 @@ static const struct {
 	const char *name;
 } kinds[] = {{KIND_TCP, "tcp"}, {KIND_UDP, "udp"}, {KIND_RAW, "raw"}};
 
+static bool
+is_ping(const struct fdsock_sockinfo *si)
+{
+	return si->si_protocol == IPPROTO_ICMP || si->si_protocol == IPPROTO_ICMPV6;
+}
+
 static unsigned
 kind_of(const struct fdsock_sockinfo *si)
 {
 	if (si->si_type == SOCK_STREAM)
 		return KIND_TCP;
-	return si->si_type == SOCK_DGRAM && si->si_protocol != IPPROTO_ICMP ? KIND_UDP : KIND_RAW;
+	return si->si_type == SOCK_DGRAM && !is_ping(si) ? KIND_UDP : KIND_RAW;
 }
 
 static const char *
 kind_name(const struct fdsock_sockinfo *si)
 {
-	if (si->si_type == SOCK_DGRAM && si->si_protocol == IPPROTO_ICMP)
-		return "icmp";
+	if (si->si_type == SOCK_DGRAM && is_ping(si))
+		return si->si_protocol == IPPROTO_ICMP ? "icmp" : "icmp6";
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (kinds[i].kind == kind_of(si))
 			return kinds[i].name;
@@ -136,7 +142,7 @@ name_print(const struct ss *s, const struct fdsock_sockinfo *si, bool local)
 	char addr[ADDR_TEXT + 2], text[16];
 
 	addr_shown(si, local, addr, sizeof(addr));
-	if (kind_of(si) == KIND_RAW && !(local && si->si_protocol == IPPROTO_ICMP))
+	if (kind_of(si) == KIND_RAW && !(local && si->si_type == SOCK_DGRAM))
 		(void)snprintf(text, sizeof(text), local ? "%u" : "*", si->si_protocol);
 	else if (port == 0)
 		(void)snprintf(text, sizeof(text), "*");

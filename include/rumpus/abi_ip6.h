@@ -28,7 +28,9 @@ enum {
 	BSD_IPV6_RECVERR = 1025,      /* datagrams: errors are queued, see struct bsd_ip_recverr */
 	BSD_IPV6_MULTICAST_ALL = 1029 /* as BSD_IP_MULTICAST_ALL */
 };
-enum { BSD_ICMP6_FILTER = 18 }; /* level BSD_IPPROTO_ICMPV6 */
+enum {
+	BSD_ICMP6_FILTER = 18
+}; /* level BSD_IPPROTO_ICMPV6: uint32_t[8], a bit for each type not wanted */
 
 struct bsd_in6_addr {
 	uint8_t s6_bytes[16];

@@ -122,6 +122,7 @@ struct in_dgram {
 	struct mbuf *dg_control;  /* what was said of how to send it */
 	struct in_endpoint dg_to; /* and where */
 	const struct in_afops *dg_af;
+	uint32_t dg_icmp6filter[8]; /* ICMP6_FILTER: a bit for each type not wanted */
 };
 
 struct inpcbtable {

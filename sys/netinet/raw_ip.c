@@ -21,7 +21,7 @@
 #include "kern/socketvar.h"
 #include "net/if.h"
 #include "net/m_cksum.h"
-#include "netinet/in_pcb.h"
+#include "netinet/in_pcb_af.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
 #include "wire/cksum.h"
@@ -84,8 +84,7 @@ rip_fini(struct netstack *ns)
 
 /* --- receiving ------------------------------------------------------------------------------ */
 
-/* Do the addresses that it is bound and connected to let it have the packet? */
-static bool
+bool
 rip_wants(struct inpcb *inp, const struct in_rxinfo *rx)
 {
 	if (inp->inp_socket == NULL || (inp->inp_socket->so_state & SS_CANTRCVMORE) != 0)
@@ -94,12 +93,11 @@ rip_wants(struct inpcb *inp, const struct in_rxinfo *rx)
 		return false;
 	if (!in_addrany_isany(&inp->inp_faddr) && !in_addrany_eq(&inp->inp_faddr, &rx->rx_src))
 		return false;
-	return rx->rx_ttl >= inp->inp_minttl && in_pcb_hasif(inp, rx->rx_ifp->if_index) &&
-	    rx->rx_af->af_iswanted(inp, rx);
+	return rx->rx_ttl >= in_pcb_minttl(inp, rx->rx_af) &&
+	    in_pcb_hasif(inp, rx->rx_ifp->if_index) && rx->rx_af->af_iswanted(inp, rx);
 }
 
-/* Puts m into the socket's buffer. Consumes m. */
-static void
+void
 rip_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx)
 {
 	struct in_endpoint from = {.ie_addr = rx->rx_src};
@@ -171,7 +169,7 @@ icmp_sock_input(struct mbuf *m, const struct in_rxinfo *rx, uint16_t id)
 
 /* --- errors --------------------------------------------------------------------------------- */
 
-static void
+void
 rip_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 {
 	struct socket *so = inp->inp_socket;
@@ -209,8 +207,7 @@ icmp_sock_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci)
 	return false;
 }
 
-/* Is an error about what this socket may have sent? Without a peer only a queue of errors tells. */
-static bool
+bool
 rip_concerns(const struct inpcb *inp, const struct in_ctlinfo *ci)
 {
 	if (inp->inp_socket == NULL)
@@ -239,6 +236,16 @@ rip_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci, uint8_t proto)
 
 /* --- sending -------------------------------------------------------------------------------- */
 
+/* A raw socket is of one family: a mapped address is none of its. */
+static int
+rip_parse(const struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_endpoint *ep)
+{
+	const struct in_afops *af;
+	int error = in_pcb_parsedest(inp, nam, ep, &af);
+
+	return error == 0 && af != inp->inp_af ? ENETUNREACH : error;
+}
+
 /* Where it goes: nam, or the peer. */
 static int
 rip_send_dest(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_txinfo *tx)
@@ -250,7 +257,7 @@ rip_send_dest(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_txinf
 	if (nam != NULL) {
 		if ((inp->inp_socket->so_state & SS_ISCONNECTED) != 0)
 			return EISCONN;
-		if ((error = af->af_parse(nam, &ep)) != 0)
+		if ((error = rip_parse(inp, nam, &ep)) != 0)
 			return error;
 	} else if ((inp->inp_socket->so_state & SS_ISCONNECTED) == 0) {
 		return EDESTADDRREQ;
@@ -261,8 +268,7 @@ rip_send_dest(struct inpcb *inp, const struct bsd_sockaddr *nam, struct in_txinf
 	return 0;
 }
 
-/* How and where a packet is to leave. Consumes control. */
-static int
+int
 rip_send_txinfo(struct inpcb *inp, int flags, const struct bsd_sockaddr *nam, struct mbuf *control,
     struct in_txinfo *tx)
 {
@@ -345,7 +351,7 @@ icmp_sock_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_so
 
 /* --- life ----------------------------------------------------------------------------------- */
 
-static int
+int
 rip_attach_pcb(struct socket *so, struct inpcbtable *table, int protocol)
 {
 	struct rip_state *rs = &so->so_ns->ns_inet->is_rip;
@@ -353,20 +359,23 @@ rip_attach_pcb(struct socket *so, struct inpcbtable *table, int protocol)
 	int error;
 
 	if ((error = soreserve(so, rs->rs_sendspace, rs->rs_recvspace)) != 0 ||
-	    (error = in_pcballoc(table, so, &in4_afops, &inp)) != 0)
+	    (error = in_pcballoc(table, so, so->so_proto->pr_domain->dom_afops, &inp)) != 0)
 		return error;
 	inp->inp_proto = (uint8_t)protocol;
-	if (protocol == IPPROTO_RAW)
-		inp->inp_flags |= INP_HDRINCL;
 	return 0;
 }
 
 static int
 rip_attach(struct socket *so, int protocol)
 {
+	int error;
+
 	if (protocol <= 0 || protocol > IPPROTO_RAW)
 		return EPROTONOSUPPORT;
-	return rip_attach_pcb(so, &so->so_ns->ns_inet->is_rip.rs_raw, protocol);
+	error = rip_attach_pcb(so, &so->so_ns->ns_inet->is_rip.rs_raw, protocol);
+	if (error == 0 && protocol == IPPROTO_RAW)
+		((struct inpcb *)so->so_pcb)->inp_flags |= INP_HDRINCL;
+	return error;
 }
 
 static int
@@ -376,18 +385,19 @@ icmp_sock_attach(struct socket *so, int protocol)
 	return rip_attach_pcb(so, &so->so_ns->ns_inet->is_rip.rs_icmp, IPPROTO_ICMP);
 }
 
-static int
+int
 rip_bind(struct socket *so, const struct bsd_sockaddr *nam)
 {
 	struct inpcb *inp = so->so_pcb;
+	const struct in_afops *af;
 	struct in_endpoint ep;
 	int error;
 
 	if (nam == NULL)
 		return EINVAL;
-	if ((error = inp->inp_af->af_parse(nam, &ep)) != 0)
+	if ((error = in_pcb_parselocal(inp, nam, &ep, &af)) != 0)
 		return error;
-	if (!in_pcbaddr_ok(inp, inp->inp_af, &ep.ie_addr))
+	if (af != inp->inp_af || !in_pcbaddr_ok(inp, af, &ep.ie_addr))
 		return EADDRNOTAVAIL;
 	inp->inp_laddr = ep.ie_addr;
 	if (!in_addrany_isany(&ep.ie_addr))
@@ -395,8 +405,7 @@ rip_bind(struct socket *so, const struct bsd_sockaddr *nam)
 	return 0;
 }
 
-/* The peer's address; ports mean nothing. */
-static int
+int
 rip_connect(struct socket *so, const struct bsd_sockaddr *nam)
 {
 	struct inpcb *inp = so->so_pcb;
@@ -407,7 +416,7 @@ rip_connect(struct socket *so, const struct bsd_sockaddr *nam)
 		return EISCONN;
 	if (inp->inp_boundif != 0 && in_pcb_ifp(inp) == NULL)
 		return ENODEV;
-	if ((error = inp->inp_af->af_parse(nam, &ep)) != 0)
+	if ((error = rip_parse(inp, nam, &ep)) != 0)
 		return error;
 	if (in_addrany_isany(&ep.ie_addr))
 		ep.ie_addr = inp->inp_af->af_loopback();
@@ -426,7 +435,7 @@ rip_connect(struct socket *so, const struct bsd_sockaddr *nam)
 	return 0;
 }
 
-static int
+int
 rip_disconnect(struct socket *so)
 {
 	static const struct in_addrany any;

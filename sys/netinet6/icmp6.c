@@ -139,7 +139,7 @@ icmp6_input_error(struct mbuf *m, const struct in_rxinfo *rx, const struct icmp6
 	struct in_ctlinfo ci = {.ci_ctl = icmp6_ctl(icmp6)};
 	size_t off = (size_t)rx->rx_hlen + ICMP6_HDR_LEN;
 	size_t len = KERN_MIN(rx->rx_len - (size_t)ICMP6_HDR_LEN, sizeof(quote));
-	bool known;
+	bool known, taken;
 
 	m_copydata(m, off, len, quote);
 	known = icmp6_parse_embedded(quote, len, &ie);
@@ -159,7 +159,7 @@ icmp6_input_error(struct mbuf *m, const struct in_rxinfo *rx, const struct icmp6
 		m_freem(m);
 		return;
 	}
-	if (!known || it == NULL || it->it_ctlinput == NULL) {
+	if (!known) {
 		icmp6_ignore(m);
 		return;
 	}
@@ -167,7 +167,13 @@ icmp6_input_error(struct mbuf *m, const struct in_rxinfo *rx, const struct icmp6
 	ci.ci_headlen = len - ie.ie_off;
 	ci.ci_m = m;
 	ci.ci_off = off + ie.ie_off;
-	it->it_ctlinput(ns, &ci);
+	taken = rip6_ctlinput(ns, &ci, ie.ie_proto);
+	if (it != NULL && it->it_ctlinput != NULL)
+		it->it_ctlinput(ns, &ci);
+	else if (!taken) {
+		icmp6_ignore(m);
+		return;
+	}
 	m_freem(m);
 }
 
@@ -212,6 +218,9 @@ icmp6_dispatch(struct mbuf *m, const struct in_rxinfo *rx, const struct icmp6_hd
 	switch (icmp6->icmp6_type) {
 	case ICMP6_ECHO:
 		icmp6_input_echo(m, rx, icmp6);
+		break;
+	case ICMP6_ECHOREPLY:
+		icmp6_sock_input(m, rx, (uint16_t)(icmp6->icmp6_word >> 16));
 		break;
 	case ICMP6_UNREACH:
 	case ICMP6_TOOBIG:
@@ -264,5 +273,6 @@ icmp6_input(struct mbuf *m, const struct in_rxinfo *rx)
 	}
 	m_copydata(m, rx->rx_hlen, sizeof(head), head);
 	(void)icmp6_parse(head, sizeof(head), &icmp6);
+	(void)rip6_input(m, rx);
 	icmp6_dispatch(m, rx, &icmp6);
 }

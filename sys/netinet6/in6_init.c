@@ -121,10 +121,11 @@ in6_init_pools(struct netstack *ns, struct in6_state *i6)
 
 	for (n = 0; n < nitems(pools) && error == 0; n++)
 		error = pool_init(pools[n], specs[n].name, specs[n].size, specs[n].limit, 0, fault);
-	if (error == 0)
-		error = frag6_init(ns, &i6->i6_frag6);
-	else
+	if (error != 0)
 		n--;
+	else if ((error = rip6_init(ns, &i6->i6_rip6)) == 0 &&
+	    (error = frag6_init(ns, &i6->i6_frag6)) != 0)
+		rip6_fini(&i6->i6_rip6);
 	while (error != 0 && n-- > 0)
 		pool_destroy(pools[n]);
 	return error;
@@ -134,6 +135,7 @@ static void
 in6_fini_pools(struct netstack *ns, struct in6_state *i6)
 {
 	frag6_fini(ns);
+	rip6_fini(&i6->i6_rip6);
 	pool_destroy(&i6->i6_prefixpool);
 	pool_destroy(&i6->i6_routerpool);
 	pool_destroy(&i6->i6_multipool);

@@ -5,7 +5,7 @@
 #include "kern/protosw.h"
 #include "netinet/tcp_var.h"
 #include "netinet/udp_var.h"
-#include "netinet6/in6_var.h"
+#include "netinet6/ip6_var.h"
 
 static const struct protosw inet6sw[] = {
     {
@@ -23,6 +23,21 @@ static const struct protosw inet6sw[] = {
 	.pr_domain = &inet6domain,
 	.pr_usrreqs = &udp_usrreqs,
 	.pr_ctloutput = udp_ctloutput,
+    },
+    {
+	.pr_type = SOCK_DGRAM,
+	.pr_protocol = IPPROTO_ICMPV6,
+	.pr_flags = PR_ATOMIC | PR_ADDR,
+	.pr_domain = &inet6domain,
+	.pr_usrreqs = &icmp6_usrreqs,
+	.pr_ctloutput = rip6_ctloutput,
+    },
+    {
+	.pr_type = SOCK_RAW, /* any protocol */
+	.pr_flags = PR_ATOMIC | PR_ADDR,
+	.pr_domain = &inet6domain,
+	.pr_usrreqs = &rip6_usrreqs,
+	.pr_ctloutput = rip6_ctloutput,
     },
 };
 

@@ -141,6 +141,7 @@ ip6_deliver(struct mbuf *m, const struct in_rxinfo *rx, uint32_t nxtoff)
 {
 	struct netstack *ns = rx->rx_ifp->if_ns;
 	const struct in_transport *it = in_transport_find(ns, rx->rx_proto);
+	bool taken;
 
 	if (ip6_is_unspecified(rx->rx_src.ia_w) && rx->rx_proto != IP6_NXT_ICMP6) {
 		IP6STAT_INC(ns, badscope);
@@ -154,9 +155,15 @@ ip6_deliver(struct mbuf *m, const struct in_rxinfo *rx, uint32_t nxtoff)
 		icmp6_input(m, rx);
 		return;
 	}
+	taken = rip6_input(m, rx);
 	if (it != NULL) {
 		IP6STAT_INC(ns, delivered);
 		it->it_input(m, rx);
+		return;
+	}
+	if (taken) {
+		IP6STAT_INC(ns, delivered);
+		m_freem(m);
 		return;
 	}
 	IP6STAT_INC(ns, noproto);

@@ -59,6 +59,12 @@ struct frag6 {
 	uint32_t f6_timeout_ms;
 };
 
+/* Raw and ICMPv6 sockets (raw_ip6.c) */
+struct rip6_state {
+	struct inpcbtable r6_raw;
+	struct inpcbtable r6_icmp;
+};
+
 struct in6_state {
 	struct netstack *i6_ns;
 	struct frag6 i6_frag6;
@@ -67,6 +73,7 @@ struct in6_state {
 	struct sysctl_table i6_ip6stat_sysctls;
 	struct sysctl_table i6_icmp6stat_sysctls;
 	struct sysctl_table i6_sysctls;
+	struct rip6_state i6_rip6;
 	struct pool i6_ifapool;
 	struct pool i6_multipool;
 	struct pool i6_routerpool;
@@ -91,6 +98,22 @@ struct in6_state {
 	uint32_t i6_nd_mmaxtries; /* net.inet6.icmp6.nd6_mmaxtries */
 	uint32_t i6_nd_umaxtries; /* net.inet6.icmp6.nd6_umaxtries */
 };
+
+/* raw_ip6.c; within in6_init, in6_fini. => ENOMEM, ENOBUFS */
+int rip6_init(struct netstack *ns, struct rip6_state *r6);
+void rip6_fini(struct rip6_state *r6);
+/*
+ * A copy of m (borrowed, begins with its IPv6 header; its checksum is right) to each that wants it. => false:
+ * nobody does
+ */
+bool rip6_input(const struct mbuf *m, const struct in_rxinfo *rx);
+/* An echo reply, to the ICMPv6 socket of that identifier. Consumes m. */
+void icmp6_sock_input(struct mbuf *m, const struct in_rxinfo *rx, uint16_t id);
+/* An ICMPv6 error about a packet of that protocol. => false: nobody sends such */
+bool rip6_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci, uint8_t proto);
+extern const struct pr_usrreqs rip6_usrreqs;
+extern const struct pr_usrreqs icmp6_usrreqs;
+int rip6_ctloutput(struct socket *so, struct sockopt *sopt);
 
 /* ip6_input.c */
 void ip6_input(struct ifnet *ifp, struct mbuf *m);

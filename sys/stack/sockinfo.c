@@ -17,6 +17,7 @@
 #include "netinet/tcp_congctl.h"
 #include "netinet/tcp_var.h"
 #include "netinet/udp_var.h"
+#include "netinet6/ip6_var.h"
 
 #define SOCKINFO_BUCKETS 4096u /* looked at in one call at most */
 
@@ -26,7 +27,9 @@ enum sockinfo_part {
 	SOCKINFO_SYNCACHE,
 	SOCKINFO_UDP,
 	SOCKINFO_ICMP,
+	SOCKINFO_ICMP6,
 	SOCKINFO_RAW,
+	SOCKINFO_RAW6,
 	SOCKINFO_PARTS
 };
 
@@ -140,9 +143,19 @@ sockinfo_table(const struct netstack *ns, uint32_t part)
 		return &ns->ns_udp->us_table;
 	case SOCKINFO_ICMP:
 		return &ns->ns_inet->is_rip.rs_icmp;
+	case SOCKINFO_ICMP6:
+		return &ns->ns_inet6->i6_rip6.r6_icmp;
+	case SOCKINFO_RAW6:
+		return &ns->ns_inet6->i6_rip6.r6_raw;
 	default:
 		return &ns->ns_inet->is_rip.rs_raw;
 	}
+}
+
+static bool
+sockinfo_israw(uint32_t part)
+{
+	return part == SOCKINFO_RAW || part == SOCKINFO_RAW6;
 }
 
 static uint32_t
@@ -152,7 +165,7 @@ sockinfo_nbuckets(const struct netstack *ns, uint32_t part)
 		return ns->ns_tcp->tcps_syncache.sch_hashsize;
 	if (part == SOCKINFO_TIMEWAIT)
 		return ns->ns_tcp->tcps_table.it_pairhash_size;
-	return part == SOCKINFO_RAW ? 1 : sockinfo_table(ns, part)->it_connhash_size;
+	return sockinfo_israw(part) ? 1 : sockinfo_table(ns, part)->it_connhash_size;
 }
 
 static void
@@ -162,6 +175,7 @@ sockinfo_bucket(const struct netstack *ns, uint32_t part, uint32_t bucket, struc
 	    [SOCKINFO_TCP] = IPPROTO_TCP,
 	    [SOCKINFO_UDP] = IPPROTO_UDP,
 	    [SOCKINFO_ICMP] = IPPROTO_ICMP,
+	    [SOCKINFO_ICMP6] = IPPROTO_ICMPV6,
 	};
 	const struct syncache *sc;
 	const struct in_pair *ipr;
@@ -173,7 +187,7 @@ sockinfo_bucket(const struct netstack *ns, uint32_t part, uint32_t bucket, struc
 	} else if (part == SOCKINFO_SYNCACHE) {
 		TAILQ_FOREACH(sc, &ns->ns_tcp->tcps_syncache.sch_hash[bucket], sc_hash)
 			sockinfo_syncache(sc, sl);
-	} else if (part == SOCKINFO_RAW) {
+	} else if (sockinfo_israw(part)) {
 		TAILQ_FOREACH(inp, &sockinfo_table(ns, part)->it_queue, inp_queue)
 			sockinfo_pcb(inp, 0, sl);
 	} else {
