@@ -70,7 +70,8 @@ struct in_txinfo {
 	struct inpcb *tx_inp; /* its route cache is used; NULL: none */
 	uint16_t tx_boundif;  /* not 0, and no tx_ifp: the only interface allowed is gone */
 	uint8_t tx_proto;
-	uint8_t tx_ttl; /* 0: the stack's default */
+	uint8_t tx_ttl;  /* 0: the stack's default */
+	bool tx_ttlsaid; /* it is this packet's alone (the control message IP_TTL) */
 	uint8_t tx_tos;
 	bool tx_df;          /* do not fragment */
 	uint8_t tx_pmtudisc; /* BSD_IP_PMTUDISC_*: DF of datagrams */
@@ -189,6 +190,7 @@ struct in_ctlinfo {
 	size_t ci_headlen;        /* at least 8 */
 	/* For queues of errors (in_errq.c): the message, who sent it, and what it quotes. */
 	int ci_errno; /* as Linux tells it to who asks */
+	bool ci_soft; /* it may pass (RFC 1122 §3.2.2.1): only a queue tells it */
 	uint8_t ci_type;
 	uint8_t ci_code;
 	uint32_t ci_info;              /* the MTU, or the pointer of a parameter problem */

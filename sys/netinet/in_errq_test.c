@@ -308,6 +308,43 @@ test_silent_neighbour(void **state)
 	end_stacks(a, b);
 }
 
+/* A connected socket without a queue hears of what will not pass by itself, and of that alone. */
+static void
+test_soft_errors(void **state)
+{
+	static const struct {
+		uint8_t type, code;
+		int error;
+	} cases[] = {
+	    {ICMP4_UNREACH, ICMP4_UNREACH_NET, 0},
+	    {ICMP4_UNREACH, ICMP4_UNREACH_HOST, 0},
+	    {ICMP4_UNREACH, ICMP4_UNREACH_SRCFAIL, 0},
+	    {ICMP4_UNREACH, ICMP4_UNREACH_TOSNET, 0},
+	    {ICMP4_UNREACH, ICMP4_UNREACH_TOSHOST, 0},
+	    {ICMP4_TIMXCEED, 0, 0},
+	    {ICMP4_UNREACH, ICMP4_UNREACH_PORT, BSD_ECONNREFUSED},
+	    {ICMP4_UNREACH, ICMP4_UNREACH_NET_UNKNOWN, BSD_ENETUNREACH},
+	    {ICMP4_UNREACH, ICMP4_UNREACH_FILTER_PROHIB, BSD_EHOSTUNREACH},
+	};
+	union bsd_sockaddr_any to = test_sin(B, 9);
+	struct netstack *a, *b;
+	struct socket *so;
+
+	(void)state;
+	two_stacks(&a, &b);
+	so = test_udpsocket(a);
+	assert_int_equal(soconnect(so, &to.sa), 0);
+	know_b();
+	assert_int_equal(test_udpsend(so, NULL, 100), 0);
+	for (size_t i = 0; i < nitems(cases); i++) {
+		complain(0, cases[i].type, cases[i].code, 0);
+		assert_int_equal(so->so_error, cases[i].error);
+		so->so_error = 0;
+	}
+	soclose(so);
+	end_stacks(a, b);
+}
+
 /* An ICMP socket gets the whole message back, its header too. */
 static void
 test_icmp_socket(void **state)
@@ -430,6 +467,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_port_unreachable),
+	    cmocka_unit_test(test_soft_errors),
 	    cmocka_unit_test(test_order),
 	    cmocka_unit_test(test_too_long),
 	    cmocka_unit_test(test_silent_neighbour),

@@ -509,7 +509,7 @@ in_pcb_txdest(const struct inpcb *inp, const struct in_addrany *dst, struct in_t
 		return;
 	if (tx->tx_ifp == NULL)
 		tx->tx_ifp = in_pcb_mcastifp(inp, tx->tx_af, dst);
-	if (tx->tx_ttl == (v6 ? inp->in6p_hops : inp->inp_ttl)) {
+	if (!tx->tx_ttlsaid) {
 		tx->tx_ttl = mttl;
 		tx->tx_hostonly = mttl == 0;
 	}

@@ -119,6 +119,7 @@ ip_cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8_
 		if ((error = in_cmsg_int(data, len, &value)) != 0 || value == 0)
 			return EINVAL;
 		tx->tx_ttl = (uint8_t)value;
+		tx->tx_ttlsaid = true;
 		return 0;
 	case IP_TOS:
 		if ((error = in_cmsg_int(data, len, &value)) != 0)

@@ -85,6 +85,24 @@ icmp_hosterrno(const struct icmp4_hdr *icmp)
 	return EHOSTUNREACH;
 }
 
+/* May it pass by itself, so that a datagram socket is not to fail by it, as Linux has it? */
+static bool
+icmp_issoft(const struct icmp4_hdr *icmp)
+{
+	if (icmp->icmp_type != ICMP4_UNREACH)
+		return icmp->icmp_type == ICMP4_TIMXCEED;
+	switch (icmp->icmp_code) {
+	case ICMP4_UNREACH_NET:
+	case ICMP4_UNREACH_HOST:
+	case ICMP4_UNREACH_SRCFAIL:
+	case ICMP4_UNREACH_TOSNET:
+	case ICMP4_UNREACH_TOSHOST:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /*
  * The next hop's MTU of a "fragmentation needed". => false: not to be believed, since it would not
  * have kept the quoted packet from passing; *mtu 0: the router does not tell
@@ -143,6 +161,7 @@ icmp_input_error(struct netstack *ns, struct mbuf *m, const struct in_rxinfo *rx
 	ci.ci_head = quote + ie.ie_ip.ip_hl;
 	ci.ci_headlen = len - ie.ie_ip.ip_hl;
 	ci.ci_errno = icmp_hosterrno(icmp);
+	ci.ci_soft = icmp_issoft(icmp);
 	ci.ci_type = icmp->icmp_type;
 	ci.ci_code = icmp->icmp_code;
 	if (ci.ci_ctl == IN_CTL_MSGSIZE)

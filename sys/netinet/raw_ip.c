@@ -180,7 +180,7 @@ rip_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 		in_errq_icmp(inp, ci, 0, 0);
 		return;
 	}
-	if (in_addrany_isany(&inp->inp_faddr) || in_ctl_errno(ci->ci_ctl) == 0)
+	if (ci->ci_soft || in_addrany_isany(&inp->inp_faddr) || in_ctl_errno(ci->ci_ctl) == 0)
 		return;
 	so->so_error = in_ctl_errno(ci->ci_ctl);
 	sorwakeup(so);

@@ -167,7 +167,8 @@ static void
 test_icmp_socket_error(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(ipv4_addr_be(192, 0, 2, 1), 0);
-	uint8_t msg[ICMP4_HDR_LEN + IPV4_HDR_LEN + 8] = {ICMP4_UNREACH, ICMP4_UNREACH_HOST};
+	uint8_t msg[ICMP4_HDR_LEN + IPV4_HDR_LEN + 8] = {ICMP4_UNREACH,
+	    ICMP4_UNREACH_FILTER_PROHIB};
 	struct ipv4_hdr ip = test_iphdr(IPV4_PROTO_ICMP, B, A, sizeof(msg));
 	uint8_t reply[8] = {ICMP4_ECHOREPLY, 0, 0xff, 0xfe, 0, 1};
 	struct netstack *a, *b;
@@ -399,6 +400,30 @@ test_control(void **state)
 	end_stacks(a, b);
 }
 
+/* The TTL of one packet to a group is what its control message says, also that of the socket. */
+static void
+test_group_ttl(void **state)
+{
+	union bsd_sockaddr_any to = test_sin(ipv4_addr_be(239, 1, 2, 3), 7);
+	uint8_t bytes[32] = {0};
+	struct kvec control = {bytes, cmsg_add(bytes, 0, BSD_IP_TTL, 9)};
+	struct netstack *a, *b;
+	struct socket *snd;
+
+	(void)state;
+	two_stacks(&a, &b);
+	snd = test_udpsocket(a);
+	assert_int_equal(setopt(snd, BSD_IPPROTO_IP, BSD_IP_TTL, 9), 0);
+	assert_int_equal(setopt(snd, BSD_IPPROTO_IP, BSD_IP_MULTICAST_TTL, 3), 0);
+	assert_int_equal(send_bytes(snd, &to, "x", 1, &control), 0);
+	assert_int_equal(send_bytes(snd, &to, "x", 1, NULL), 0);
+	assert_int_equal(ia.ti_n, 2);
+	assert_int_equal(ia.ti_frames[0].bytes[ETHER_HDR_LEN + 8], 9);
+	assert_int_equal(ia.ti_frames[1].bytes[ETHER_HDR_LEN + 8], 3);
+	soclose(snd);
+	end_stacks(a, b);
+}
+
 /* Control messages that lie about their length or ask for what cannot be are refused (78). */
 static void
 test_78_control_lies(void **state)
@@ -546,6 +571,7 @@ main(void)
 	    cmocka_unit_test(test_hdrincl),
 	    cmocka_unit_test(test_47_full),
 	    cmocka_unit_test(test_control),
+	    cmocka_unit_test(test_group_ttl),
 	    cmocka_unit_test(test_78_control_lies),
 	    cmocka_unit_test(test_pmtudisc),
 	    cmocka_unit_test(test_bindany),

@@ -3,7 +3,9 @@
  * UDP (RFC 768, RFC 1122 §4.1): datagrams in and out, and the socket's requests.
  *
  * The address family is reached through in_afops alone. ICMP errors are told to connected sockets,
- * as BSD does. A datagram to a broadcast or multicast address goes to every socket that it fits.
+ * as BSD does, but for those that may pass by themselves (RFC 1122 §3.2.2.1).
+ * Deviation: RFC 1122 §4.1.3.3 wants those told, too. Linux does not, and its programs give up at an
+ * error; who wants them has IP_RECVERR (udp_test.c: test_soft_errors). A datagram to a broadcast or multicast address goes to every socket that it fits.
  */
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
@@ -261,7 +263,7 @@ udp_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 		in_errq_icmp(inp, ci, be16_get(ci->ci_head + 2), UDP_HDR_LEN);
 		return;
 	}
-	if (ci->ci_ctl == IN_CTL_MSGSIZE || in_ctl_errno(ci->ci_ctl) == 0)
+	if (ci->ci_soft || ci->ci_ctl == IN_CTL_MSGSIZE || in_ctl_errno(ci->ci_ctl) == 0)
 		return;
 	so->so_error = in_ctl_errno(ci->ci_ctl);
 	sorwakeup(so);

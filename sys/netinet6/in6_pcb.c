@@ -199,6 +199,7 @@ in6_cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8
 		memcpy(&pi, data, sizeof(pi));
 		return take_pktinfo(inp, &pi, tx);
 	case IPV6_HOPLIMIT:
+		tx->tx_ttlsaid = !v4;
 		return v4 ? 0 : take_int(data, len, 0, &tx->tx_ttl);
 	case IPV6_TCLASS:
 		return v4 ? 0 : take_int(data, len, 0, &tx->tx_tos);
