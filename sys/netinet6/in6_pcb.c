@@ -186,6 +186,7 @@ in6_cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8
 	const bool v4 = tx->tx_af->af_family == AF_INET;
 	size_t len = cm->cmsg_len - BSD_CMSG_LEN(0);
 	struct bsd_in6_pktinfo pi;
+	int error;
 
 	/* What is about packets of the other family is passed over, as on Linux. */
 	if (cm->cmsg_level == IPPROTO_IP)
@@ -199,8 +200,11 @@ in6_cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8
 		memcpy(&pi, data, sizeof(pi));
 		return take_pktinfo(inp, &pi, tx);
 	case IPV6_HOPLIMIT:
-		tx->tx_ttlsaid = !v4;
-		return v4 ? 0 : take_int(data, len, 0, &tx->tx_ttl);
+		if (v4)
+			return 0;
+		error = take_int(data, len, 0, &tx->tx_ttl);
+		tx->tx_ttlsaid = tx->tx_ttl != 0;
+		return error;
 	case IPV6_TCLASS:
 		return v4 ? 0 : take_int(data, len, 0, &tx->tx_tos);
 	default:
