@@ -144,6 +144,27 @@ control_time(int fd, struct control *co, uint64_t time_ns)
 }
 
 static void
+control_drops(struct control *co, const struct fdsock_dgram *dg)
+{
+	static const int drops[2] = {SOL_SOCKET, SO_RXQ_OVFL};
+
+	if ((dg->dg_flags & FDSOCK_DG_DROPS) != 0)
+		control_put(co, drops, &dg->dg_drops, sizeof(dg->dg_drops));
+}
+
+static void
+control_origdst(struct control *co, const struct fdsock_dgram *dg, size_t at)
+{
+	static const int origdst[2] = {IPPROTO_IP, IP_ORIGDSTADDR};
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = dg->dg_lport};
+
+	if ((dg->dg_flags & FDSOCK_DG_ORIGDST) == 0)
+		return;
+	memcpy(&sin.sin_addr, dg->dg_local + at, sizeof(sin.sin_addr));
+	control_put(co, origdst, &sin, sizeof(sin));
+}
+
+static void
 control_ipv4(struct control *co, const struct fdsock_dgram *dg)
 {
 	const size_t at = (dg->dg_flags & FDSOCK_DG_PKTINFO6) != 0 ? 12 : 0;
@@ -161,6 +182,7 @@ control_ipv4(struct control *co, const struct fdsock_dgram *dg)
 		control_put(co, ttl, &value, sizeof(value));
 	if ((dg->dg_flags & FDSOCK_DG_TOS) != 0)
 		control_put(co, tos, &dg->dg_tos, sizeof(dg->dg_tos));
+	control_origdst(co, dg, at);
 }
 
 static void
@@ -192,6 +214,7 @@ store_control(int fd, uint64_t tag, const struct fdsock_dgram *dg, const struct 
 
 	if ((dg->dg_flags & FDSOCK_DG_TIME) != 0)
 		control_time(fd, &co, dg->dg_time_ns);
+	control_drops(&co, dg);
 	control_ipv4(&co, dg);
 	control_ipv6(&co, dg);
 	if (fe != NULL)

@@ -138,6 +138,46 @@ test_dgram_recv(void **state)
 	(void)close(fd);
 }
 
+/* SO_RXQ_OVFL and IP_ORIGDSTADDR, as the record has them. */
+static void
+test_dgram_counts(void **state)
+{
+	struct fdsock_dgram hdr = from_peer;
+	_Alignas(struct cmsghdr) char control[128];
+	char buf[16];
+	struct iovec iov = {buf, sizeof(buf)};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	struct sockaddr_in sin;
+	struct cmsghdr *c;
+	uint32_t drops;
+	int fd = udp();
+
+	(void)state;
+	hdr.dg_flags |= FDSOCK_DG_DROPS | FDSOCK_DG_ORIGDST;
+	hdr.dg_drops = 70000;
+	hdr.dg_lport = 0x1234;
+	hdr.dg_local[3] = 9;
+	give(hdr, "counted");
+	assert_int_equal(recvmsg(fd, &msg, 0), 7);
+	c = CMSG_FIRSTHDR(&msg);
+	assert_true(c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL);
+	assert_int_equal(c->cmsg_len, CMSG_LEN(sizeof(drops)));
+	memcpy(&drops, CMSG_DATA(c), sizeof(drops));
+	assert_int_equal(drops, 70000);
+	c = CMSG_NXTHDR(&msg, c);
+	assert_true(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_ORIGDSTADDR);
+	assert_int_equal(c->cmsg_len, CMSG_LEN(sizeof(sin)));
+	memcpy(&sin, CMSG_DATA(c), sizeof(sin));
+	assert_int_equal(sin.sin_family, AF_INET);
+	assert_int_equal(sin.sin_port, 0x1234);
+	assert_int_equal(sin.sin_addr.s_addr, htonl(9));
+	assert_null(CMSG_NXTHDR(&msg, c));
+	close_pair(fd);
+}
+
 static void
 test_dgram_control(void **state)
 {
@@ -231,6 +271,7 @@ main(int argc, char **argv)
 	    T(test_dgram_send),
 	    T(test_dgram_recv),
 	    T(test_dgram_control),
+	    T(test_dgram_counts),
 	    T(test_dgram_many),
 	};
 	int failed;

@@ -76,9 +76,11 @@ enum {
 	BSD_SO_TYPE = 0x1008,
 	BSD_SO_SNDTIMEO = 0x100b,
 	BSD_SO_RCVTIMEO = 0x100c,
-	BSD_SO_PRIORITY = 0x1020,     /* 0..6, as on Linux */
-	BSD_SO_BINDTODEVICE = 0x1021, /* the name of the only interface to use; "": any */
-	BSD_SO_BINDTOIFINDEX = 0x1022 /* the same by its index; 0: any */
+	BSD_SO_PRIORITY = 0x1020,      /* 0..6, as on Linux */
+	BSD_SO_BINDTODEVICE = 0x1021,  /* the name of the only interface to use; "": any */
+	BSD_SO_BINDTOIFINDEX = 0x1022, /* the same by its index; 0: any */
+	BSD_SO_NO_CHECK = 0x1023,      /* UDP over IPv4: datagrams leave without checksum */
+	BSD_SO_RXQ_OVFL = 0x1024 /* a datagram tells how many were dropped, by BSD_SO_RXQ_OVFL */
 };
 enum {
 	BSD_TCP_NODELAY = 1,

@@ -23,7 +23,8 @@ enum {
 	BSD_IP_RECVPKTINFO = 26,
 	/* FreeBSD's, where NetBSD has none */
 	BSD_IP_BINDANY = 24,
-	BSD_IP_MINTTL = 66, /* what comes with less is dropped (RFC 5082); 0: nothing is */
+	BSD_IP_ORIGDSTADDR = 27, /* bsd_sockaddr_in: where it was sent to, with the port */
+	BSD_IP_MINTTL = 66,      /* what comes with less is dropped (RFC 5082); 0: nothing is */
 	BSD_IP_RECVTOS = 68,
 	/* the host's alone, by numbers that no BSD uses */
 	BSD_IP_MTU_DISCOVER = 1010, /* BSD_IP_PMTUDISC_* */

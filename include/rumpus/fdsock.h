@@ -55,7 +55,7 @@ enum fdsock_op {
 	/* about; level, name, room in bytes -> data: the value, cut to the room */
 	FDSOCK_OP_GETSOCKOPT = 8,
 	/* about; level, name; data: the value. The server also sets what the pair itself must obey
-	 * (SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_OOBINLINE) on the descriptor. */
+	 * (SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_PEEK_OFF, SO_OOBINLINE) on the descriptor. */
 	FDSOCK_OP_SETSOCKOPT = 9,
 	/* about; how. The server shuts the pair down too; bytes written before still go out. */
 	FDSOCK_OP_SHUTDOWN = 10,
@@ -174,6 +174,8 @@ struct fdsock_accepted {
 #define FDSOCK_DG_PKTINFO6 0x200
 #define FDSOCK_DG_HOPLIMIT 0x400
 #define FDSOCK_DG_TCLASS 0x800
+#define FDSOCK_DG_ORIGDST 0x1000 /* dg_local, dg_lport: to where it was sent, by IPv4 */
+#define FDSOCK_DG_DROPS 0x2000   /* dg_drops */
 
 /*
  * A datagram descriptor is a SOCK_SEQPACKET end: each record is this header and the payload, both
@@ -193,6 +195,9 @@ struct fdsock_dgram {
 	uint32_t dg_ifindex;
 	uint8_t dg_local[16];
 	uint64_t dg_time_ns; /* CLOCK_REALTIME */
+	uint32_t dg_drops;   /* datagrams dropped before it since SO_RXQ_OVFL was set */
+	uint16_t dg_lport;   /* network byte order */
+	uint16_t dg_pad0;
 };
 
 /* An error that was queued; the fields are those of struct sock_extended_err. */
@@ -276,7 +281,7 @@ _Static_assert(sizeof(struct fdsock_reply) == 32, "reply header");
 _Static_assert(sizeof(struct fdsock_info) == 64, "info");
 _Static_assert(sizeof(struct fdsock_state) == 16, "state");
 _Static_assert(sizeof(struct fdsock_accepted) == 32, "accept record");
-_Static_assert(sizeof(struct fdsock_dgram) == 64, "datagram header");
+_Static_assert(sizeof(struct fdsock_dgram) == 72, "datagram header");
 _Static_assert(sizeof(struct fdsock_err) == 40, "queued error");
 _Static_assert(sizeof(struct fdsock_ifaddr) == 80, "interface address");
 _Static_assert(sizeof(struct fdsock_capture) == 32, "capture");

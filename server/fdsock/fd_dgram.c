@@ -266,9 +266,15 @@ fd_dgram_time(const struct fdsock *fs, const struct bsd_timespec *ts)
 static void
 fd_dgram_cmsg4(const struct bsd_cmsghdr *cm, const uint8_t *data, struct fdsock_dgram *dg)
 {
+	struct bsd_sockaddr_in sin;
 	struct bsd_in_pktinfo pi;
 
-	if (cm->cmsg_type == BSD_IP_PKTINFO) {
+	if (cm->cmsg_type == BSD_IP_ORIGDSTADDR) {
+		memcpy(&sin, data, sizeof(sin));
+		memcpy(dg->dg_local, &sin.sin_addr, sizeof(sin.sin_addr));
+		dg->dg_lport = sin.sin_port;
+		dg->dg_flags |= FDSOCK_DG_ORIGDST;
+	} else if (cm->cmsg_type == BSD_IP_PKTINFO) {
 		memcpy(&pi, data, sizeof(pi));
 		memcpy(dg->dg_local, &pi.ipi_addr_be, sizeof(pi.ipi_addr_be));
 		dg->dg_ifindex = pi.ipi_ifindex;
@@ -319,6 +325,9 @@ fd_dgram_cmsg(const struct fdsock *fs, const struct bsd_cmsghdr *cm, const uint8
 		memcpy(&ts, data, sizeof(ts));
 		dg->dg_time_ns = fd_dgram_time(fs, &ts);
 		dg->dg_flags |= FDSOCK_DG_TIME;
+	} else if (cm->cmsg_type == BSD_SO_RXQ_OVFL) {
+		memcpy(&dg->dg_drops, data, sizeof(dg->dg_drops));
+		dg->dg_flags |= FDSOCK_DG_DROPS;
 	}
 }
 

@@ -162,6 +162,54 @@ test_switched_off(void **state)
 	(void)close(dgram);
 }
 
+/* What is about packets, which a stream keeps and a datagram socket carries out. */
+static void
+test_packets(void **state)
+{
+	int sock[2] = {fdt_socket(SOCK_STREAM), fdt_socket(SOCK_DGRAM)}, value;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(setint(sock[i], SOL_SOCKET, SO_NO_CHECK, 7), 0);
+		assert_int_equal(fdt_getopt(sock[i], SOL_SOCKET, SO_NO_CHECK, &value), 0);
+		assert_int_equal(value, 1);
+		assert_int_equal(setint(sock[i], SOL_SOCKET, SO_RXQ_OVFL, 1), 0);
+		assert_int_equal(fdt_getopt(sock[i], SOL_SOCKET, SO_RXQ_OVFL, &value), 0);
+		assert_int_equal(value, 1);
+	}
+	assert_int_equal(setint(sock[0], IPPROTO_IP, IP_ORIGDSTADDR, 1), ENOPROTOOPT);
+	assert_int_equal(setint(sock[1], IPPROTO_IP, IP_ORIGDSTADDR, 1), 0);
+	(void)close(sock[0]);
+	(void)close(sock[1]);
+}
+
+/* Where MSG_PEEK looks from: the pair's own. */
+static void
+test_peek_offset(void **state)
+{
+	int sv[2], dgram = fdt_socket(SOCK_DGRAM), value = 0;
+	char buf[4];
+
+	(void)state;
+	fdt_pair(sv);
+	assert_int_equal(fdt_getopt(sv[1], SOL_SOCKET, SO_PEEK_OFF, &value), 0);
+	assert_int_equal(value, -1);
+	assert_int_equal(setint(sv[1], SOL_SOCKET, SO_PEEK_OFF, 2), 0);
+	assert_int_equal(send(sv[0], "abcdef", 6, 0), 6);
+	(void)fdt_poll(sv[1], POLLIN);
+	assert_int_equal(recv(sv[1], buf, 2, MSG_PEEK), 2);
+	assert_memory_equal(buf, "cd", 2);
+	assert_int_equal(recv(sv[1], buf, 3, 0), 3);
+	assert_memory_equal(buf, "abc", 3);
+	assert_int_equal(recv(sv[1], buf, 2, MSG_PEEK), 2);
+	assert_memory_equal(buf, "ef", 2);
+	assert_int_equal(setint(dgram, SOL_SOCKET, SO_PEEK_OFF, 0), EOPNOTSUPP);
+	assert_int_equal(fdt_getopt(dgram, SOL_SOCKET, SO_PEEK_OFF, &value), EOPNOTSUPP);
+	(void)close(dgram);
+	(void)close(sv[0]);
+	(void)close(sv[1]);
+}
+
 static void
 test_priority(void **state)
 {
@@ -192,6 +240,8 @@ main(void)
 	    T(test_identity),
 	    T(test_meminfo),
 	    T(test_switched_off),
+	    T(test_packets),
+	    T(test_peek_offset),
 	    T(test_priority),
 	};
 

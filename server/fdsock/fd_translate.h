@@ -39,8 +39,8 @@ void fd_tcpinfo(struct sockopt *sopt);
 /* A state's number here. */
 uint8_t fd_tcpstate(unsigned bsd_state);
 
-#define FD_PAIROPTS 4
-struct fd_pairopt { /* an option that the client's end itself has */
+#define FD_PAIROPTS 5 /* as many as there are */
+struct fd_pairopt {   /* an option that the client's end itself has */
 	int po_name;
 	uint8_t po_len; /* 0: not set */
 	uint8_t po_value[16];

@@ -5,7 +5,7 @@
  * host does with an unknown one.
  *
  * What concerns how the client's end waits and reads (time-outs, low-water mark, urgent data in
- * line) is set on that end itself, where the host's kernel obeys it.
+ * line, where to look from) is set on that end itself, where the host's kernel obeys it.
  */
 #include "server/fdsock/fd_dgram.h"
 #include "server/fdsock/fd_impl.h"
@@ -82,10 +82,13 @@ static const struct fd_option fd_options[] = {
     FD_SOCKET(SO_PRIORITY, FD_OPT_INT),
     FD_SOCKET(SO_BINDTODEVICE, FD_OPT_IFNAME),
     FD_SOCKET(SO_BINDTOIFINDEX, FD_OPT_INT),
+    FD_SOCKET(SO_NO_CHECK, FD_OPT_FLAG),
+    FD_SOCKET(SO_RXQ_OVFL, FD_OPT_FLAG),
     FD_HERE(SO_OOBINLINE, FD_OPT_PAIR),
     FD_HERE(SO_RCVTIMEO, FD_OPT_PAIR),
     FD_HERE(SO_SNDTIMEO, FD_OPT_PAIR),
     FD_HERE(SO_RCVLOWAT, FD_OPT_PAIR),
+    FD_HERE(SO_PEEK_OFF, FD_OPT_PAIR),
     FD_HERE(SO_ERROR, FD_OPT_STATE),
     FD_HERE(SO_TYPE, FD_OPT_STATE),
     FD_HERE(SO_DOMAIN, FD_OPT_STATE),
@@ -115,6 +118,7 @@ static const struct fd_option fd_options[] = {
     {IPPROTO_IP, IP_PKTINFO, BSD_IPPROTO_IP, BSD_IP_RECVPKTINFO, FD_OPT_FLAG},
     FD_IP(IP_RECVTTL, FD_OPT_FLAG),
     FD_IP(IP_RECVTOS, FD_OPT_FLAG),
+    FD_IP(IP_ORIGDSTADDR, FD_OPT_FLAG),
     FD_IP(IP_MTU_DISCOVER, FD_OPT_INT),
     FD_IP(IP_RECVERR, FD_OPT_BYTE),
     FD_IP(IP_MTU, FD_OPT_INT),
@@ -258,6 +262,13 @@ fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, 
 	}
 }
 
+/* A place to look from within a record would be one in its header. */
+static bool
+fd_pair_has(const struct fdsock *fs, int name)
+{
+	return name != SO_PEEK_OFF || fs->fs_kind != FD_DGRAM;
+}
+
 /* The client's end obeys it; a listener's are remembered for those that it will make. */
 static int
 fd_set_pair(struct fdsock *fs, int clientfd, int name, const void *val, size_t len)
@@ -329,7 +340,8 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 		    ? ENOPROTOOPT
 		    : fd_told_set(level, name, val, len);
 	if (op->op_kind == FD_OPT_PAIR)
-		return fd_set_pair(fs, clientfd, name, val, len);
+		return fd_pair_has(fs, name) ? fd_set_pair(fs, clientfd, name, val, len)
+					     : EOPNOTSUPP;
 	if (len > sizeof(sopt.sopt_data))
 		return EINVAL;
 	error = fd_set_value(&sopt, op, val, len);
@@ -416,6 +428,8 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 		return fd_sockopt_unknown(fs, level);
 	if (op == NULL)
 		return fd_told_get(fs, level, name, val, len);
+	if (op->op_kind == FD_OPT_PAIR && !fd_pair_has(fs, name))
+		return EOPNOTSUPP;
 	if (op->op_kind == FD_OPT_PAIR) {
 		error = getsockopt(clientfd, level, name, val, &pairlen) == 0 ? 0 : errno;
 		*len = pairlen;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Socket options. SOL_SOCKET is dealt with here; protocols read so_options and the buffers' limits
- * when they act on them. All other levels, and what is about interfaces, go to pr_ctloutput. An option that nothing carries out
+ * when they act on them. All other levels, and what is about interfaces and packets, go to pr_ctloutput. An option that nothing carries out
  * (SO_DEBUG, SO_USELOOPBACK; SO_TIMESTAMP of streams) is refused with ENOPROTOOPT.
  */
 #include <string.h>
@@ -189,12 +189,12 @@ soopt_protocol(struct socket *so, struct sockopt *sopt)
 	return so->so_proto->pr_ctloutput(so, sopt);
 }
 
-/* Interfaces are not known here. */
+/* Interfaces and packets are not known here. */
 static bool
 soopt_isprotocol(const struct sockopt *sopt)
 {
-	return sopt->sopt_level != SOL_SOCKET || sopt->sopt_name == SO_BINDTODEVICE ||
-	    sopt->sopt_name == SO_BINDTOIFINDEX;
+	return sopt->sopt_level != SOL_SOCKET ||
+	    (sopt->sopt_name >= SO_BINDTODEVICE && sopt->sopt_name <= SO_RXQ_OVFL);
 }
 
 int

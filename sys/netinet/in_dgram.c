@@ -4,6 +4,7 @@
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
+#include "netinet/in_dgram.h"
 #include "netinet/in_pcb_af.h"
 
 struct in_dgram *

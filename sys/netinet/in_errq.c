@@ -20,6 +20,7 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "net/if.h"
+#include "netinet/in_dgram.h"
 #include "netinet/in_pcb_af.h"
 #include "netinet/ip_var.h"
 

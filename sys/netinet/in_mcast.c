@@ -15,7 +15,7 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "net/if.h"
-#include "netinet/in_pcb.h"
+#include "netinet/in_dgram.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
 #include "wire/ipv4.h"

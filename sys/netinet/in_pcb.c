@@ -7,7 +7,7 @@
  * inp_hash, for packets: by its four-tuple when connected, else by its port alone in the same
  * table, so that a listener is found without a walk past its connections.
  */
-#include "netinet/in_pcb.h"
+#include "netinet/in_dgram.h"
 
 #include <assert.h>
 #include <string.h>

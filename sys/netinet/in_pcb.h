@@ -93,6 +93,10 @@ struct inpcb {
 #define IN6P_MCASTLOOP 0x01000000
 #define IN6P_MCASTALL 0x02000000
 #define IN6P_RECVERR 0x04000000
+/* of datagrams */
+#define INP_NOCKSUM 0x08000000 /* SO_NO_CHECK */
+#define INP_RXQOVFL 0x10000000 /* SO_RXQ_OVFL; dg_ndrops counts */
+#define INP_ORIGDST 0x20000000 /* IP_ORIGDSTADDR */
 
 TAILQ_HEAD(inpcb_queue, inpcb);
 
@@ -108,21 +112,6 @@ struct in_pair {
 	uint8_t ipr_ttl; /* as inp_ttl and its like */
 	uint8_t ipr_minttl;
 	uint8_t ipr_tos;
-};
-
-/* What few datagram sockets have, made when it is first needed: inp_ppcb. */
-struct in_dgram {
-	struct mbufq dg_errq;             /* in_errq.c */
-	struct ip_member_list dg_members; /* groups joined (in_mcast.c) */
-	struct in6_member_list dg_members6;
-	uint32_t dg_mcastif;      /* index of the interface that groups are sent by; 0: by route */
-	uint32_t dg_mcastif6;     /* those of IPv6 */
-	bool dg_cork;             /* UDP_CORK */
-	struct mbuf *dg_held;     /* UDP: the beginning of a datagram, its end is to come */
-	struct mbuf *dg_control;  /* what was said of how to send it */
-	struct in_endpoint dg_to; /* and where */
-	const struct in_afops *dg_af;
-	uint32_t dg_icmp6filter[8]; /* ICMP6_FILTER: a bit for each type not wanted */
 };
 
 struct inpcbtable {
@@ -243,8 +232,13 @@ in_pcb_hasif(const struct inpcb *inp, uint32_t ifindex)
 {
 	return inp->inp_boundif == 0 || ifindex == 0 || inp->inp_boundif == ifindex;
 }
-/* The two options. => ENODEV, EINVAL; ENOPROTOOPT: another one */
+/* The two options, and those of in_pcb_opt.c. => ENODEV, EINVAL; ENOPROTOOPT: another one */
 int in_pcb_ifopt(struct inpcb *inp, struct sockopt *sopt);
+
+/* in_pcb_opt.c: other options of the level SOL_SOCKET. => ENOPROTOOPT: another one */
+int in_pcb_sockopt(struct inpcb *inp, struct sockopt *sopt);
+/* A datagram for the socket was dropped. */
+void in_pcb_dropped(const struct inpcb *inp);
 
 /* in_errq.c: the queue of errors of a datagram socket */
 /*
@@ -265,23 +259,6 @@ void in_errq_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport
 int in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, uint16_t fport, int error);
 /* pr_rcverr */
 struct mbuf *in_errq_next(struct socket *so, bool take);
-
-/* in_dgram.c */
-/* => NULL: no memory */
-struct in_dgram *in_dgram_get(struct inpcb *inp);
-/* => NULL: there is none, or it is a stream */
-struct in_dgram *in_dgram_find(const struct inpcb *inp);
-/* The requests that protocols without connections answer alike (kern/protosw.h). */
-void in_dgram_detach(struct socket *so);
-void in_dgram_abort(struct socket *so);
-int in_dgram_bind(struct socket *so, const struct bsd_sockaddr *nam);
-int in_dgram_listen(struct socket *so, int backlog);
-int in_dgram_accept(struct socket *so, union bsd_sockaddr_any *nam);
-int in_dgram_shutdown(struct socket *so);
-void in_dgram_rcvd(struct socket *so, int flags);
-int in_dgram_rcvoob(struct socket *so, uint8_t *byte, int flags);
-int in_dgram_sockaddr(struct socket *so, union bsd_sockaddr_any *nam);
-int in_dgram_peeraddr(struct socket *so, union bsd_sockaddr_any *nam);
 
 /*
  * The MTU of a path that a packet of `was` bytes did not pass: what a router told (0: nothing, the

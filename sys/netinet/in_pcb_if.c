@@ -88,6 +88,6 @@ in_pcb_ifopt(struct inpcb *inp, struct sockopt *sopt)
 		sockopt_putint(sopt, inp->inp_boundif);
 		return 0;
 	default:
-		return ENOPROTOOPT;
+		return in_pcb_sockopt(inp, sopt);
 	}
 }

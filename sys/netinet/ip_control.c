@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Control messages of datagrams (RFC 1122 §4.1.3, §4.1.4): what a socket is told of each packet, by
- * IP_RECVDSTADDR, IP_RECVPKTINFO, IP_RECVTTL, IP_RECVTOS and SO_TIMESTAMP, and what a sender may ask
- * of one: IP_PKTINFO, IP_TTL, IP_TOS.
+ * IP_RECVDSTADDR, IP_RECVPKTINFO, IP_RECVTTL, IP_RECVTOS, IP_ORIGDSTADDR, SO_RXQ_OVFL and SO_TIMESTAMP,
+ * and what a sender may ask of one: IP_PKTINFO, IP_TTL, IP_TOS.
  *
  *      | bsd_cmsghdr | pad to 8 | data | pad to 8 | bsd_cmsghdr | ...
  *
@@ -16,11 +16,11 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "net/if.h"
-#include "netinet/in_pcb.h"
+#include "netinet/in_dgram.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
 
-#define IP_CONTROLOPTS (INP_RECVDSTADDR | INP_PKTINFO | INP_RECVTTL | INP_RECVTOS)
+#define IP_CONTROLOPTS (INP_RECVDSTADDR | INP_PKTINFO | INP_RECVTTL | INP_RECVTOS | INP_ORIGDST)
 
 void
 in_cmsg_put(struct mbuf *m, int level, int type, const void *data, size_t len)
@@ -33,6 +33,15 @@ in_cmsg_put(struct mbuf *m, int level, int type, const void *data, size_t len)
 	m->m_len += (uint32_t)BSD_CMSG_SPACE(len);
 }
 
+/* Datagrams that the socket has lost so far. => 0: none, or it is not to be told */
+static uint32_t
+cmsg_ndrops(const struct inpcb *inp)
+{
+	const struct in_dgram *dg = in_dgram_find(inp);
+
+	return (inp->inp_flags & INP_RXQOVFL) != 0 && dg != NULL ? dg->dg_ndrops : 0;
+}
+
 int
 in_cmsg_begin(const struct inpcb *inp, bool wanted, struct mbuf **controlp)
 {
@@ -40,21 +49,26 @@ in_cmsg_begin(const struct inpcb *inp, bool wanted, struct mbuf **controlp)
 	struct bsd_timespec ts = {(int64_t)(ns->ns_now / NSEC_PER_SEC),
 	    (int64_t)(ns->ns_now % NSEC_PER_SEC)};
 	bool stamp = (inp->inp_socket->so_options & SO_TIMESTAMP) != 0;
+	uint32_t ndrops = cmsg_ndrops(inp);
 
 	*controlp = NULL;
-	if (!wanted && !stamp)
+	if (!wanted && !stamp && ndrops == 0)
 		return 0;
 	if ((*controlp = m_get(inp->inp_ns, MT_CONTROL)) == NULL)
 		return ENOBUFS;
 	if (stamp)
 		in_cmsg_put(*controlp, SOL_SOCKET, SCM_MONOTONIC, &ts, sizeof(ts));
+	if (ndrops > 0)
+		in_cmsg_put(*controlp, SOL_SOCKET, SO_RXQ_OVFL, &ndrops, sizeof(ndrops));
 	return 0;
 }
 
 int
 ip_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp)
 {
+	const struct in_endpoint dst = {rx->rx_dst, inp->inp_lport};
 	struct bsd_in_pktinfo pi = {rx->rx_dst.ia_w[0], rx->rx_ifp->if_index};
+	union bsd_sockaddr_any sa;
 	struct mbuf *m;
 	int error = in_cmsg_begin(inp, (inp->inp_flags & IP_CONTROLOPTS) != 0, controlp);
 
@@ -68,6 +82,10 @@ ip_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf 
 		in_cmsg_put(m, IPPROTO_IP, IP_RECVTTL, &rx->rx_ttl, sizeof(rx->rx_ttl));
 	if ((inp->inp_flags & INP_RECVTOS) != 0)
 		in_cmsg_put(m, IPPROTO_IP, IP_RECVTOS, &rx->rx_tos, sizeof(rx->rx_tos));
+	if ((inp->inp_flags & INP_ORIGDST) != 0) {
+		rx->rx_af->af_emit(&dst, &sa);
+		in_cmsg_put(m, IPPROTO_IP, IP_ORIGDSTADDR, &sa, sizeof(sa.sin));
+	}
 	return 0;
 }
 

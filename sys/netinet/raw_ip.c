@@ -10,6 +10,7 @@
  * stack writes it in, and replies with it come back without IP header. Who may have a raw socket is
  * the doors' to decide.
  */
+#include "netinet/in_dgram.h"
 #include "netinet/raw_ip.h"
 
 #include <string.h>
@@ -109,6 +110,7 @@ rip_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx)
 	if (in_pcb_savecontrol(inp, rx, &control) != 0 ||
 	    !sbappendaddr(&so->so_rcv, &sa, sa.sa.sa_len, m, control)) {
 		m_freem(control);
+		in_pcb_dropped(inp);
 		m_drop(m, DROP_RAW_FULLSOCK);
 		return;
 	}

@@ -14,6 +14,7 @@
 #include "kern/stat.h"
 #include "net/if.h"
 #include "net/m_cksum.h"
+#include "netinet/in_dgram.h"
 #include "netinet/in_pcb_af.h"
 #include "netinet/udp_var.h"
 #include "wire/be.h"
@@ -152,6 +153,7 @@ udp_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx, const 
 	    !sbappendaddr(&so->so_rcv, &sa, sa.sa.sa_len, m, control)) {
 		m_freem(control);
 		UDPSTAT_INC(inp->inp_ns, fullsock);
+		in_pcb_dropped(inp);
 		m_drop(m, DROP_UDP_FULLSOCK);
 		return;
 	}
@@ -287,6 +289,13 @@ const struct in_transport udp_transport = {
     .it_owns = udp_owns,
 };
 
+/* SO_NO_CHECK. IPv6 has none without (RFC 8200 §8.1). */
+static bool
+udp_nosum(const struct inpcb *inp, const struct in_txinfo *tx)
+{
+	return (inp->inp_flags & INP_NOCKSUM) != 0 && tx->tx_af->af_family == AF_INET;
+}
+
 /* Header and checksum, then out. tx has the addresses. Consumes m. */
 static int
 udp_output(struct inpcb *inp, struct mbuf *m, const struct in_txinfo *tx, uint16_t fport)
@@ -300,11 +309,13 @@ udp_output(struct inpcb *inp, struct mbuf *m, const struct in_txinfo *tx, uint16
 		UDPSTAT_INC(ns, onobufs);
 		return ENOBUFS;
 	}
-	uh.uh_sum =
-	    (uint16_t)tx->tx_af->af_pseudo(&tx->tx_src, &tx->tx_dst, uh.uh_ulen, IPPROTO_UDP);
+	if (!udp_nosum(inp, tx)) {
+		uh.uh_sum = (uint16_t)tx->tx_af->af_pseudo(&tx->tx_src, &tx->tx_dst, uh.uh_ulen,
+		    IPPROTO_UDP);
+		m->m_pkthdr.csum_flags = M_CSUM_NEEDED;
+		m->m_pkthdr.csum_offset = UDP_OFF_SUM;
+	}
 	udp_emit(m->m_data, &uh);
-	m->m_pkthdr.csum_flags = M_CSUM_NEEDED;
-	m->m_pkthdr.csum_offset = UDP_OFF_SUM;
 	UDPSTAT_INC(ns, opackets);
 	return tx->tx_af->af_output(m, tx);
 }

@@ -13,6 +13,7 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "net/if.h"
+#include "netinet/in_dgram.h"
 #include "netinet6/in6_pcb.h"
 #include "netinet6/ip6_var.h"
 

@@ -17,6 +17,7 @@
 #include "kern/mbuf.h"
 #include "kern/socketvar.h"
 #include "kern/testutil.h"
+#include "netinet/in_dgram.h"
 #include "netinet/in_pcb_af.h"
 #include "netinet/ip_var.h"
 #include "netinet6/in6_pcb.h"

@@ -18,6 +18,7 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "net/if.h"
+#include "netinet/in_dgram.h"
 #include "netinet/in_pcb_af.h"
 #include "netinet/raw_ip.h"
 #include "netinet6/ip6_var.h"

@@ -197,6 +197,39 @@ many_messages(void)
 	DO(preadv2(fd[1], in, 2, -1, 0) > 0);
 }
 
+/* MSG_PEEK from SO_PEEK_OFF on, which it moves, as reading does. */
+static void
+peek_offset(void)
+{
+	int fd[2], at = 2, back = 0;
+	socklen_t len = sizeof(back);
+	char buf[8];
+
+	calls_pair(fd);
+	DO(getsockopt(fd[1], SOL_SOCKET, SO_PEEK_OFF, &back, &len));
+	DO(back == -1);
+	DO(setsockopt(fd[1], SOL_SOCKET, SO_PEEK_OFF, &at, sizeof(at)));
+	MUST(send(fd[0], "abcdefgh", 8, 0));
+	MUST(poll(&(struct pollfd){.fd = fd[1], .events = POLLIN}, 1, 2000));
+	host_sleep_ms(20);
+	DO(recv(fd[1], buf, 2, MSG_PEEK));
+	DO(buf[0]);
+	DO(recv(fd[1], buf, 2, MSG_PEEK));
+	DO(buf[0]);
+	DO(getsockopt(fd[1], SOL_SOCKET, SO_PEEK_OFF, &back, &len));
+	DO(back);
+	DO(recv(fd[1], buf, 3, 0));
+	DO(buf[0]);
+	DO(getsockopt(fd[1], SOL_SOCKET, SO_PEEK_OFF, &back, &len));
+	DO(back);
+	DO(recv(fd[1], buf, 8, MSG_PEEK));
+	DO(buf[0]);
+	DO(recv(fd[1], buf, 8, MSG_PEEK | MSG_DONTWAIT));
+	at = -1;
+	DO(setsockopt(fd[1], SOL_SOCKET, SO_PEEK_OFF, &at, sizeof(at)));
+	DO(recv(fd[1], buf, 8, MSG_PEEK | MSG_DONTWAIT));
+}
+
 const struct calls_case calls_cases[] = {
     {"sendfile", small_sendfile},
     {"sendfile-big", big_sendfile},
@@ -204,5 +237,6 @@ const struct calls_case calls_cases[] = {
     {"fill-up", fill_up},
     {"flags", flags},
     {"many-messages", many_messages},
+    {"peek-offset", peek_offset},
     {NULL, NULL},
 };

@@ -17,15 +17,22 @@ wants(int fd, int name, const char *text)
 		(void)printf("0\n");
 }
 
+static int sent_to_port;
+
 static void
 say_control(const struct cmsghdr *c)
 {
 	struct in_pktinfo info;
+	struct sockaddr_in sin;
 	int value = 0;
 
 	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 		memcpy(&info, CMSG_DATA(c), sizeof(info));
 		(void)printf("came to -> %s\n", inet_ntoa(info.ipi_addr));
+	} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_ORIGDSTADDR) {
+		memcpy(&sin, CMSG_DATA(c), sizeof(sin));
+		(void)printf("sent to -> %s, %s\n", inet_ntoa(sin.sin_addr),
+		    ntohs(sin.sin_port) == sent_to_port ? "our port" : "another port");
 	} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
 		(void)printf("service -> %d\n", *CMSG_DATA(c));
 	} else {
@@ -56,6 +63,69 @@ ancillary(void)
 	DO(recvmsg(u[1], &msg, 0));
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c))
 		say_control(c);
+}
+
+/* One datagram, and what is told of it. => bytes */
+static ssize_t
+take_told(int fd, void *buf, size_t n, bool say)
+{
+	_Alignas(struct cmsghdr) char control[256];
+	struct iovec iov = {buf, n};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	ssize_t len = recvmsg(fd, &msg, 0);
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); say && c != NULL; c = CMSG_NXTHDR(&msg, c))
+		say_control(c);
+	return len;
+}
+
+static void
+sent_to(void)
+{
+	char byte;
+	int u[2];
+
+	calls_udp_pair(u);
+	wants(u[1], IP_RECVORIGDSTADDR, "IP_RECVORIGDSTADDR");
+	sent_to_port = calls_port(u[1]);
+	MUST(sendto(u[0], "x", 1, 0, calls_loopback(sent_to_port), ADDRLEN));
+	DO(take_told(u[1], &byte, 1, true));
+}
+
+/* What found no place is counted, and told with the first that came after it. */
+static void
+drops(void)
+{
+	enum { SENT = 2000 };
+	static char text[1000];
+	uint32_t dropped = 0;
+	int u[2], one = 1, small = 4096, n = 0;
+	_Alignas(struct cmsghdr) char control[64];
+	struct iovec iov = {text, sizeof(text)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control};
+
+	calls_udp_pair(u);
+	DO(setsockopt(u[1], SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof(one)));
+	MUST(setsockopt(u[1], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)));
+	MUST(connect(u[0], calls_loopback(calls_port(u[1])), ADDRLEN));
+	for (int i = 0; i < SENT; i++)
+		MUST(send(u[0], text, sizeof(text), 0));
+	host_sleep_ms(50);
+	while (recv(u[1], text, sizeof(text), MSG_DONTWAIT) == sizeof(text))
+		n++;
+	MUST(send(u[0], "last", 4, 0));
+	do {
+		msg.msg_controllen = sizeof(control);
+	} while (MUST(recvmsg(u[1], &msg, 0)) == sizeof(text) && ++n <= SENT);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
+			memcpy(&dropped, CMSG_DATA(c), sizeof(dropped));
+	}
+	DO(dropped > 0);
+	DO(n + (int)dropped == SENT);
 }
 
 static void
@@ -259,6 +329,8 @@ ping_datagram(void)
 
 const struct calls_case calls_cases[] = {
     {"ancillary", ancillary},
+    {"sent-to", sent_to},
+    {"drops", drops},
     {"error-queue", error_queue},
     {"at-once", at_once},
     {"flags", flags},

@@ -48,6 +48,8 @@ static const struct option socket_options[] = {S(SO_DEBUG), S(SO_REUSEADDR), S(S
     S(SO_INCOMING_CPU), S(SO_ATTACH_BPF), S(SO_MEMINFO), S(SO_INCOMING_NAPI_ID), S(SO_COOKIE),
     S(SO_PEERGROUPS), S(SO_ZEROCOPY), S(SO_TXTIME), S(SO_BINDTOIFINDEX), END};
 
+static const struct option dgram_options[] = {S(SO_NO_CHECK), S(SO_RXQ_OVFL), END};
+
 static const struct option tcp_options[] = {T(TCP_NODELAY), T(TCP_MAXSEG), T(TCP_CORK),
     T(TCP_KEEPIDLE), T(TCP_KEEPINTVL), T(TCP_KEEPCNT), T(TCP_SYNCNT), T(TCP_LINGER2),
     T(TCP_DEFER_ACCEPT), T(TCP_WINDOW_CLAMP), T(TCP_INFO), T(TCP_QUICKACK), T(TCP_CONGESTION),
@@ -118,6 +120,12 @@ static void
 of_sockets(void)
 {
 	say_all(AF_INET, SOCK_STREAM, socket_options);
+}
+
+static void
+of_datagrams(void)
+{
+	say_all(AF_INET, SOCK_DGRAM, dgram_options);
 }
 
 static void
@@ -290,6 +298,7 @@ arguments(void)
 
 const struct calls_case calls_cases[] = {
     {"socket", of_sockets},
+    {"datagrams", of_datagrams},
     {"tcp", of_tcp},
     {"tcp-connected", of_tcp_connected},
     {"ip", of_ip},
