@@ -4,7 +4,7 @@
  *
  * It was made on the stack, because only bind, connect or a send says where it belongs. A fresh
  * socket of the host takes its number; options that have been set are asked of the stack and set
- * again. Copies of the descriptor made before stay on the stack.
+ * again, but for a filter (SO_ATTACH_FILTER), which the stack does not give out. Copies of the descriptor made before stay on the stack.
  */
 #include "preload.h"
 
@@ -33,6 +33,9 @@ static const struct option options[] = {
     {SOL_SOCKET, SO_RCVLOWAT},
     {SOL_SOCKET, SO_TIMESTAMP},
     {SOL_SOCKET, SO_TIMESTAMPNS},
+    {SOL_SOCKET, SO_NO_CHECK},
+    {SOL_SOCKET, SO_RXQ_OVFL},
+    {SOL_SOCKET, SO_PEEK_OFF},
     {IPPROTO_IPV6, IPV6_V6ONLY},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS},
     {IPPROTO_IPV6, IPV6_MULTICAST_HOPS},
@@ -48,6 +51,7 @@ static const struct option options[] = {
     {IPPROTO_IP, IP_PKTINFO},
     {IPPROTO_IP, IP_RECVTTL},
     {IPPROTO_IP, IP_RECVTOS},
+    {IPPROTO_IP, IP_RECVORIGDSTADDR},
     {IPPROTO_IP, IP_RECVERR},
     {IPPROTO_IP, IP_MULTICAST_TTL},
     {IPPROTO_IP, IP_MULTICAST_LOOP},

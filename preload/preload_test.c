@@ -562,6 +562,8 @@ test_files(void **state)
 static void
 test_options(void **state)
 {
+	struct sock_filter code[2] = {BPF_STMT(BPF_LD | BPF_LEN, 0), BPF_STMT(BPF_RET | BPF_A, 0)};
+	struct sock_fprog prog = {.len = 2, .filter = code}, none = {.len = 0, .filter = code};
 	struct sockaddr_in sin;
 	int fd = tcp(), value = 7;
 	socklen_t len = 2;
@@ -581,6 +583,12 @@ test_options(void **state)
 	FAILS(setsockopt(fd, IPPROTO_TCP, 1, NULL, 4), EFAULT);
 	fake.fk_error[FDSOCK_OP_SETSOCKOPT] = ENOPROTOOPT;
 	FAILS(setsockopt(fd, IPPROTO_TCP, 99, &value, sizeof(value)), ENOPROTOOPT);
+	fake.fk_error[FDSOCK_OP_SETSOCKOPT] = 0;
+	FAILS(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &value, sizeof(value)), EINVAL);
+	FAILS(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &none, sizeof(none)), EINVAL);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)), 0);
+	assert_int_equal(fake.fk_request.fq_datalen, sizeof(code));
+	assert_memory_equal(fake.fk_sent, code, sizeof(code));
 	memcpy(fake.fk_data, &peer, sizeof(peer));
 	fake.fk_datalen = sizeof(peer);
 	len = 5;

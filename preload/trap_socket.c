@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -331,6 +332,21 @@ getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restric
 	return result(error);
 }
 
+/* A filter's value is where it lies; what is sent is the program. => errno */
+static int
+filter_of(const void *value, socklen_t len, struct iovec *iov)
+{
+	struct sock_fprog prog;
+
+	if (len != sizeof(prog))
+		return EINVAL;
+	memcpy(&prog, value, sizeof(prog));
+	if (prog.len == 0 || prog.len > BPF_MAXINSNS || prog.filter == NULL)
+		return EINVAL;
+	*iov = (struct iovec){prog.filter, prog.len * sizeof(*prog.filter)};
+	return 0;
+}
+
 TRAP int
 setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
@@ -353,6 +369,9 @@ setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 		return fail(EFAULT);
 	if (len > FDSOCK_OPTION_MAX)
 		iov.iov_len = FDSOCK_OPTION_MAX;
+	if (level == SOL_SOCKET && name == SO_ATTACH_FILTER &&
+	    (error = filter_of(value, len, &iov)) != 0)
+		return fail(error);
 	error = control_exchange(&ex);
 	if (error == 0)
 		descriptor_mark(fd, TAG_OPTIONS);

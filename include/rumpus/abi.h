@@ -80,7 +80,10 @@ enum {
 	BSD_SO_BINDTODEVICE = 0x1021,  /* the name of the only interface to use; "": any */
 	BSD_SO_BINDTOIFINDEX = 0x1022, /* the same by its index; 0: any */
 	BSD_SO_NO_CHECK = 0x1023,      /* UDP over IPv4: datagrams leave without checksum */
-	BSD_SO_RXQ_OVFL = 0x1024 /* a datagram tells how many were dropped, by BSD_SO_RXQ_OVFL */
+	BSD_SO_RXQ_OVFL = 0x1024, /* a datagram tells how many were dropped, by BSD_SO_RXQ_OVFL */
+	BSD_SO_ATTACH_FILTER = 0x1025, /* datagrams: struct rumpus_bpf_insn[], what to receive */
+	BSD_SO_DETACH_FILTER = 0x1026,
+	BSD_SO_LOCK_FILTER = 0x1027 /* the filter is to stay as it is */
 };
 enum {
 	BSD_TCP_NODELAY = 1,

@@ -55,7 +55,8 @@ enum fdsock_op {
 	/* about; level, name, room in bytes -> data: the value, cut to the room */
 	FDSOCK_OP_GETSOCKOPT = 8,
 	/* about; level, name; data: the value. The server also sets what the pair itself must obey
-	 * (SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_PEEK_OFF, SO_OOBINLINE) on the descriptor. */
+	 * (SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_PEEK_OFF, SO_OOBINLINE) on the descriptor.
+	 * SO_ATTACH_FILTER: the instructions, however many. */
 	FDSOCK_OP_SETSOCKOPT = 9,
 	/* about; how. The server shuts the pair down too; bytes written before still go out. */
 	FDSOCK_OP_SHUTDOWN = 10,

@@ -285,7 +285,7 @@ fd_op_setsockopt(struct fd_call *ca)
 	size_t len = ca->ca_req->fq_datalen;
 	int error;
 
-	if (len > FDSOCK_OPTION_MAX)
+	if (len > FDSOCK_OPTION_MAX && (arg[0] != SOL_SOCKET || arg[1] != SO_ATTACH_FILTER))
 		return EINVAL;
 	if (ca->ca_fs == NULL)
 		return fd_sockopt_known(arg[0], arg[1]) ? 0 : ENOPROTOOPT;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
@@ -183,6 +184,38 @@ test_packets(void **state)
 	(void)close(sock[1]);
 }
 
+/* Programs of any length that the stack takes; of a stream none. */
+static void
+test_filter(void **state)
+{
+	static struct sock_filter code[BPF_MAXINSNS + 1];
+	int sock = fdt_socket(SOCK_STREAM), dgram = fdt_socket(SOCK_DGRAM);
+
+	(void)state;
+	for (size_t i = 0; i < nitems(code); i++)
+		code[i] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+	assert_int_equal(fdt_setopt(dgram, SOL_SOCKET, SO_ATTACH_FILTER, code,
+			     sizeof(code[0]) * 512),
+	    0);
+	assert_int_equal(fdt_setopt(dgram, SOL_SOCKET, SO_ATTACH_FILTER, code, sizeof(code)),
+	    ENOMEM);
+	assert_int_equal(fdt_setopt(dgram, SOL_SOCKET, SO_ATTACH_FILTER, code, 7), EINVAL);
+	assert_int_equal(get(dgram, SOL_SOCKET, SO_GET_FILTER, 256), EACCES);
+	assert_int_equal(setint(dgram, SOL_SOCKET, SO_DETACH_FILTER, 0), 0);
+	assert_int_equal(get(dgram, SOL_SOCKET, SO_GET_FILTER, 256), 0);
+	assert_int_equal(rep.hdr.fp_datalen, 0);
+	assert_int_equal(setint(dgram, SOL_SOCKET, SO_DETACH_FILTER, 0), ENOENT);
+	assert_int_equal(setint(dgram, SOL_SOCKET, SO_LOCK_FILTER, 1), 0);
+	assert_int_equal(fdt_setopt(dgram, SOL_SOCKET, SO_ATTACH_FILTER, code, 8), EPERM);
+	assert_int_equal(fdt_setopt(sock, SOL_SOCKET, SO_ATTACH_FILTER, code, 8), ENOPROTOOPT);
+	assert_int_equal(setint(sock, SOL_SOCKET, SO_DETACH_FILTER, 0), ENOENT);
+	assert_int_equal(get(sock, SOL_SOCKET, SO_BPF_EXTENSIONS, 4), 0);
+	/* Any other option's value is short. */
+	assert_int_equal(fdt_setopt(dgram, IPPROTO_IP, IP_TOS, code, 257), EINVAL);
+	(void)close(sock);
+	(void)close(dgram);
+}
+
 /* Where MSG_PEEK looks from: the pair's own. */
 static void
 test_peek_offset(void **state)
@@ -241,6 +274,7 @@ main(void)
 	    T(test_meminfo),
 	    T(test_switched_off),
 	    T(test_packets),
+	    T(test_filter),
 	    T(test_peek_offset),
 	    T(test_priority),
 	};

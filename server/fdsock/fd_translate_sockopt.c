@@ -29,6 +29,7 @@ enum fd_optkind {
 	FD_OPT_STRING,
 	FD_OPT_IFNAME,
 	FD_OPT_BYTES,   /* the same bytes */
+	FD_OPT_FILTER,  /* what struct sock_fprog points to */
 	FD_OPT_TCPINFO, /* read only */
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
 	FD_OPT_MREQ6,   /* ipv6_mreq, the same in both */
@@ -84,6 +85,9 @@ static const struct fd_option fd_options[] = {
     FD_SOCKET(SO_BINDTOIFINDEX, FD_OPT_INT),
     FD_SOCKET(SO_NO_CHECK, FD_OPT_FLAG),
     FD_SOCKET(SO_RXQ_OVFL, FD_OPT_FLAG),
+    FD_SOCKET(SO_ATTACH_FILTER, FD_OPT_FILTER),
+    FD_SOCKET(SO_DETACH_FILTER, FD_OPT_FLAG),
+    FD_SOCKET(SO_LOCK_FILTER, FD_OPT_FLAG),
     FD_HERE(SO_OOBINLINE, FD_OPT_PAIR),
     FD_HERE(SO_RCVTIMEO, FD_OPT_PAIR),
     FD_HERE(SO_SNDTIMEO, FD_OPT_PAIR),
@@ -254,6 +258,10 @@ fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, 
 			return EINVAL;
 		fd_sopt_bytes(sopt, val, sizeof(struct ipv6_mreq));
 		return 0;
+	case FD_OPT_FILTER:
+		sopt->sopt_long = val;
+		sopt->sopt_size = len;
+		return 0;
 	case FD_OPT_MREQ:
 	case FD_OPT_MCASTIF:
 		return fd_set_mreq(sopt, op, val, len);
@@ -342,7 +350,7 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 	if (op->op_kind == FD_OPT_PAIR)
 		return fd_pair_has(fs, name) ? fd_set_pair(fs, clientfd, name, val, len)
 					     : EOPNOTSUPP;
-	if (len > sizeof(sopt.sopt_data))
+	if (len > sizeof(sopt.sopt_data) && op->op_kind != FD_OPT_FILTER)
 		return EINVAL;
 	error = fd_set_value(&sopt, op, val, len);
 	if (error != 0)

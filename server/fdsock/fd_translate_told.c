@@ -119,6 +119,7 @@ static const struct fd_told fd_told[] = {
     {SOL_SOCKET, SO_INCOMING_CPU, fd_told_cpu, 0, false, 0, 0, ENOPROTOOPT},
     {SOL_SOCKET, SO_MAX_PACING_RATE, fd_told_pacing, 0, false, 0, 0, ENOPROTOOPT},
     {SOL_SOCKET, SO_INCOMING_NAPI_ID, NULL, 4, false, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_BPF_EXTENSIONS, NULL, 4, false, 0, 0, ENOPROTOOPT}, /* a filter has none */
     /* of raw sockets only, and of a policy that there is not */
     {IPPROTO_IP, IP_NODEFRAG, NULL, 4, false, 0, 0, ENOPROTOOPT},
     {IPPROTO_IP, IP_IPSEC_POLICY, NULL, 0, false, 0, ENOPROTOOPT, EOPNOTSUPP},

@@ -93,6 +93,7 @@ struct sockopt {
 	int sopt_name;
 	size_t sopt_size; /* set: bytes given; get: room, then bytes returned */
 	uint8_t sopt_data[256];
+	const void *sopt_long; /* set, SO_ATTACH_FILTER: in place of sopt_data; NULL: it is there */
 };
 /* => EINVAL: fewer bytes than an int. */
 int sockopt_getint(const struct sockopt *sopt, int *value);

@@ -194,13 +194,21 @@ static bool
 soopt_isprotocol(const struct sockopt *sopt)
 {
 	return sopt->sopt_level != SOL_SOCKET ||
-	    (sopt->sopt_name >= SO_BINDTODEVICE && sopt->sopt_name <= SO_RXQ_OVFL);
+	    (sopt->sopt_name >= SO_BINDTODEVICE && sopt->sopt_name <= SO_LOCK_FILTER);
+}
+
+/* The one whose value may be longer than sopt_data. */
+static bool
+soopt_islong(const struct sockopt *sopt)
+{
+	return sopt->sopt_level == SOL_SOCKET && sopt->sopt_name == SO_ATTACH_FILTER &&
+	    sopt->sopt_long != NULL;
 }
 
 int
 sosetopt(struct socket *so, struct sockopt *sopt)
 {
-	if (sopt->sopt_size > sizeof(sopt->sopt_data))
+	if (sopt->sopt_size > sizeof(sopt->sopt_data) && !soopt_islong(sopt))
 		return EINVAL;
 	sopt->sopt_set = true;
 	return soopt_isprotocol(sopt) ? soopt_protocol(so, sopt) : sosetopt_socket(so, sopt);

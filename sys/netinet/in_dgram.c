@@ -37,6 +37,7 @@ in_dgram_free(struct inpcb *inp)
 	if (dg != NULL) {
 		in_pcb_domain_af(inp)->af_leaveall(inp);
 		in_errq_drain(inp);
+		in_filter_free(dg);
 		m_freem(dg->dg_held);
 		m_freem(dg->dg_control);
 		inp->inp_ppcb = NULL;

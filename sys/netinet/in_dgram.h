@@ -8,15 +8,20 @@
 
 #include "netinet/in_pcb.h"
 
+struct rumpus_bpf_insn;
+struct sockopt;
+
 /* What few datagram sockets have, made when it is first needed: inp_ppcb. */
 struct in_dgram {
 	struct mbufq dg_errq;             /* in_errq.c */
 	struct ip_member_list dg_members; /* groups joined (in_mcast.c) */
 	struct in6_member_list dg_members6;
-	uint32_t dg_mcastif;      /* index of the interface that groups are sent by; 0: by route */
-	uint32_t dg_mcastif6;     /* those of IPv6 */
-	uint32_t dg_ndrops;       /* datagrams that found no place, or were not wanted */
-	bool dg_cork;             /* UDP_CORK */
+	uint32_t dg_mcastif;  /* index of the interface that groups are sent by; 0: by route */
+	uint32_t dg_mcastif6; /* those of IPv6 */
+	uint32_t dg_ndrops;   /* datagrams that found no place, or were not wanted */
+	struct rumpus_bpf_insn *dg_filter; /* in_filter.c; NULL: there is none */
+	uint32_t dg_filterlen;             /* instructions */
+	bool dg_cork;                      /* UDP_CORK */
 	struct mbuf *dg_held;     /* UDP: the beginning of a datagram, its end is to come */
 	struct mbuf *dg_control;  /* what was said of how to send it */
 	struct in_endpoint dg_to; /* and where */
@@ -39,5 +44,15 @@ void in_dgram_rcvd(struct socket *so, int flags);
 int in_dgram_rcvoob(struct socket *so, uint8_t *byte, int flags);
 int in_dgram_sockaddr(struct socket *so, union bsd_sockaddr_any *nam);
 int in_dgram_peeraddr(struct socket *so, union bsd_sockaddr_any *nam);
+
+/* in_filter.c: what a datagram socket wants to receive */
+/* The three options of it. => EINVAL, ENOMEM, EPERM, ENOENT, EACCES, ENOPROTOOPT */
+int in_filter_ctloutput(struct inpcb *inp, struct sockopt *sopt);
+/*
+ * Shows m, which begins where the filter is to look, to the filter. => what is to be received of it,
+ * least bytes or more; NULL: it was not wanted, and is dropped and counted. Consumes m.
+ */
+struct mbuf *in_filter_apply(const struct inpcb *inp, struct mbuf *m, uint32_t least);
+void in_filter_free(struct in_dgram *dg);
 
 #endif /* NETINET_IN_DGRAM_H */

@@ -94,9 +94,10 @@ struct inpcb {
 #define IN6P_MCASTALL 0x02000000
 #define IN6P_RECVERR 0x04000000
 /* of datagrams */
-#define INP_NOCKSUM 0x08000000 /* SO_NO_CHECK */
-#define INP_RXQOVFL 0x10000000 /* SO_RXQ_OVFL; dg_ndrops counts */
-#define INP_ORIGDST 0x20000000 /* IP_ORIGDSTADDR */
+#define INP_NOCKSUM 0x08000000    /* SO_NO_CHECK */
+#define INP_RXQOVFL 0x10000000    /* SO_RXQ_OVFL; dg_ndrops counts */
+#define INP_ORIGDST 0x20000000    /* IP_ORIGDSTADDR */
+#define INP_FILTERLOCK 0x40000000 /* SO_LOCK_FILTER */
 
 TAILQ_HEAD(inpcb_queue, inpcb);
 

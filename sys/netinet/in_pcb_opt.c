@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Options of the level SOL_SOCKET about the packets of a socket, Linux's: SO_NO_CHECK, SO_RXQ_OVFL.
+ * Options of the level SOL_SOCKET about the packets of a socket, Linux's: SO_NO_CHECK, SO_RXQ_OVFL;
+ * filters are in in_filter.c.
  *
  * Streams keep both, and nothing comes of it, as on Linux: a segment always has its checksum, and
  * what TCP drops comes again.
@@ -57,6 +58,6 @@ in_pcb_sockopt(struct inpcb *inp, struct sockopt *sopt)
 	case SO_RXQ_OVFL:
 		return sockopt_bit(inp, sopt, INP_RXQOVFL);
 	default:
-		return ENOPROTOOPT;
+		return in_filter_ctloutput(inp, sopt);
 	}
 }

@@ -107,6 +107,8 @@ rip_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx)
 	union bsd_sockaddr_any sa;
 
 	rx->rx_af->af_emit(&from, &sa);
+	if ((m = in_filter_apply(inp, m, 1)) == NULL)
+		return;
 	if (in_pcb_savecontrol(inp, rx, &control) != 0 ||
 	    !sbappendaddr(&so->so_rcv, &sa, sa.sa.sa_len, m, control)) {
 		m_freem(control);

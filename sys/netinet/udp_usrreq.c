@@ -148,7 +148,10 @@ udp_append(struct inpcb *inp, struct mbuf *m, const struct in_rxinfo *rx, const 
 		return;
 	}
 	in_pcb_emit(inp, rx->rx_af, &from, &sa);
-	m_adj(m, rx->rx_hlen + UDP_HDR_LEN);
+	m_adj(m, rx->rx_hlen);
+	if ((m = in_filter_apply(inp, m, UDP_HDR_LEN)) == NULL)
+		return;
+	m_adj(m, UDP_HDR_LEN);
 	if ((so->so_state & SS_CANTRCVMORE) != 0 || in_pcb_savecontrol(inp, rx, &control) != 0 ||
 	    !sbappendaddr(&so->so_rcv, &sa, sa.sa.sa_len, m, control)) {
 		m_freem(control);

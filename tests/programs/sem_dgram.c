@@ -2,6 +2,7 @@
 /* Datagrams: ancillary data, errors, several at once, groups, both families, and ping. */
 #include "calls.h"
 
+#include <linux/filter.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 
@@ -93,6 +94,49 @@ sent_to(void)
 	sent_to_port = calls_port(u[1]);
 	MUST(sendto(u[0], "x", 1, 0, calls_loopback(sent_to_port), ADDRLEN));
 	DO(take_told(u[1], &byte, 1, true));
+}
+
+static int
+attach(int fd, struct sock_filter *code, unsigned short n)
+{
+	struct sock_fprog prog = {.len = n, .filter = code};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
+}
+
+/* A program that takes 3 bytes of a datagram whose first is an 'a'. */
+static void
+filters(void)
+{
+	struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 8),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 'a', 0, 1), BPF_STMT(BPF_RET | BPF_K, 8 + 3),
+	    BPF_STMT(BPF_RET | BPF_K, 0)};
+	int u[2], one = 1, zero = 0;
+	socklen_t len = 0;
+	char buf[8];
+
+	calls_udp_pair(u);
+	MUST(connect(u[0], calls_loopback(calls_port(u[1])), ADDRLEN));
+	DO(getsockopt(u[1], SOL_SOCKET, SO_GET_FILTER, buf, &len));
+	DO(len);
+	DO(attach(u[1], code, 0));
+	DO(attach(u[1], code, 2));
+	DO(attach(u[1], code, 4));
+	MUST(send(u[0], "beta", 4, 0));
+	MUST(send(u[0], "alpha", 5, 0));
+	DO(recv(u[1], buf, sizeof(buf), 0));
+	DO(buf[0]);
+	DO(setsockopt(u[1], SOL_SOCKET, SO_DETACH_FILTER, &zero, sizeof(zero)));
+	DO(setsockopt(u[1], SOL_SOCKET, SO_DETACH_FILTER, &zero, sizeof(zero)));
+	MUST(send(u[0], "beta", 4, 0));
+	DO(recv(u[1], buf, sizeof(buf), 0));
+	DO(attach(u[1], code, 4));
+	DO(setsockopt(u[1], SOL_SOCKET, SO_LOCK_FILTER, &one, sizeof(one)));
+	DO(setsockopt(u[1], SOL_SOCKET, SO_LOCK_FILTER, &zero, sizeof(zero)));
+	DO(attach(u[1], code, 4));
+	DO(setsockopt(u[1], SOL_SOCKET, SO_DETACH_FILTER, &zero, sizeof(zero)));
+	MUST(send(u[0], "alone", 5, 0));
+	DO(recv(u[1], buf, sizeof(buf), 0));
 }
 
 /* What found no place is counted, and told with the first that came after it. */
@@ -330,6 +374,7 @@ ping_datagram(void)
 const struct calls_case calls_cases[] = {
     {"ancillary", ancillary},
     {"sent-to", sent_to},
+    {"filters", filters},
     {"drops", drops},
     {"error-queue", error_queue},
     {"at-once", at_once},
