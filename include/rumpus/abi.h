@@ -101,7 +101,8 @@ enum {
 	BSD_TCP_SYNCNT = 0x24,       /* SYNs sent again before connect gives up */
 	BSD_TCP_LINGER2 = 0x25,      /* s that FIN-WAIT-2 lasts after close; below 0: not at all */
 	BSD_TCP_WINDOW_CLAMP = 0x26, /* bytes of window announced at most */
-	BSD_TCP_TIMESTAMP = 0x27     /* its clock of time stamps (RFC 7323), now */
+	BSD_TCP_TIMESTAMP = 0x27,    /* its clock of time stamps (RFC 7323), now */
+	BSD_TCP_NOTSENT_LOWAT = 0x28 /* bytes not sent yet that keep it from taking more; 0: any */
 };
 enum { BSD_SHUT_RD = 0, BSD_SHUT_WR = 1, BSD_SHUT_RDWR = 2 };
 enum { BSD_SOMAXCONN = 128 };

@@ -115,6 +115,15 @@ fd_gate_widen(struct fdsock *fs, int clientfd)
 	fd_sock_tag(fs, clientfd);
 }
 
+void
+fd_gate_setbuf(struct fdsock *fs, int clientfd, int bytes)
+{
+	if (fs->fs_narrow)
+		fs->fs_sndbuf = 2 * bytes;
+	else
+		(void)setsockopt(clientfd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 static void
 fd_gate_open(struct fdsock *fs)
 {

@@ -27,7 +27,8 @@
 #define FD_TOMBHASH 4096u
 #define FD_CLIENTHASH 256u
 #define FD_SCRATCH (128u * 1024)
-#define FD_READ_MAX (64u * 1024)   /* bytes of one read from a pair */
+#define FD_READ_MAX (64u * 1024) /* bytes of one read from a pair */
+#define FD_READ_MIN 2048u
 #define FD_IN_BUDGET (256u * 1024) /* bytes of one socket in a turn, each way */
 #define FD_OUT_BUDGET (512u * 1024)
 #define FD_DGRAMS_A_TURN 64u
@@ -92,7 +93,8 @@ struct fdsock {
 	bool fs_untold;  /* connected, but no call has said so yet */
 	bool fs_patient; /* the client waits in connect(): a failure leaves the pair as it is */
 	size_t fs_filler;
-	int fs_sndbuf; /* as getsockopt tells it: twice what is to be set */
+	int fs_sndbuf;       /* as getsockopt tells it: twice what is to be set */
+	uint32_t fs_notsent; /* TCP_NOTSENT_LOWAT; 0: none */
 	int fs_waiter; /* where the answer to connect goes when it has ended; -1: nobody waits */
 	uint32_t fs_waiterid;
 	/* accepting: of a listener, and of what it made */
@@ -266,6 +268,8 @@ void fd_gate_listener(struct fdsock *fs, int clientfd);
 int fd_gate_unwait(struct fdsock *fs, int clientfd);
 /* Gives the client's end its buffer back. */
 void fd_gate_widen(struct fdsock *fs, int clientfd);
+/* The client's end is to hold bytes, as the host counts them: now, or when the gate opens. */
+void fd_gate_setbuf(struct fdsock *fs, int clientfd, int bytes);
 
 /* fd_listen.c */
 int fd_listen(struct fdsock *fs, int clientfd, int backlog);

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -216,6 +218,79 @@ test_filter(void **state)
 	(void)close(dgram);
 }
 
+/* Writes as long as poll says so, for a while. => bytes */
+static size_t
+write_by_poll(int sock)
+{
+	static const uint8_t bytes[1000];
+	struct pollfd pfd = {.fd = sock, .events = POLLOUT};
+	size_t done = 0;
+	ssize_t n;
+
+	while (poll(&pfd, 1, 100) == 1 && (n = send(sock, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		done += (size_t)n;
+	return done;
+}
+
+static int
+outq(int sock)
+{
+	const int32_t arg[4] = {SIOCOUTQ};
+	int value;
+
+	assert_int_equal(fdt_request(FDSOCK_OP_IOCTL, sock, arg, NULL, 0, &rep), 0);
+	memcpy(&value, rep.data, sizeof(value));
+	return value;
+}
+
+/* Takes so much. */
+static void
+read_all(int sock, size_t len)
+{
+	static uint8_t buf[65536];
+	ssize_t n;
+
+	for (; len > 0; len -= (size_t)n) {
+		n = recv(sock, buf, KERN_MIN(sizeof(buf), len), 0);
+		assert_true(n > 0);
+	}
+}
+
+/* TCP_NOTSENT_LOWAT: pair and stack together hold no more; an accepted socket has its listener's. */
+static void
+test_notsent_lowat(void **state)
+{
+	const int limit = 16384;
+	uint16_t port;
+	int listener = fdt_listener(1, &port), sock = fdt_socket(SOCK_STREAM), conn, value;
+	size_t done;
+
+	(void)state;
+	assert_int_equal(fdt_getopt(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value), 0);
+	assert_int_equal(value, 0);
+	assert_int_equal(setint(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT, limit), 0);
+	assert_int_equal(fdt_setopt(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &limit, 3), EINVAL);
+	assert_int_equal(setint(sock, SOL_SOCKET, SO_RCVBUF, 32768), 0);
+	assert_int_equal(fdt_connect(sock, INADDR_LOOPBACK, port), 0);
+	conn = fdt_accept(listener);
+	assert_int_equal(fdt_getopt(conn, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value), 0);
+	assert_int_equal(value, limit);
+	done = write_by_poll(conn);
+	assert_true(outq(conn) >= limit / 4 && outq(conn) <= limit);
+	read_all(sock, done); /* and it goes on */
+	(void)fdt_poll(conn, POLLOUT);
+	done = write_by_poll(conn);
+	assert_true(done > (size_t)limit);
+	/* Without, there is room for more. */
+	assert_int_equal(setint(conn, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0), 0);
+	done += write_by_poll(conn);
+	assert_true(outq(conn) > 4 * limit);
+	read_all(sock, done);
+	(void)close(conn);
+	(void)close(sock);
+	(void)close(listener);
+}
+
 /* Where MSG_PEEK looks from: the pair's own. */
 static void
 test_peek_offset(void **state)
@@ -275,6 +350,7 @@ main(void)
 	    T(test_switched_off),
 	    T(test_packets),
 	    T(test_filter),
+	    T(test_notsent_lowat),
 	    T(test_peek_offset),
 	    T(test_priority),
 	};

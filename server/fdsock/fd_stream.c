@@ -115,12 +115,25 @@ fd_stream_urgent(struct fdsock *fs)
 	return false;
 }
 
+/*
+ * With TCP_NOTSENT_LOWAT the stack and a read have a quarter of it each, the pair has the rest; a read is
+ * of a segment at least.
+ */
+static size_t
+fd_stream_limit(const struct fdsock *fs)
+{
+	size_t most = fs->fs_bulk ? FD_READ_MAX : FD_READ_MAX / 8;
+
+	return fs->fs_notsent == 0 ? most
+				   : KERN_MIN(most, KERN_MAX(fs->fs_notsent / 4, FD_READ_MIN));
+}
+
 /* One read and one send. => bytes; 0: stop */
 static size_t
 fd_stream_in1(struct fdsock *fs)
 {
 	struct socket *so = fs->fs_so;
-	size_t len = KERN_MIN(sbspace(&so->so_snd), fs->fs_bulk ? FD_READ_MAX : FD_READ_MAX / 8);
+	size_t len = KERN_MIN(sbspace(&so->so_snd), fd_stream_limit(fs));
 	struct kvec kv[FD_IOV];
 	unsigned nkv = FD_IOV;
 	struct mbuf *m = sodirect_room(so, len, kv, &nkv);

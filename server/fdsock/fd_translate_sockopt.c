@@ -31,6 +31,7 @@ enum fd_optkind {
 	FD_OPT_BYTES,   /* the same bytes */
 	FD_OPT_FILTER,  /* what struct sock_fprog points to */
 	FD_OPT_TCPINFO, /* read only */
+	FD_OPT_NOTSENT, /* bytes: fd_set_notsent parts them between stack and pair */
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
 	FD_OPT_MREQ6,   /* ipv6_mreq, the same in both */
 	FD_OPT_MCASTIF,
@@ -112,6 +113,7 @@ static const struct fd_option fd_options[] = {
     FD_TCP(TCP_LINGER2, BSD_TCP_LINGER2, FD_OPT_INT),
     FD_TCP(TCP_WINDOW_CLAMP, BSD_TCP_WINDOW_CLAMP, FD_OPT_INT),
     FD_TCP(TCP_TIMESTAMP, BSD_TCP_TIMESTAMP, FD_OPT_INT),
+    FD_TCP(TCP_NOTSENT_LOWAT, BSD_TCP_NOTSENT_LOWAT, FD_OPT_NOTSENT),
     FD_TCP(TCP_CONGESTION, BSD_TCP_CONGCTL, FD_OPT_STRING),
     FD_TCP(TCP_INFO, BSD_TCP_INFO, FD_OPT_TCPINFO),
     {IPPROTO_UDP, UDP_CORK, BSD_IPPROTO_UDP, BSD_UDP_CORK, FD_OPT_FLAG},
@@ -296,6 +298,38 @@ fd_set_pair(struct fdsock *fs, int clientfd, int name, const void *val, size_t l
 	return 0;
 }
 
+/*
+ * What the client has written and is not sent lies in the pair or in the stack. The host shows an end
+ * writable while it holds no more than a quarter of its buffer, which is then as large as the limit.
+ */
+static void
+fd_notsent_narrow(struct fdsock *fs, int clientfd)
+{
+	fd_gate_setbuf(fs, clientfd,
+	    fs->fs_notsent == 0 ? FD_PAIR_SNDBUF
+				: (int)KERN_MIN(fs->fs_notsent / 2, (uint32_t)FD_PAIR_SNDBUF));
+}
+
+static int
+fd_set_notsent(struct fdsock *fs, int clientfd, const void *val, size_t len)
+{
+	struct sockopt sopt = {.sopt_level = BSD_IPPROTO_TCP, .sopt_name = BSD_TCP_NOTSENT_LOWAT};
+	uint32_t limit, part;
+	int error;
+
+	if (len < sizeof(limit))
+		return EINVAL;
+	memcpy(&limit, val, sizeof(limit));
+	part = limit == 0 ? 0 : limit / 4 + 1;
+	fd_sopt_bytes(&sopt, &part, sizeof(part));
+	error = fd_errno(sosetopt(fs->fs_so, &sopt));
+	if (error == 0) {
+		fs->fs_notsent = limit;
+		fd_notsent_narrow(fs, clientfd);
+	}
+	return error;
+}
+
 void
 fd_sockopt_note(struct fdsock *fs, int clientfd)
 {
@@ -316,6 +350,9 @@ void
 fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clientfd)
 {
 	memcpy(child->fs_pairopts, fs->fs_pairopts, sizeof(child->fs_pairopts));
+	child->fs_notsent = fs->fs_notsent;
+	if (child->fs_notsent != 0)
+		fd_notsent_narrow(child, clientfd);
 	for (size_t i = 0; i < FD_PAIROPTS && fs->fs_pairopts[i].po_len != 0; i++) {
 		const struct fd_pairopt *po = &fs->fs_pairopts[i];
 
@@ -350,6 +387,8 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 	if (op->op_kind == FD_OPT_PAIR)
 		return fd_pair_has(fs, name) ? fd_set_pair(fs, clientfd, name, val, len)
 					     : EOPNOTSUPP;
+	if (op->op_kind == FD_OPT_NOTSENT)
+		return fd_set_notsent(fs, clientfd, val, len);
 	if (len > sizeof(sopt.sopt_data) && op->op_kind != FD_OPT_FILTER)
 		return EINVAL;
 	error = fd_set_value(&sopt, op, val, len);
@@ -442,6 +481,11 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 		error = getsockopt(clientfd, level, name, val, &pairlen) == 0 ? 0 : errno;
 		*len = pairlen;
 		return error;
+	}
+	if (op->op_kind == FD_OPT_NOTSENT) {
+		sockopt_putint(&sopt, (int)fs->fs_notsent);
+		*len = fd_get_int(op, &sopt, val, *len);
+		return 0;
 	}
 	if (op->op_kind == FD_OPT_STATE) {
 		sockopt_putint(&sopt, fd_sockopt_state(fs, clientfd, name));

@@ -28,6 +28,7 @@ struct socket;
 #define SB_AUTOSIZE 0x0002   /* may grow by itself; cleared by SO_SNDBUF, SO_RCVBUF */
 #define SB_COPYING 0x0004    /* a reader is copying from it and may sleep: the front must stay */
 #define SB_FLUSHLATER 0x0008 /* sbflush came meanwhile; sbcopy_end does it */
+#define SB_HELD 0x0010       /* so_snd: the protocol takes no more for now, whatever the space */
 
 struct sockbuf {
 	uint32_t sb_cc;       /* bytes of data */

@@ -270,7 +270,7 @@ sowritable(const struct socket *so)
 		return true;
 	if ((so->so_state & SS_ISCONNECTED) == 0 && (so->so_proto->pr_flags & PR_CONNREQUIRED) != 0)
 		return false;
-	return sbspace(&so->so_snd) >= so->so_snd.sb_lowat;
+	return (so->so_snd.sb_flags & SB_HELD) == 0 && sbspace(&so->so_snd) >= so->so_snd.sb_lowat;
 }
 
 /* POLLERR and POLLHUP are told unasked, as poll(2) has it. */

@@ -177,13 +177,20 @@ sosend_sleep(struct sosend_call *ss)
 	return error;
 }
 
+static bool
+sosend_mustwait(const struct sosend_call *ss)
+{
+	if ((ss->ss_so->so_snd.sb_flags & SB_HELD) != 0 && (ss->ss_flags & MSG_OOB) == 0)
+		return true;
+	return sosend_space(ss) < sosend_wanted(ss, ss->ss_resid);
+}
+
 static int
 sosend_await_space(struct sosend_call *ss)
 {
 	int error;
 
-	while (
-	    (error = sosend_check(ss)) == 0 && sosend_space(ss) < sosend_wanted(ss, ss->ss_resid)) {
+	while ((error = sosend_check(ss)) == 0 && sosend_mustwait(ss)) {
 		error = ss->ss_wait ? sosend_sleep(ss) : EWOULDBLOCK;
 		if (error != 0)
 			break;

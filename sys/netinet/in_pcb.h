@@ -45,11 +45,14 @@ struct inpcb {
 	uint8_t inp_mttl;   /* multicast */
 	uint8_t inp_minttl; /* IP_MINTTL */
 	uint8_t inp_tos;
-	uint8_t inp_proto;       /* raw sockets: the protocol */
-	uint8_t inp_pmtudisc;    /* IP_PMTUDISC_* */
-	uint16_t inp_boundif;    /* index of the only interface to use (in_pcb_if.c); 0: any */
-	uint32_t inp_icmpfilter; /* raw sockets: ICMP types that are not wanted */
-	uint32_t inp_routemtu;   /* with inp_route */
+	uint8_t inp_proto;    /* raw sockets: the protocol */
+	uint8_t inp_pmtudisc; /* IP_PMTUDISC_* */
+	uint16_t inp_boundif; /* index of the only interface to use (in_pcb_if.c); 0: any */
+	union {
+		uint32_t inp_icmpfilter;    /* raw sockets: ICMP types that are not wanted */
+		uint32_t inp_notsent_lowat; /* TCP_NOTSENT_LOWAT; 0: none */
+	};
+	uint32_t inp_routemtu; /* with inp_route */
 	/* As those above, for IPv6 of sockets of AF_INET6; the above are IPv4's. */
 	uint8_t in6p_hops; /* 0: default */
 	uint8_t in6p_mhops;

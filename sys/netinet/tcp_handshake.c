@@ -145,6 +145,7 @@ tcp_inherit(struct tcpcb *tp, const struct tcpcb *head)
 	inp->in6p_tclass = hinp->in6p_tclass;
 	inp->inp_flags |= hinp->inp_flags & IN6P_V6ONLY;
 	inp->inp_boundif = hinp->inp_boundif;
+	inp->inp_notsent_lowat = hinp->inp_notsent_lowat;
 	tp->t_flags |= head->t_flags & (TF_NODELAY | TF_NOPUSH);
 	tp->t_usermss = head->t_usermss;
 	tp->t_keepinit_s = head->t_keepinit_s;

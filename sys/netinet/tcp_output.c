@@ -145,6 +145,15 @@ tcp_burst_max(const struct tcpcb *tp, const struct tcp_plan *pl)
 	return max > hdrs + pl->pl_segsz ? max - hdrs : pl->pl_segsz;
 }
 
+/* TCP_NOTSENT_LOWAT keeps the writer from adding to what there is: Nagle would wait for nothing. */
+static bool
+tcp_output_isheld(const struct tcpcb *tp)
+{
+	const struct socket *so = tp->t_inpcb->inp_socket;
+
+	return so != NULL && (so->so_snd.sb_flags & SB_HELD) != 0;
+}
+
 /* Nagle (RFC 9293 §3.7.4) and TCP_NOPUSH: may a segment shorter than the largest leave? */
 static bool
 tcp_nagle_allows(const struct tcpcb *tp, const struct tcp_plan *pl)
@@ -152,7 +161,7 @@ tcp_nagle_allows(const struct tcpcb *tp, const struct tcp_plan *pl)
 	if ((tp->t_flags & TF_FORCE) != 0 || SEQ_LT(tp->snd_nxt, tp->snd_max))
 		return true;
 	return (tp->t_flags & (TF_MORETOCOME | TF_NOPUSH)) == 0 &&
-	    (pl->pl_idle || (tp->t_flags & TF_NODELAY) != 0);
+	    (pl->pl_idle || (tp->t_flags & TF_NODELAY) != 0 || tcp_output_isheld(tp));
 }
 
 /* Cuts pl_len down to one packet; a short tail that must wait is split off. */
@@ -676,6 +685,8 @@ tcp_output(struct tcpcb *tp)
 		tcp_persist_end(tp);
 	pl.pl_idle = tcp_output_idle(tp);
 	tcp_sndbuf_autotune(tp);
+	if (tp->t_inpcb->inp_notsent_lowat != 0)
+		tcp_sndbuf_hold(tp);
 	if (tcp_sack_any(tp))
 		tcp_recovery_send_lost(tp);
 	do {
@@ -691,6 +702,8 @@ tcp_output(struct tcpcb *tp)
 		tcp_recovery_send_rest(tp);
 	if (tp->snd_max != max)
 		tcp_tlp_schedule(tp);
+	if (tp->t_inpcb->inp_notsent_lowat != 0)
+		tcp_sndbuf_hold(tp);
 	return error;
 }
 

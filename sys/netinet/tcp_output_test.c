@@ -343,6 +343,93 @@ test_user_timeout(void **state)
 	wire_end(&bench.w);
 }
 
+/* Nobody may add to what TCP_NOTSENT_LOWAT holds: it does not wait for more (RFC 9293 §3.7.4). */
+static void
+test_notsent_nagle(void **state)
+{
+	struct socket *so;
+	unsigned before;
+
+	(void)state;
+	begin(true);
+	so = bench.so[0];
+	send_bytes(so, 10);
+	before = bench.w.w_nsent;
+	send_bytes(so, 50);
+	assert_int_equal(bench.w.w_nsent - before, 0); /* one is on its way */
+	set_option(so, BSD_TCP_NOTSENT_LOWAT, 100);
+	send_bytes(so, 49);
+	assert_int_equal(bench.w.w_nsent - before, 0);
+	send_bytes(so, 1);
+	assert_int_equal(bench.w.w_nsent - before, 1);
+	assert_true(sowritable(so));
+	wire_end(&bench.w);
+}
+
+static void
+count_upcalls(struct socket *so, void *arg)
+{
+	(void)so;
+	++*(unsigned *)arg;
+}
+
+static uint32_t
+unsent(const struct socket *so)
+{
+	const struct tcpcb *tp = wire_tcpcb(so);
+
+	return so->so_snd.sb_cc - (tp->snd_max - tp->snd_una);
+}
+
+/* TCP_NOTSENT_LOWAT: what cannot be sent holds the writer, not the buffer; urgent data pass. */
+static void
+test_notsent_lowat(void **state)
+{
+	static uint8_t buf[65536];
+	struct socket *so;
+	unsigned calls = 0;
+	uint32_t left;
+
+	(void)state;
+	begin(false);
+	so = bench.so[0];
+	set_option(so, BSD_TCP_NOTSENT_LOWAT, 5000);
+	(void)fill(SIZE_MAX);
+	assert_int_equal(wire_tcpcb(so)->snd_wnd, 0);
+	left = unsent(so);
+	assert_true(left >= 5000 && left < 7000);
+	assert_false(sowritable(so));
+	assert_int_equal(sopoll(so, BSD_POLLOUT), 0);
+	assert_true(sbspace(&so->so_snd) > 8192);
+	assert_int_equal(wire_write(so, buf, 1, BSD_MSG_OOB), 1);
+	/* It goes by what is left, and takes more once that is less than half. */
+	so->so_upcallarg = &calls;
+	so->so_upcall = count_upcalls;
+	set_option(so, BSD_TCP_NOTSENT_LOWAT, (int)(2 * (left + 1)));
+	assert_false(sowritable(so));
+	assert_int_equal(calls, 0);
+	set_option(so, BSD_TCP_NOTSENT_LOWAT, (int)(2 * (left + 1)) + 1);
+	assert_true(sowritable(so));
+	assert_int_equal(calls, 1);
+	assert_int_equal(wire_write(so, buf, 8000, 0), 8000);
+	assert_false(sowritable(so));
+	calls = 0;
+	while (wire_read(bench.so[1], buf, sizeof(buf), NULL) > 0)
+		;
+	wire_run(&bench.w, 2 * MINUTE_NS);
+	assert_int_equal(unsent(so), 0);
+	assert_true(sowritable(so));
+	assert_true(calls > 0);
+	/* None any more. */
+	(void)fill(SIZE_MAX);
+	assert_false(sowritable(so));
+	set_option(so, BSD_TCP_NOTSENT_LOWAT, 0);
+	assert_true(sowritable(so));
+	assert_true(wire_write(so, buf, sizeof(buf), 0) > 0);
+	so->so_upcall = NULL;
+	wire_end(&bench.w);
+}
+
 int
 main(void)
 {
@@ -357,6 +444,8 @@ main(void)
 	    cmocka_unit_test(test_more_to_come),
 	    cmocka_unit_test(test_nopush),
 	    cmocka_unit_test(test_user_timeout),
+	    cmocka_unit_test(test_notsent_lowat),
+	    cmocka_unit_test(test_notsent_nagle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

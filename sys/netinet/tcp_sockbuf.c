@@ -46,6 +46,29 @@ tcp_sndbuf_autotune(struct tcpcb *tp)
 		TCPSTAT_INC(tp->t_ns, sndbufauto);
 }
 
+/*
+ * TCP_NOTSENT_LOWAT: with so many bytes not sent yet the socket takes no more, until less than half
+ * of them are left. What was sent once counts as sent, though it may have to be sent again.
+ */
+void
+tcp_sndbuf_hold(struct tcpcb *tp)
+{
+	struct socket *so = tp->t_inpcb->inp_socket;
+	uint32_t lowat = tp->t_inpcb->inp_notsent_lowat;
+	uint32_t flight = tp->snd_max - tp->snd_una, unsent;
+
+	if (so == NULL || (lowat == 0 && (so->so_snd.sb_flags & SB_HELD) == 0))
+		return;
+	unsent = so->so_snd.sb_cc > flight ? so->so_snd.sb_cc - flight : 0;
+	if (lowat != 0 && unsent >= lowat) {
+		so->so_snd.sb_flags |= SB_HELD;
+	} else if ((so->so_snd.sb_flags & SB_HELD) != 0 &&
+	    (lowat == 0 || unsent < (lowat + 1) / 2)) {
+		so->so_snd.sb_flags &= ~(uint32_t)SB_HELD;
+		sowwakeup(so);
+	}
+}
+
 /* Doubles when more than 7/8 of the buffer came in within a round trip. */
 void
 tcp_rcvbuf_autotune(struct tcpcb *tp, uint32_t newbytes)

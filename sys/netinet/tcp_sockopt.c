@@ -172,6 +172,19 @@ tcp_opt_set_keep(struct tcpcb *tp, const struct sockopt *sopt, uint32_t *var)
 	return 0;
 }
 
+/* Any number of bytes, as Linux has it; one below 0 is a large one. */
+static int
+tcp_opt_set_notsent(struct tcpcb *tp, const struct sockopt *sopt)
+{
+	int value, error = sockopt_getint(sopt, &value);
+
+	if (error != 0)
+		return error;
+	tp->t_inpcb->inp_notsent_lowat = (uint32_t)value;
+	tcp_sndbuf_hold(tp);
+	return 0;
+}
+
 static int
 tcp_opt_set_congctl(struct tcpcb *tp, const struct sockopt *sopt)
 {
@@ -224,6 +237,8 @@ tcp_opt_set(struct tcpcb *tp, const struct sockopt *sopt)
 		return tcp_opt_set_linger2(tp, sopt);
 	case TCP_WINDOW_CLAMP:
 		return tcp_opt_set_winclamp(tp, sopt);
+	case TCP_NOTSENT_LOWAT:
+		return tcp_opt_set_notsent(tp, sopt);
 	case TCP_TIMESTAMP: /* the clock is the stack's */
 		return EPERM;
 	default:
@@ -283,6 +298,9 @@ tcp_opt_get(const struct tcpcb *tp, struct sockopt *sopt)
 		return 0;
 	case TCP_TIMESTAMP:
 		sockopt_putint(sopt, (int)tcp_ts_now(tp));
+		return 0;
+	case TCP_NOTSENT_LOWAT:
+		sockopt_putint(sopt, (int)tp->t_inpcb->inp_notsent_lowat);
 		return 0;
 	case TCP_INFO:
 		tcp_info(tp, sopt);

@@ -292,6 +292,7 @@ uint64_t tcp_patience_ns(const struct tcpcb *tp); /* UINT64_MAX: it has no end *
 
 /* tcp_sockbuf.c: autotuning of both buffers */
 void tcp_sndbuf_autotune(struct tcpcb *tp);
+void tcp_sndbuf_hold(struct tcpcb *tp); /* TCP_NOTSENT_LOWAT */
 void tcp_rcvbuf_autotune(struct tcpcb *tp, uint32_t newbytes);
 
 #endif /* NETINET_TCP_VAR_H */

@@ -190,6 +190,49 @@ deferred(void)
 	DO(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 5000));
 }
 
+/* Writes as long as poll says that it may. => bytes */
+static long
+write_by_poll(int fd)
+{
+	static const char bytes[1000];
+	long done = 0;
+	ssize_t n;
+
+	while (poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 100) == 1 &&
+	    (n = send(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		done += n;
+	return done;
+}
+
+/* The writer is held by what was not sent, long before the buffers are full. */
+static void
+not_sent(void)
+{
+	int fd[2], limit = 16384, none = 0, value = 0;
+	static char buf[65536];
+	socklen_t len = sizeof(value);
+	long more, held;
+
+	calls_pair(fd);
+	DO(getsockopt(fd[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, &len));
+	DO(value);
+	DO(setsockopt(fd[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT, &limit, sizeof(limit)));
+	DO(setsockopt(fd[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT, &limit, 2));
+	DO(getsockopt(fd[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, &len));
+	DO(value);
+	held = write_by_poll(fd[0]);
+	DO(poll(&(struct pollfd){.fd = fd[0], .events = POLLOUT}, 1, 0));
+	/* It goes on when there is less. */
+	for (long left = held; left > 0; left -= more)
+		more = MUST(read(fd[1], buf, sizeof(buf)));
+	DO(poll(&(struct pollfd){.fd = fd[0], .events = POLLOUT}, 1, 2000));
+	held = write_by_poll(fd[0]);
+	DO(setsockopt(fd[0], IPPROTO_TCP, TCP_NOTSENT_LOWAT, &none, sizeof(none)));
+	more = write_by_poll(fd[0]);
+	DO(more > 4L * limit);
+	DO(held > 0);
+}
+
 /* A datagram socket on a port, with a device of its own, beside others. */
 static int
 on_device(int device, int port)
@@ -305,6 +348,7 @@ const struct calls_case calls_cases[] = {
     {"ipv6", of_ipv6},
     {"arguments", arguments},
     {"deferred", deferred},
+    {"not-sent", not_sent},
     {"device-options", device_options},
     {"device-filters", device_filters},
     {NULL, NULL},
