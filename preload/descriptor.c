@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SEEN_LOOKED = 1, SEEN_STREAM = 2, SEEN_DGRAM = 4, SEEN_ERRORS = 8 };
+enum { SEEN_LOOKED = 1, SEEN_STREAM = 2, SEEN_DGRAM = 4, SEEN_ERRORS = 8, SEEN_INQ = 16 };
 #define PROBE_MAX 1024 /* descriptors looked at where /proc is not */
 
 static _Atomic unsigned seen;
@@ -89,6 +89,8 @@ descriptor_tag(int fd)
 	bit = descriptor_is_stream(tag) ? SEEN_STREAM : SEEN_DGRAM;
 	if ((tag & FDSOCK_TAG_RECVERR) != 0)
 		bit |= SEEN_ERRORS;
+	if ((tag & FDSOCK_TAG_INQ) != 0)
+		bit |= SEEN_INQ;
 	if ((atomic_load_explicit(&seen, memory_order_relaxed) & bit) != bit)
 		atomic_fetch_or_explicit(&seen, bit, memory_order_relaxed);
 	return tag;
@@ -194,6 +196,12 @@ bool
 descriptor_errors_possible(void)
 {
 	return (seen_now() & SEEN_ERRORS) != 0;
+}
+
+bool
+descriptor_inq_possible(void)
+{
+	return (seen_now() & SEEN_INQ) != 0;
 }
 
 /* --- one in the place of another ------------------------------------------------------------ */

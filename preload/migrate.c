@@ -62,6 +62,7 @@ static const struct option options[] = {
     {IPPROTO_TCP, TCP_USER_TIMEOUT},
     {IPPROTO_TCP, TCP_DEFER_ACCEPT},
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+    {IPPROTO_TCP, TCP_INQ},
 };
 
 /* Sets one option of the host's socket, if the stack's value is another. */

@@ -91,6 +91,8 @@ bool descriptor_streams_possible(void);
 bool descriptor_dgrams_possible(void);
 /* And such with a queue of errors. */
 bool descriptor_errors_possible(void);
+/* Has any had TCP_INQ? */
+bool descriptor_inq_possible(void);
 
 /* Whether the program has confined itself to system calls of its choice (PR_SET_SECCOMP). */
 bool descriptor_confined(void);
@@ -229,6 +231,8 @@ int dgram_next_size(int fd, int *sizep);
 ssize_t stream_after_read(int fd, ssize_t done);
 /* The result of a failed write that was made with MSG_NOSIGNAL; flags are the caller's. */
 ssize_t stream_after_write(int fd, int flags);
+/* After recvmsg, TCP_INQ: tells how much is left to read, in the room that there was for it. */
+void stream_tell_inq(int fd, struct msghdr *msg, size_t room);
 
 /* --- interfaces ----------------------------------------------------------------------------- */
 

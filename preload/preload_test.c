@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -605,6 +606,51 @@ test_options(void **state)
 	close_pair(fd);
 }
 
+/* TCP_INQ: each message is told what is left behind it, and that there is an end to be read. */
+static void
+test_inq(void **state)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	char buf[8];
+	struct iovec iov = {buf, 2};
+	struct mmsghdr vec[2] = {{.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}}};
+	struct msghdr *msg = &vec[0].msg_hdr;
+	static const int left[] = {5, 3, 3, 1, 0, 1};
+	int fd = tcp(), value;
+
+	(void)state;
+	vec[1] = vec[0];
+	assert_int_equal(send(fake.fk_peer, "hello67", 7, 0), 7);
+	assert_int_equal(recvmsg(fd, msg, MSG_PEEK), 2);
+	assert_int_equal(msg->msg_controllen, 0);
+	fake_tag(fd, AF_INET, SOCK_STREAM, FDSOCK_TAG_CONNECTED | FDSOCK_TAG_INQ);
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+		struct cmsghdr *c;
+
+		msg->msg_control = control;
+		msg->msg_controllen = sizeof(control);
+		iov.iov_len = left[i] == 0 ? 1 : 2;
+		if (i == 5)
+			assert_int_equal(shutdown(fake.fk_peer, SHUT_WR), 0);
+		if (i == 1)
+			assert_int_equal(recvmmsg(fd, vec, 2, 0, NULL), 1);
+		else
+			assert_int_equal(recvmsg(fd, msg, i == 2 ? MSG_PEEK : 0),
+			    i == 5 ? 0 : iov.iov_len);
+		c = CMSG_FIRSTHDR(msg);
+		assert_non_null(c);
+		assert_true(c->cmsg_level == IPPROTO_TCP && c->cmsg_type == TCP_CM_INQ);
+		assert_int_equal(c->cmsg_len, CMSG_LEN(sizeof(value)));
+		memcpy(&value, CMSG_DATA(c), sizeof(value));
+		assert_int_equal(value, left[i]);
+	}
+	msg->msg_controllen = 4;
+	assert_int_equal(recvmsg(fd, msg, 0), 0);
+	assert_true((msg->msg_flags & MSG_CTRUNC) != 0);
+	assert_int_equal(msg->msg_controllen, 0);
+	close_pair(fd);
+}
+
 /* --- to the host ---------------------------------------------------------------------------- */
 
 static void
@@ -662,6 +708,7 @@ main(int argc, char **argv)
 	    T(test_confined),
 	    T(test_files),
 	    T(test_options),
+	    T(test_inq),
 	    T(test_migrate),
 	};
 	int failed;

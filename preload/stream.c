@@ -6,8 +6,12 @@
 #include "preload.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,6 +66,39 @@ stream_after_read(int fd, ssize_t done)
 		return fail(ECONNRESET);
 	errno = saved; /* it could not be asked */
 	return done;
+}
+
+/* => as Linux has it: at the end of the stream 1, so that it is read */
+static int
+left_to_read(int fd)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLRDHUP};
+	int left = 0, saved = errno;
+
+	if (syscall(SYS_ioctl, fd, FIONREAD, &left) != 0)
+		left = 0;
+	if (left == 0 && poll(&pfd, 1, 0) == 1)
+		left = 1;
+	errno = saved;
+	return left;
+}
+
+void
+stream_tell_inq(int fd, struct msghdr *msg, size_t room)
+{
+	struct cmsghdr hdr = {.cmsg_len = CMSG_LEN(sizeof(int)),
+	    .cmsg_level = IPPROTO_TCP,
+	    .cmsg_type = TCP_CM_INQ};
+	int left = left_to_read(fd);
+	char *at = msg->msg_control;
+
+	if (at == NULL || room < hdr.cmsg_len) {
+		msg->msg_flags |= MSG_CTRUNC;
+		return;
+	}
+	memcpy(at, &hdr, sizeof(hdr));
+	memcpy(at + CMSG_LEN(0), &left, sizeof(left));
+	msg->msg_controllen = room < CMSG_SPACE(sizeof(left)) ? room : CMSG_SPACE(sizeof(left));
 }
 
 static void

@@ -146,20 +146,37 @@ note_received(struct msghdr *msg)
 	}
 }
 
+/* TCP_INQ */
+static bool
+wants_inq(int fd)
+{
+	return descriptor_inq_possible() && (descriptor_tag(fd) & FDSOCK_TAG_INQ) != 0;
+}
+
 TRAP ssize_t
 recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	uint64_t tag = dgram_tag(fd);
+	size_t room;
 	ssize_t done;
 
 	if (tag != 0)
 		return dgram_recv(fd, tag, msg, flags);
 	if (stream_refuses(fd, flags))
 		return fail(EAGAIN);
+	if (!wants_inq(fd)) {
+		done = real()->re_recvmsg(fd, msg, flags);
+		if (done >= 0)
+			note_received(msg);
+		return done > 0 ? done : stream_after_read(fd, done);
+	}
+	room = msg->msg_controllen;
 	done = real()->re_recvmsg(fd, msg, flags);
+	if (done <= 0)
+		done = stream_after_read(fd, done);
 	if (done >= 0)
-		note_received(msg);
-	return done > 0 ? done : stream_after_read(fd, done);
+		stream_tell_inq(fd, msg, room);
+	return done;
 }
 
 static int64_t
@@ -197,6 +214,18 @@ dgram_recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, const struct 
 	return i > 0 || n == 0 ? (int)i : -1;
 }
 
+/* One message, which tells what was left behind it. */
+static int
+stream_recvmmsg1(int fd, struct mmsghdr *vec, int flags)
+{
+	ssize_t done = recvmsg(fd, &vec->msg_hdr, flags & ~MSG_WAITFORONE);
+
+	if (done < 0)
+		return -1;
+	vec->msg_len = (unsigned)done;
+	return 1;
+}
+
 TRAP int
 recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, struct timespec *timeout)
 {
@@ -206,6 +235,8 @@ recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, struct timespec *ti
 		return dgram_recvmmsg(fd, vec, n, flags, timeout);
 	if (stream_refuses(fd, flags))
 		return fail(EAGAIN);
+	if (n > 0 && wants_inq(fd))
+		return stream_recvmmsg1(fd, vec, flags);
 	done = real()->re_recvmmsg(fd, vec, n, flags, timeout);
 	for (int i = 0; i < done; i++)
 		note_received(&vec[i].msg_hdr);

@@ -133,6 +133,7 @@ struct fdsock_info {
 #define FDSOCK_TAG_CONNECTING 0x200000000u /* a connect was begun: ask how it ended */
 #define FDSOCK_TAG_CONNECTED 0x400000000u  /* made by accept, a datagram socket with a peer */
 #define FDSOCK_TAG_RECVERR 0x1000000000u   /* IP_RECVERR is on */
+#define FDSOCK_TAG_INQ 0x2000000000u /* TCP_INQ is on: the client tells what is left to read */
 #define FDSOCK_TAG_FAMILY(tag) ((int)((tag)&0xffu))
 #define FDSOCK_TAG_TYPE(tag) ((int)(((tag) >> 8) & 0xffu))
 #define FDSOCK_TAG_PROTOCOL(tag) ((int)(((tag) >> 16) & 0xffffu))

@@ -113,6 +113,7 @@ struct fdsock {
 	bool fs_errmark; /* and such a record was put into the pair */
 	bool fs_errshow; /* one is due as long as errors are queued */
 	bool fs_stampns; /* time stamps are wanted in nanoseconds */
+	bool fs_inq;     /* TCP_INQ */
 };
 TAILQ_HEAD(fdsock_list, fdsock);
 LIST_HEAD(fdsock_hash, fdsock);

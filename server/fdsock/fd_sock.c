@@ -187,6 +187,8 @@ fd_sock_tag(const struct fdsock *fs, int clientfd)
 		tag |= FDSOCK_TAG_CONNECTED;
 	if (fs->fs_recverr != 0)
 		tag |= FDSOCK_TAG_RECVERR;
+	if (fs->fs_inq)
+		tag |= FDSOCK_TAG_INQ;
 	(void)setsockopt(clientfd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, sizeof(tag));
 }
 

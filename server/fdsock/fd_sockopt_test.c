@@ -291,6 +291,36 @@ test_notsent_lowat(void **state)
 	(void)close(listener);
 }
 
+/* TCP_INQ is the client's to carry out: it is kept, and shown to it. */
+static void
+test_inq(void **state)
+{
+	uint16_t port;
+	int listener = fdt_listener(1, &port), sock = fdt_socket(SOCK_STREAM), conn, value;
+	int dgram = fdt_socket(SOCK_DGRAM);
+	socklen_t len = sizeof(uint64_t);
+	uint64_t tag = 0;
+
+	(void)state;
+	assert_int_equal(setint(listener, IPPROTO_TCP, TCP_INQ, 1), 0);
+	assert_int_equal(setint(listener, IPPROTO_TCP, TCP_INQ, 2), EINVAL);
+	assert_int_equal(setint(listener, IPPROTO_TCP, TCP_INQ, -1), EINVAL);
+	assert_int_equal(setint(dgram, IPPROTO_TCP, TCP_INQ, 1), ENOPROTOOPT);
+	assert_int_equal(fdt_connect(sock, INADDR_LOOPBACK, port), 0);
+	conn = fdt_accept(listener);
+	assert_int_equal(fdt_getopt(conn, IPPROTO_TCP, TCP_INQ, &value), 0);
+	assert_int_equal(value, 1);
+	assert_int_equal(getsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, &len), 0);
+	assert_true((tag & FDSOCK_TAG_INQ) != 0 && (tag & FDSOCK_TAG_CONNECTED) != 0);
+	assert_int_equal(setint(conn, IPPROTO_TCP, TCP_INQ, 0), 0);
+	assert_int_equal(getsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, &len), 0);
+	assert_true((tag & FDSOCK_TAG_INQ) == 0);
+	(void)close(dgram);
+	(void)close(conn);
+	(void)close(sock);
+	(void)close(listener);
+}
+
 /* Where MSG_PEEK looks from: the pair's own. */
 static void
 test_peek_offset(void **state)
@@ -351,6 +381,7 @@ main(void)
 	    T(test_packets),
 	    T(test_filter),
 	    T(test_notsent_lowat),
+	    T(test_inq),
 	    T(test_peek_offset),
 	    T(test_priority),
 	};

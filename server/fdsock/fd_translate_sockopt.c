@@ -32,6 +32,7 @@ enum fd_optkind {
 	FD_OPT_FILTER,  /* what struct sock_fprog points to */
 	FD_OPT_TCPINFO, /* read only */
 	FD_OPT_NOTSENT, /* bytes: fd_set_notsent parts them between stack and pair */
+	FD_OPT_INQ,     /* the client carries it out */
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
 	FD_OPT_MREQ6,   /* ipv6_mreq, the same in both */
 	FD_OPT_MCASTIF,
@@ -114,6 +115,7 @@ static const struct fd_option fd_options[] = {
     FD_TCP(TCP_WINDOW_CLAMP, BSD_TCP_WINDOW_CLAMP, FD_OPT_INT),
     FD_TCP(TCP_TIMESTAMP, BSD_TCP_TIMESTAMP, FD_OPT_INT),
     FD_TCP(TCP_NOTSENT_LOWAT, BSD_TCP_NOTSENT_LOWAT, FD_OPT_NOTSENT),
+    {IPPROTO_TCP, TCP_INQ, 0, 0, FD_OPT_INQ},
     FD_TCP(TCP_CONGESTION, BSD_TCP_CONGCTL, FD_OPT_STRING),
     FD_TCP(TCP_INFO, BSD_TCP_INFO, FD_OPT_TCPINFO),
     {IPPROTO_UDP, UDP_CORK, BSD_IPPROTO_UDP, BSD_UDP_CORK, FD_OPT_FLAG},
@@ -330,6 +332,24 @@ fd_set_notsent(struct fdsock *fs, int clientfd, const void *val, size_t len)
 	return error;
 }
 
+/* What is left to read lies in the pair, where the client sees it. */
+static int
+fd_set_inq(struct fdsock *fs, int clientfd, const void *val, size_t len)
+{
+	int value;
+
+	if (fs->fs_kind == FD_DGRAM)
+		return ENOPROTOOPT;
+	if (len < sizeof(value))
+		return EINVAL;
+	memcpy(&value, val, sizeof(value));
+	if (value != 0 && value != 1)
+		return EINVAL;
+	fs->fs_inq = value != 0;
+	fd_sock_tag(fs, clientfd);
+	return 0;
+}
+
 void
 fd_sockopt_note(struct fdsock *fs, int clientfd)
 {
@@ -350,6 +370,9 @@ void
 fd_sockopt_inherit(const struct fdsock *fs, struct fdsock *child, int clientfd)
 {
 	memcpy(child->fs_pairopts, fs->fs_pairopts, sizeof(child->fs_pairopts));
+	child->fs_inq = fs->fs_inq;
+	if (child->fs_inq)
+		fd_sock_tag(child, clientfd);
 	child->fs_notsent = fs->fs_notsent;
 	if (child->fs_notsent != 0)
 		fd_notsent_narrow(child, clientfd);
@@ -389,6 +412,8 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 					     : EOPNOTSUPP;
 	if (op->op_kind == FD_OPT_NOTSENT)
 		return fd_set_notsent(fs, clientfd, val, len);
+	if (op->op_kind == FD_OPT_INQ)
+		return fd_set_inq(fs, clientfd, val, len);
 	if (len > sizeof(sopt.sopt_data) && op->op_kind != FD_OPT_FILTER)
 		return EINVAL;
 	error = fd_set_value(&sopt, op, val, len);
@@ -482,8 +507,8 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 		*len = pairlen;
 		return error;
 	}
-	if (op->op_kind == FD_OPT_NOTSENT) {
-		sockopt_putint(&sopt, (int)fs->fs_notsent);
+	if (op->op_kind == FD_OPT_NOTSENT || op->op_kind == FD_OPT_INQ) {
+		sockopt_putint(&sopt, op->op_kind == FD_OPT_INQ ? fs->fs_inq : (int)fs->fs_notsent);
 		*len = fd_get_int(op, &sopt, val, *len);
 		return 0;
 	}

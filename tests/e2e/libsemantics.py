@@ -138,7 +138,7 @@ ROWS = (
     ("Options", "IPPROTO_TCP, each", ("sem_opt/tcp",)),
     ("Options", "IPPROTO_TCP, what they do", ("opt/tcp", "opt/tcp-connected",
                                               "sem_opt/tcp-connected", "sem_opt/deferred",
-                                              "sem_opt/not-sent")),
+                                              "sem_opt/not-sent", "sem_opt/in-queue")),
     ("Options", "IPPROTO_IP, each", ("sem_opt/ip",)),
     ("Options", "IPPROTO_IP, what they do", ("opt/ip",)),
     ("Options", "IPPROTO_IPV6, each", ("sem_opt/ipv6",)),

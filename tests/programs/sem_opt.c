@@ -233,6 +233,49 @@ not_sent(void)
 	DO(held > 0);
 }
 
+static void
+say_inq(int fd, size_t n, int flags)
+{
+	_Alignas(struct cmsghdr) char control[64];
+	char buf[16];
+	struct iovec iov = {buf, n};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	int left;
+
+	if (DO(recvmsg(fd, &msg, flags)) < 0)
+		return;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
+		memcpy(&left, CMSG_DATA(c), sizeof(left));
+		(void)printf("level %d type %d -> %d\n", c->cmsg_level, c->cmsg_type, left);
+	}
+}
+
+/* What is left to read behind a message. */
+static void
+in_queue(void)
+{
+	int fd[2], one = 1, two = 2;
+
+	calls_pair(fd);
+	DO(setsockopt(fd[1], IPPROTO_TCP, TCP_INQ, &two, sizeof(two)));
+	DO(setsockopt(fd[1], IPPROTO_TCP, TCP_INQ, &one, sizeof(one)));
+	MUST(send(fd[0], "hello", 5, 0));
+	MUST(poll(&(struct pollfd){.fd = fd[1], .events = POLLIN}, 1, 2000));
+	say_inq(fd[1], 2, MSG_PEEK);
+	say_inq(fd[1], 2, 0);
+	say_inq(fd[1], 3, 0);
+	say_inq(fd[1], 3, MSG_DONTWAIT);
+	MUST(send(fd[0], "end", 3, 0));
+	MUST(shutdown(fd[0], SHUT_WR));
+	MUST(poll(&(struct pollfd){.fd = fd[1], .events = POLLRDHUP}, 1, 2000));
+	say_inq(fd[1], 3, 0);
+	say_inq(fd[1], 3, 0);
+	say_inq(fd[1], 3, 0);
+}
+
 /* A datagram socket on a port, with a device of its own, beside others. */
 static int
 on_device(int device, int port)
@@ -349,6 +392,7 @@ const struct calls_case calls_cases[] = {
     {"arguments", arguments},
     {"deferred", deferred},
     {"not-sent", not_sent},
+    {"in-queue", in_queue},
     {"device-options", device_options},
     {"device-filters", device_filters},
     {NULL, NULL},
