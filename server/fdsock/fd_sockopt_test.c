@@ -135,7 +135,17 @@ test_switched_off(void **state)
 	    {SOL_SOCKET, SO_DEBUG, 0, 4, EACCES},
 	    {SOL_SOCKET, SO_RCVBUFFORCE, ENOPROTOOPT, 0, EPERM},
 	    {SOL_SOCKET, SO_BSDCOMPAT, 0, 4, 0},
-	    {SOL_SOCKET, SO_ZEROCOPY, ENOPROTOOPT, 0, ENOPROTOOPT},
+	    {SOL_SOCKET, SO_ZEROCOPY, 0, 4, EOPNOTSUPP},
+	    {SOL_SOCKET, SO_TIMESTAMPING, 0, 8, ENOPROTOOPT},
+	    {SOL_SOCKET, SO_TXTIME, 0, 8, EINVAL},
+	    {IPPROTO_TCP, TCP_FASTOPEN, 0, 4, ENOPROTOOPT},
+	    {IPPROTO_TCP, TCP_SAVE_SYN, 0, 4, ENOPROTOOPT},
+	    {IPPROTO_TCP, TCP_SAVED_SYN, 0, 0, ENOPROTOOPT},
+	    {IPPROTO_IP, IP_ROUTER_ALERT, 0, 4, EINVAL},
+	    {IPPROTO_IP, IP_RECVFRAGSIZE, 0, 4, ENOPROTOOPT},
+	    {IPPROTO_IP, IP_UNICAST_IF, 0, 4, EADDRNOTAVAIL},
+	    {IPPROTO_IP, IP_OPTIONS, 0, 0, ENOPROTOOPT},
+	    {IPPROTO_IP, IP_HDRINCL, 0, 4, ENOPROTOOPT},
 	    {IPPROTO_TCP, TCP_REPAIR, 0, 4, EPERM},
 	    {IPPROTO_TCP, TCP_ULP, 0, 0, ENOENT},
 	    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 4, EOPNOTSUPP},
@@ -158,6 +168,9 @@ test_switched_off(void **state)
 	assert_int_equal(fdt_setopt(sock, IPPROTO_TCP, TCP_MD5SIG, &sig, sizeof(sig)), ENOPROTOOPT);
 	/* That it is off may be asked for. */
 	assert_int_equal(setint(sock, SOL_SOCKET, SO_DEBUG, 0), 0);
+	assert_int_equal(setint(sock, SOL_SOCKET, SO_ZEROCOPY, 0), 0);
+	assert_int_equal(setint(sock, IPPROTO_TCP, TCP_FASTOPEN, 0), 0);
+	assert_int_equal(fdt_setopt(sock, IPPROTO_IP, IP_OPTIONS, NULL, 0), 0);
 	assert_int_equal(fdt_setopt(sock, SOL_SOCKET, SO_DEBUG, "x", 1), EINVAL);
 	assert_int_equal(get(dgram, IPPROTO_TCP, TCP_ULP, 16), EOPNOTSUPP);
 	assert_int_equal(setint(dgram, IPPROTO_TCP, TCP_ULP, 1), ENOPROTOOPT);

@@ -151,6 +151,24 @@ static const struct fd_told fd_told[] = {
     {IPPROTO_IP, IP_TRANSPARENT, NULL, 4, true, 0, 0, EPERM},
     {IPPROTO_IP, IP_CHECKSUM, NULL, 4, true, 0, 0, ENOPROTOOPT},
     {IPPROTO_TCP, TCP_CC_INFO, NULL, 0, false, 0, 0, ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_FASTOPEN, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_SAVE_SYN, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_SAVED_SYN, NULL, 0, false, 0, 0, ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {IPPROTO_TCP, TCP_TX_DELAY, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_ZEROCOPY, NULL, 4, true, 0, 0, EOPNOTSUPP},
+    {SOL_SOCKET, SO_TIMESTAMPING, NULL, 8, true, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_TXTIME, NULL, 8, false, 8, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_SELECT_ERR_QUEUE, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_WIFI_STATUS, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {SOL_SOCKET, SO_NOFCS, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {IPPROTO_IP, IP_ROUTER_ALERT, NULL, 4, false, 0, 0, EINVAL},
+    {IPPROTO_IP, IP_RECVOPTS, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {IPPROTO_IP, IP_RETOPTS, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {IPPROTO_IP, IP_PASSSEC, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {IPPROTO_IP, IP_RECVFRAGSIZE, NULL, 4, true, 0, 0, ENOPROTOOPT},
+    {IPPROTO_IP, IP_UNICAST_IF, NULL, 4, true, 0, 0, EADDRNOTAVAIL},
 };
 
 static const struct fd_told *
@@ -190,7 +208,7 @@ fd_told_set(int level, int name, const void *val, size_t len)
 int
 fd_told_get(struct fdsock *fs, int level, int name, void *val, size_t *len)
 {
-	static const uint8_t zeroes[4];
+	static const uint8_t zeroes[8];
 	const struct fd_told *to = fd_told_lookup(level, name);
 
 	if (to == NULL)

@@ -161,6 +161,9 @@ ip_getint(const struct inpcb *inp, int name, int *value)
 		return 0;
 	case IP_MTU:
 		return ip_getmtu(inp, value);
+	case IP_HDRINCL: /* raw sockets alone may set it */
+		*value = (inp->inp_flags & INP_HDRINCL) != 0;
+		return 0;
 	default:
 		return ENOPROTOOPT;
 	}
@@ -174,6 +177,16 @@ ip_isknown(const struct inpcb *inp, int name)
 	    name == IP_RECVERR;
 }
 
+/* No packet has any: who asks is told so, and who wants none gets that. */
+static int
+ip_noopts(struct sockopt *sopt)
+{
+	if (sopt->sopt_set)
+		return sopt->sopt_size == 0 ? 0 : ENOPROTOOPT;
+	sopt->sopt_size = 0;
+	return 0;
+}
+
 int
 in4_ctloutput(struct inpcb *inp, void *arg)
 {
@@ -184,6 +197,8 @@ in4_ctloutput(struct inpcb *inp, void *arg)
 		return in_pcb_ifopt(inp, sopt);
 	if (sopt->sopt_level != IPPROTO_IP)
 		return ENOPROTOOPT;
+	if (sopt->sopt_name == IP_OPTIONS)
+		return ip_noopts(sopt);
 	if (in_mcast_isopt(sopt->sopt_name))
 		return sopt->sopt_set ? in_mcast_setopt(inp, sopt) : in_mcast_getopt(inp, sopt);
 	if (!sopt->sopt_set) {

@@ -587,6 +587,11 @@ test_options(void **state)
 		sopt.sopt_name = unknown[i];
 		assert_int_equal(sosetopt(so, &sopt), BSD_ENOPROTOOPT);
 	}
+	/* There are none, and none may be asked for. */
+	sopt.sopt_name = BSD_IP_OPTIONS;
+	assert_int_equal(sogetopt(so, &sopt), 0);
+	assert_int_equal(sopt.sopt_size, 0);
+	assert_int_equal(sosetopt(so, &sopt), 0);
 	assert_int_equal(test_udpsend(so, &to, 1), 0);
 	testwire_pump(&ia, &ib);
 	assert_int_equal(test_udpsend(so, &to, 1), 0);
