@@ -115,29 +115,16 @@ control_error(struct control *co, uint64_t tag, const struct fdsock_err *fe)
 		control_put(co, recverr, &data, sizeof(data.ee) + sizeof(struct sockaddr_in));
 }
 
-static bool
-option_is_on(int fd, int name)
-{
-	int value = 0;
-	struct exchange ex = {.ex_op = FDSOCK_OP_GETSOCKOPT,
-	    .ex_about = fd,
-	    .ex_arg = {SOL_SOCKET, name, sizeof(value)},
-	    .ex_room = &value,
-	    .ex_roomlen = sizeof(value)};
-
-	return control_exchange(&ex) == 0 && value != 0;
-}
-
 static void
-control_time(int fd, struct control *co, uint64_t time_ns)
+control_time(struct control *co, const struct fdsock_dgram *dg)
 {
 	static const int in_us[2] = {SOL_SOCKET, SO_TIMESTAMP};
 	static const int in_ns[2] = {SOL_SOCKET, SO_TIMESTAMPNS};
-	struct timespec ts = {.tv_sec = (time_t)(time_ns / 1000000000),
-	    .tv_nsec = (long)(time_ns % 1000000000)};
+	struct timespec ts = {.tv_sec = (time_t)(dg->dg_time_ns / 1000000000),
+	    .tv_nsec = (long)(dg->dg_time_ns % 1000000000)};
 	struct timeval tv = {.tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000};
 
-	if (option_is_on(fd, SO_TIMESTAMPNS))
+	if ((dg->dg_flags & FDSOCK_DG_NANOS) != 0)
 		control_put(co, in_ns, &ts, sizeof(ts));
 	else
 		control_put(co, in_us, &tv, sizeof(tv));
@@ -207,13 +194,13 @@ control_ipv6(struct control *co, const struct fdsock_dgram *dg)
 
 /* fe: an error that was queued, or NULL. */
 static void
-store_control(int fd, uint64_t tag, const struct fdsock_dgram *dg, const struct fdsock_err *fe,
+store_control(uint64_t tag, const struct fdsock_dgram *dg, const struct fdsock_err *fe,
     struct msghdr *msg)
 {
 	struct control co = {.co_msg = msg};
 
 	if ((dg->dg_flags & FDSOCK_DG_TIME) != 0)
-		control_time(fd, &co, dg->dg_time_ns);
+		control_time(&co, dg);
 	control_drops(&co, dg);
 	control_ipv4(&co, dg);
 	control_ipv6(&co, dg);
@@ -281,7 +268,7 @@ dgram_recv_into(int fd, uint64_t tag, struct msghdr *msg, int flags, struct iove
 	if ((dg.dg_flags & FDSOCK_DG_TRUNC) != 0)
 		msg->msg_flags |= MSG_TRUNC;
 	store_name(tag, &dg, msg);
-	store_control(fd, tag, &dg, NULL, msg);
+	store_control(tag, &dg, NULL, msg);
 	return n - (ssize_t)sizeof(dg);
 }
 
@@ -328,7 +315,7 @@ dgram_recv_error(int fd, uint64_t tag, struct msghdr *msg)
 	}
 	msg->msg_flags = MSG_ERRQUEUE | (done < len ? MSG_TRUNC : 0);
 	store_name(tag, &qu.qu_dg, msg);
-	store_control(fd, tag, &qu.qu_dg, &qu.qu_err, msg);
+	store_control(tag, &qu.qu_dg, &qu.qu_err, msg);
 	return (ssize_t)done;
 }
 

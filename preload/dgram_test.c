@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -178,6 +179,42 @@ test_dgram_counts(void **state)
 	close_pair(fd);
 }
 
+/* The time of arrival, in the resolution that the record asks for; nobody else is asked. */
+static void
+test_dgram_time(void **state)
+{
+	struct fdsock_dgram hdr = from_peer;
+	_Alignas(struct cmsghdr) char control[128];
+	char buf[16];
+	struct iovec iov = {buf, sizeof(buf)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control};
+	struct timespec ts;
+	struct timeval tv;
+	struct cmsghdr *c;
+	int fd = udp();
+
+	(void)state;
+	hdr.dg_time_ns = UINT64_C(1700000000123456789);
+	hdr.dg_flags |= FDSOCK_DG_TIME;
+	give(hdr, "us");
+	hdr.dg_flags |= FDSOCK_DG_NANOS;
+	give(hdr, "ns");
+	msg.msg_controllen = sizeof(control);
+	assert_int_equal(recvmsg(fd, &msg, 0), 2);
+	c = CMSG_FIRSTHDR(&msg);
+	assert_true(c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMP);
+	memcpy(&tv, CMSG_DATA(c), sizeof(tv));
+	assert_true(tv.tv_sec == 1700000000 && tv.tv_usec == 123456);
+	msg.msg_controllen = sizeof(control);
+	assert_int_equal(recvmsg(fd, &msg, 0), 2);
+	c = CMSG_FIRSTHDR(&msg);
+	assert_true(c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS);
+	memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+	assert_true(ts.tv_sec == 1700000000 && ts.tv_nsec == 123456789);
+	assert_int_equal(fake.fk_count[FDSOCK_OP_GETSOCKOPT], 0);
+	close_pair(fd);
+}
+
 static void
 test_dgram_control(void **state)
 {
@@ -272,6 +309,7 @@ main(int argc, char **argv)
 	    T(test_dgram_recv),
 	    T(test_dgram_control),
 	    T(test_dgram_counts),
+	    T(test_dgram_time),
 	    T(test_dgram_many),
 	};
 	int failed;

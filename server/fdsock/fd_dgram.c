@@ -324,7 +324,7 @@ fd_dgram_cmsg(const struct fdsock *fs, const struct bsd_cmsghdr *cm, const uint8
 	} else if (cm->cmsg_type == BSD_SCM_MONOTONIC) {
 		memcpy(&ts, data, sizeof(ts));
 		dg->dg_time_ns = fd_dgram_time(fs, &ts);
-		dg->dg_flags |= FDSOCK_DG_TIME;
+		dg->dg_flags |= FDSOCK_DG_TIME | (fs->fs_stampns ? FDSOCK_DG_NANOS : 0);
 	} else if (cm->cmsg_type == BSD_SO_RXQ_OVFL) {
 		memcpy(&dg->dg_drops, data, sizeof(dg->dg_drops));
 		dg->dg_flags |= FDSOCK_DG_DROPS;

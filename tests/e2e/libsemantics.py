@@ -121,6 +121,7 @@ ROWS = (
     ("Datagrams", "multicast", ("opt/multicast", "sem_dgram/groups")),
     ("Datagrams", "IP_PKTINFO, IP_RECVTTL, IP_RECVTOS", ("sem_dgram/ancillary",)),
     ("Datagrams", "IP_RECVORIGDSTADDR, SO_RXQ_OVFL", ("sem_dgram/sent-to", "sem_dgram/drops")),
+    ("Datagrams", "SO_TIMESTAMP, SO_TIMESTAMPNS", ("sem_dgram/stamps",)),
     ("Datagrams", "SO_ATTACH_FILTER", ("sem_dgram/filters",)),
     ("Datagrams", "IP_RECVERR", ("sem_dgram/error-queue",)),
     ("Datagrams", "sendmmsg, recvmmsg", ("sem_dgram/at-once",)),

@@ -96,6 +96,51 @@ sent_to(void)
 	DO(take_told(u[1], &byte, 1, true));
 }
 
+static void
+say_time(int fd)
+{
+	_Alignas(struct cmsghdr) char control[64];
+	struct timespec now, then = {0};
+	char byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+
+	DO(recvmsg(fd, &msg, 0));
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
+		memcpy(&then, CMSG_DATA(c), sizeof(then));
+		(void)printf("type -> %d\n", c->cmsg_type);
+		(void)printf("just now -> %d\n", now.tv_sec - then.tv_sec <= 2);
+	}
+}
+
+/* When a datagram came: one resolution or the other. */
+static void
+stamps(void)
+{
+	int u[2], one = 1, zero = 0, value;
+	socklen_t len = sizeof(value);
+
+	calls_udp_pair(u);
+	MUST(connect(u[0], calls_loopback(calls_port(u[1])), ADDRLEN));
+	DO(setsockopt(u[1], SOL_SOCKET, SO_TIMESTAMP, &one, sizeof(one)));
+	MUST(send(u[0], "a", 1, 0));
+	say_time(u[1]);
+	DO(setsockopt(u[1], SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)));
+	MUST(send(u[0], "b", 1, 0));
+	say_time(u[1]);
+	DO(getsockopt(u[1], SOL_SOCKET, SO_TIMESTAMP, &value, &len));
+	DO(value);
+	DO(getsockopt(u[1], SOL_SOCKET, SO_TIMESTAMPNS, &value, &len));
+	DO(value);
+	DO(setsockopt(u[1], SOL_SOCKET, SO_TIMESTAMPNS, &zero, sizeof(zero)));
+	MUST(send(u[0], "c", 1, 0));
+	say_time(u[1]);
+}
+
 static int
 attach(int fd, struct sock_filter *code, unsigned short n)
 {
@@ -375,6 +420,7 @@ const struct calls_case calls_cases[] = {
     {"ancillary", ancillary},
     {"sent-to", sent_to},
     {"filters", filters},
+    {"stamps", stamps},
     {"drops", drops},
     {"error-queue", error_queue},
     {"at-once", at_once},
