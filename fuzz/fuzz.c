@@ -12,6 +12,7 @@
 #include "kern/mbuf.h"
 #include "kern/socketvar.h"
 #include "netinet/in_var.h"
+#include "netinet6/in6_var.h"
 #include "netinet/ip_var.h"
 #include "netinet/tcp_inspect.h"
 #include "netinet/tcp_var.h"
@@ -98,7 +99,7 @@ fuzz_delay_ns(struct fuzz_in *fi)
 struct netstack *
 fuzz_stack(void)
 {
-	static const struct domain *const domains[] = {&inetdomain, NULL};
+	static const struct domain *const domains[] = {&inetdomain, &inet6domain, NULL};
 	struct netstack_config nc = {
 	    .nc_seed = {1, 2, 3},
 	    .nc_now_ns = NSEC_PER_SEC,
