@@ -154,6 +154,7 @@ static const struct fd_option fd_options[] = {
     FD_IP6(IPV6_MTU_DISCOVER, FD_OPT_INT),
     FD_IP6(IPV6_MTU, FD_OPT_INT),
     FD_IP6(IPV6_RECVERR, FD_OPT_FLAG),
+    {IPPROTO_IPV6, IPV6_FREEBIND, BSD_IPPROTO_IP, BSD_IP_BINDANY, FD_OPT_FLAG},
     FD_IP6(IPV6_MULTICAST_ALL, FD_OPT_INT),
     FD_IP6(IPV6_JOIN_GROUP, FD_OPT_MREQ6),
     FD_IP6(IPV6_LEAVE_GROUP, FD_OPT_MREQ6),
@@ -403,6 +404,8 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 	struct sockopt sopt = {.sopt_set = true};
 	int error;
 
+	if (level == IPPROTO_IPV6 && fs->fs_domain != AF_INET6)
+		return ENOPROTOOPT;
 	if (op == NULL)
 		return level == IPPROTO_TCP && fs->fs_kind == FD_DGRAM
 		    ? ENOPROTOOPT
@@ -494,6 +497,8 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 	socklen_t pairlen = (socklen_t)*len;
 	int error;
 
+	if (level == IPPROTO_IPV6 && fs->fs_domain != AF_INET6)
+		return EOPNOTSUPP;
 	if ((op == NULL && !fd_told_known(level, name)) ||
 	    ((level == IPPROTO_TCP || level == IPPROTO_UDP) &&
 		level != fs->fs_so->so_proto->pr_protocol))

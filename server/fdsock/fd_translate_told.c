@@ -149,6 +149,7 @@ static const struct fd_told fd_told[] = {
 	ENOPROTOOPT},
     {IPPROTO_TCP, TCP_ULP, NULL, 0, false, 0, 0, ENOENT},
     {IPPROTO_IP, IP_TRANSPARENT, NULL, 4, true, 0, 0, EPERM},
+    {IPPROTO_IPV6, IPV6_TRANSPARENT, NULL, 4, true, 0, 0, EPERM},
     {IPPROTO_IP, IP_CHECKSUM, NULL, 4, true, 0, 0, ENOPROTOOPT},
     {IPPROTO_TCP, TCP_CC_INFO, NULL, 0, false, 0, 0, ENOPROTOOPT},
     {IPPROTO_TCP, TCP_FASTOPEN, NULL, 4, true, 0, 0, ENOPROTOOPT},

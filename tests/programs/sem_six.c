@@ -154,6 +154,7 @@ errors(void)
 	int s = (int)MUST(socket(AF_INET6, SOCK_STREAM, 0)), one = 1;
 	int u = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0));
 	int four = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	socklen_t len = sizeof(one);
 
 	DO(connect(s, (struct sockaddr *)&sin, sizeof(sin)));
 	DO(bind(s, (struct sockaddr *)&sin, sizeof(sin)));
@@ -174,6 +175,9 @@ errors(void)
 	DO(connect_to(u, "::ffff:127.0.0.1", 9));
 	DO(bind_to(u, "::ffff:127.0.0.1", 0));
 	DO(setsockopt(four, IPPROTO_IPV6, IPV6_TCLASS, &one, sizeof(one)));
+	DO(setsockopt(four, IPPROTO_IPV6, IPV6_TCLASS, &one, 1));
+	DO(getsockopt(four, IPPROTO_IPV6, IPV6_TCLASS, &one, &len));
+	DO(getsockopt(four, IPPROTO_IPV6, 12345, &one, &len));
 }
 
 /* Both families by one listener: what accept and the connection tell, and that bytes go. */
