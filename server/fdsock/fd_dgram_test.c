@@ -298,6 +298,81 @@ test_flood(void **state)
 	(void)close(b);
 }
 
+static int
+six(void)
+{
+	static const int32_t arg[4] = {AF_INET6, SOCK_DGRAM, 0};
+	static struct fdt_reply rep;
+
+	assert_int_equal(fdt_request(FDSOCK_OP_SOCKET, -1, arg, NULL, 0, &rep), 0);
+	assert_true(rep.fd >= 0);
+	return rep.fd;
+}
+
+/* The next record of a socket that asked for all there is to be told of IPv6, and of IPv4's TTL. */
+static struct fdsock_dgram
+told(int sock)
+{
+	static struct dgram d;
+
+	(void)fdt_poll(sock, POLLIN);
+	assert_int_equal(recv(sock, &d, sizeof(d), 0), sizeof(d.hdr) + 1);
+	assert_int_equal(d.hdr.dg_family, AF_INET6);
+	return d.hdr;
+}
+
+/* By a socket of both families: names, and what each is told of a datagram, are those of its family. */
+static void
+test_inet6(void **state)
+{
+	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1};
+	const uint32_t of6 = FDSOCK_DG_PKTINFO6 | FDSOCK_DG_HOPLIMIT | FDSOCK_DG_TCLASS;
+	const struct {
+		int level, name;
+	} wanted[] = {{IPPROTO_IPV6, IPV6_RECVPKTINFO}, {IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
+	    {IPPROTO_IPV6, IPV6_RECVTCLASS}, {IPPROTO_IP, IP_RECVTTL}};
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6}, is;
+	static struct fdt_reply rep;
+	struct dgram *d = calloc(1, sizeof(*d));
+	struct fdsock_dgram got;
+	int b = six(), a = six(), on = 1;
+
+	(void)state;
+	assert_non_null(d);
+	assert_int_equal(fdt_request(FDSOCK_OP_BIND, b, NULL, &any, sizeof(any), &rep), 0);
+	assert_int_equal(fdt_request(FDSOCK_OP_GETSOCKNAME, b, NULL, NULL, 0, &rep), 0);
+	assert_int_equal(rep.hdr.fp_datalen, sizeof(is));
+	memcpy(&is, rep.data, sizeof(is));
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(fdt_setopt(b, wanted[i].level, wanted[i].name, &on, sizeof(on)),
+		    0);
+	d->hdr = (struct fdsock_dgram){.dg_family = AF_INET6,
+	    .dg_port = is.sin6_port,
+	    .dg_flags = FDSOCK_DG_ADDR | of6,
+	    .dg_ttl = 7,
+	    .dg_tos = 0x28};
+	memcpy(d->hdr.dg_addr, &in6addr_loopback, 16);
+	memcpy(d->hdr.dg_local, &in6addr_loopback, 16);
+	assert_int_equal(send(a, d, sizeof(d->hdr) + 1, 0), sizeof(d->hdr) + 1);
+	got = told(b);
+	assert_int_equal(got.dg_flags, FDSOCK_DG_ADDR | of6);
+	assert_int_equal(got.dg_ttl, 7);
+	assert_int_equal(got.dg_tos, 0x28);
+	assert_memory_equal(got.dg_addr, &in6addr_loopback, 16);
+	assert_memory_equal(got.dg_local, &in6addr_loopback, 16);
+	memcpy(d->hdr.dg_addr, mapped, 16);
+	memcpy(d->hdr.dg_local, mapped, 16);
+	assert_int_equal(send(a, d, sizeof(d->hdr) + 1, 0), sizeof(d->hdr) + 1);
+	got = told(b);
+	assert_int_equal(got.dg_flags, FDSOCK_DG_ADDR | FDSOCK_DG_PKTINFO6 | FDSOCK_DG_TTL);
+	assert_int_equal(got.dg_ttl, 64); /* a hop limit is IPv6's */
+	assert_memory_equal(got.dg_addr, mapped, 16);
+	assert_memory_equal(got.dg_local, mapped, 16);
+	free(d);
+	(void)close(a);
+	(void)close(b);
+}
+
 int
 main(void)
 {
@@ -311,6 +386,7 @@ main(void)
 	    T(test_refused),
 	    T(test_bad_records),
 	    T(test_flood),
+	    T(test_inet6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
