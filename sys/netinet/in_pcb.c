@@ -362,15 +362,15 @@ in_pcblookup_connect(struct inpcbtable *table, const struct in_lookup *il)
 
 /* Is it one of those that share `of`'s port by SO_REUSEPORT? Of streams those that listen do. */
 static bool
-in_pcb_shares(const struct inpcb *inp, const struct inpcb *of, const struct in_afops *af)
+in_pcb_shares(const struct inpcb *inp, const struct inpcb *of)
 {
 	const uint32_t listens =
 	    (of->inp_socket->so_proto->pr_flags & PR_LISTEN) != 0 ? SO_ACCEPTCONN : 0;
 	const uint32_t options = inp->inp_socket != NULL ? inp->inp_socket->so_options : 0;
 
 	return (inp->inp_flags & INP_CONNECTED) == 0 && inp->inp_lport == of->inp_lport &&
-	    in_pcb_speaks(inp, af) && inp->inp_boundif == of->inp_boundif &&
-	    in_addrany_eq(&inp->inp_laddr, &of->inp_laddr) &&
+	    inp->inp_af == of->inp_af && ((inp->inp_flags ^ of->inp_flags) & INP_DUAL) == 0 &&
+	    inp->inp_boundif == of->inp_boundif && in_addrany_eq(&inp->inp_laddr, &of->inp_laddr) &&
 	    (~options & (SO_REUSEPORT | listens)) == 0;
 }
 
@@ -393,12 +393,12 @@ in_pcbshare(const struct inpcbtable *table, const struct in_lookup *il, struct i
 	    (first->inp_socket->so_options & SO_REUSEPORT) == 0)
 		return first;
 	for (inp = first; inp != NULL; inp = LIST_NEXT(inp, inp_hash))
-		n += in_pcb_shares(inp, first, il->il_af);
+		n += in_pcb_shares(inp, first);
 	if (n == 0)
 		return first;
 	n = siphash24(table->it_key, &key, sizeof(key)) % n;
 	for (inp = first; inp != NULL; inp = LIST_NEXT(inp, inp_hash)) {
-		if (in_pcb_shares(inp, first, il->il_af) && n-- == 0)
+		if (in_pcb_shares(inp, first) && n-- == 0)
 			return inp;
 	}
 	return first;

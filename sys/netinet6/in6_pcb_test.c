@@ -283,12 +283,18 @@ test_v6only(void **state)
 }
 
 static struct inpcb *
-find4(const char *dst)
+find4_from(const char *dst, uint16_t fport)
 {
-	struct in_lookup il = {.il_af = &in4_afops, .il_lport = 80, .il_fport = 9};
+	struct in_lookup il = {.il_af = &in4_afops, .il_lport = 80, .il_fport = fport};
 
 	assert_int_equal(inet_pton(AF_INET, dst, &il.il_laddr), 1);
 	return in_pcblookup_bind(&table, &il);
+}
+
+static struct inpcb *
+find4(const char *dst)
+{
+	return find4_from(dst, 9);
 }
 
 static struct inpcb *
@@ -319,8 +325,9 @@ test_lookup(void **state)
 	assert_ptr_equal(find4("10.0.0.1"), dual);
 	assert_ptr_equal(find6("fd00::1"), dual);
 	assert_int_equal(bind_to(four, "0.0.0.0", 80), 0);
-	s1.so_options = s2.so_options = 0; /* or they would share */
-	assert_ptr_equal(find4("10.0.0.1"), four);
+	/* SO_REUSEPORT shares between those of one kind, not with one of both families. */
+	for (uint16_t fport = 1; fport < 64; fport++)
+		assert_ptr_equal(find4_from("10.0.0.1", fport), four);
 	assert_ptr_equal(find6("fd00::1"), dual);
 	assert_int_equal(bind_to(exact, "::ffff:10.0.0.1", 80), 0);
 	assert_ptr_equal(find4("10.0.0.1"), exact);
