@@ -85,6 +85,26 @@ arg_sockaddr(struct run *r, const struct expr *ex, uint32_t addr_be)
 	return sin;
 }
 
+/* The address as the stack is to have it. */
+struct arg_nam {
+	union bsd_sockaddr_any an_sa;
+	uint32_t an_len;
+};
+
+static struct arg_nam
+arg_name(struct run *r, const struct expr *ex, uint32_t addr_be)
+{
+	struct bsd_sockaddr_in sin = arg_sockaddr(r, ex, addr_be);
+	struct arg_nam an = {.an_len = sizeof(sin)};
+
+	an.an_sa.sin = sin;
+	if (r->r_ip6) {
+		ip6_sockaddr(&sin, &an.an_sa);
+		an.an_len = sizeof(an.an_sa.sin6);
+	}
+	return an;
+}
+
 /* Memory for the bytes of a call; it lives as long as the run. */
 static uint8_t *
 arg_buffer(struct run *r, int64_t len)
@@ -117,6 +137,8 @@ do_socket(struct run *r, const struct expr *const *args)
 {
 	int domain = args[0]->ex_kind == EX_ELLIPSIS ? BSD_AF_INET : arg_int(r, args[0]);
 
+	if (r->r_ip6 && domain == BSD_AF_INET)
+		domain = BSD_AF_INET6;
 	return fd_made(r,
 	    rumpus_socket(r->r_proc, domain, arg_int(r, args[1]), arg_int(r, args[2])), true);
 }
@@ -124,9 +146,9 @@ do_socket(struct run *r, const struct expr *const *args)
 static int64_t
 do_bind(struct run *r, const struct expr *const *args)
 {
-	struct bsd_sockaddr_in sin = arg_sockaddr(r, args[1], r->r_localaddr_be);
+	struct arg_nam an = arg_name(r, args[1], r->r_localaddr_be);
 
-	return rumpus_bind(r->r_proc, arg_fd(r, args[0]), (struct bsd_sockaddr *)&sin, sizeof(sin));
+	return rumpus_bind(r->r_proc, arg_fd(r, args[0]), &an.an_sa.sa, an.an_len);
 }
 
 static int64_t
@@ -142,6 +164,8 @@ accept_common(struct run *r, const struct expr *const *args, int flags)
 	uint32_t len = sizeof(from);
 	int fd = rumpus_accept(r->r_proc, arg_fd(r, args[0]), &from.sa, &len, flags);
 
+	if (fd >= 0 && r->r_ip6)
+		ip6_sockaddr_back(&from);
 	if (fd >= 0 && from.sin.sin_addr.s_addr != r->r_remoteaddr_be)
 		call_wrong(r, "accept gave another address than the peer's");
 	return fd_made(r, fd, true);
@@ -162,11 +186,11 @@ do_accept4(struct run *r, const struct expr *const *args)
 static int64_t
 do_connect(struct run *r, const struct expr *const *args)
 {
-	struct bsd_sockaddr_in sin = arg_sockaddr(r, args[1], r->r_remoteaddr_be);
+	struct arg_nam an = arg_name(r, args[1], r->r_remoteaddr_be);
 	int fd = arg_fd(r, args[0]);
 
 	r->r_lastfd = fd;
-	return rumpus_connect(r->r_proc, fd, (struct bsd_sockaddr *)&sin, sizeof(sin));
+	return rumpus_connect(r->r_proc, fd, &an.an_sa.sa, an.an_len);
 }
 
 static int64_t
@@ -178,6 +202,8 @@ name_common(struct run *r, const struct expr *const *args, bool peer)
 	int result = peer ? rumpus_getpeername(r->r_proc, fd, &nam.sa, &len)
 			  : rumpus_getsockname(r->r_proc, fd, &nam.sa, &len);
 
+	if (result == 0 && r->r_ip6)
+		ip6_sockaddr_back(&nam);
 	if (result == 0 && args[1]->ex_kind == EX_STRUCT) {
 		struct bsd_sockaddr_in want =
 		    arg_sockaddr(r, args[1], peer ? r->r_remoteaddr_be : r->r_localaddr_be);
@@ -266,11 +292,10 @@ do_send(struct run *r, const struct expr *const *args)
 static int64_t
 do_sendto(struct run *r, const struct expr *const *args)
 {
-	struct bsd_sockaddr_in sin = arg_sockaddr(r, args[4], r->r_remoteaddr_be);
 	bool named = args[4]->ex_kind != EX_INT; /* NULL is 0 */
+	struct arg_nam an = arg_name(r, args[4], r->r_remoteaddr_be);
 
-	return send_common(r, args, arg_int(r, args[3]),
-	    named ? (struct bsd_sockaddr *)&sin : NULL);
+	return send_common(r, args, arg_int(r, args[3]), named ? &an.an_sa.sa : NULL);
 }
 
 /* Compares what was read with the script's text, or with the pattern of a stream. */
@@ -435,12 +460,12 @@ do_sendmsg(struct run *r, const struct expr *const *args)
 {
 	const struct expr *name = expr_field(args[1], "msg_name");
 	struct bsd_msghdr msg = {0};
-	struct bsd_sockaddr_in sin;
+	struct arg_nam an;
 
 	if (name != NULL && name->ex_kind == EX_STRUCT) {
-		sin = arg_sockaddr(r, name, r->r_remoteaddr_be);
-		msg.msg_name = (uint64_t)(uintptr_t)&sin;
-		msg.msg_namelen = sizeof(sin);
+		an = arg_name(r, name, r->r_remoteaddr_be);
+		msg.msg_name = (uint64_t)(uintptr_t)&an.an_sa;
+		msg.msg_namelen = an.an_len;
 	}
 	return send_vector(r, arg_fd(r, args[0]), msg_vector(r, args[1]), &msg,
 	    arg_int(r, args[2]));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * packetscript [--seeds N] [--repeat N] [--nomem] [--quiet] FILE|FOLDER...
+ * packetscript [--seeds N] [--repeat N] [--nomem] [--ip6] [--quiet] FILE|FOLDER...
  *
  * Runs packet scripts (*.pkt), each against a stack of its own in this process, and prints TAP. A
  * script must pass with every seed: initial sequence numbers, ports and timestamps differ. With
  * --nomem each script is run again and again while its first, second, third ... allocation fails:
- * it need not go as the script says then, but the stack must stay in order and lose no memory.
+ * it need not go as the script says then, but the stack must stay in order and lose no memory. With
+ * --ip6 all but those with --ip_version=ipv4 run over IPv6.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -103,14 +104,15 @@ struct settings {
 	unsigned long st_seeds;
 	unsigned long st_repeat;
 	bool st_nomem;
+	bool st_ip6;
 	bool st_quiet;
 };
 
 /* Runs with each allocation failing in its turn. => runs, 0: the stack broke */
 static unsigned long
-run_nomem(const struct script *sc, char *why, size_t space)
+run_nomem(const struct script *sc, bool ip6, char *why, size_t space)
 {
-	struct script_config sf = {.sf_seed = 1, .sf_reached = true};
+	struct script_config sf = {.sf_seed = 1, .sf_ip6 = ip6, .sf_reached = true};
 	size_t len;
 
 	for (sf.sf_fail_at = 1; sf.sf_reached; sf.sf_fail_at++) {
@@ -125,9 +127,9 @@ run_nomem(const struct script *sc, char *why, size_t space)
 }
 
 static bool
-run_seeded(const struct script *sc, unsigned long seed, char *why, size_t space)
+run_seeded(const struct script *sc, bool ip6, unsigned long seed, char *why, size_t space)
 {
-	struct script_config sf = {.sf_seed = (uint8_t)seed};
+	struct script_config sf = {.sf_seed = (uint8_t)seed, .sf_ip6 = ip6};
 
 	return script_run(sc, &sf, why, space) == SCRIPT_OK;
 }
@@ -141,16 +143,17 @@ run_file(const char *path, const struct settings *st, char *why, size_t space)
 	char *text = file_read(path, &len);
 	bool ok = script_parse(&sc, path, text, len);
 	unsigned long n = 0;
+	bool ip6 = ok && (sc.sc_only6 || (st->st_ip6 && !sc.sc_only4));
 
 	if (!ok)
 		snprintf(why, space, "%s", sc.sc_error);
 	if (ok && st->st_nomem) {
-		n = run_nomem(&sc, why, space);
+		n = run_nomem(&sc, ip6, why, space);
 		ok = n > 0;
 	}
 	for (unsigned long again = 0; ok && !st->st_nomem && again < st->st_repeat; again++)
 		for (unsigned long seed = 1; ok && seed <= st->st_seeds; seed++, n++)
-			ok = run_seeded(&sc, seed, why, space);
+			ok = run_seeded(&sc, ip6, seed, why, space);
 	script_free(&sc);
 	free(text);
 	return ok ? n : 0;
@@ -221,6 +224,8 @@ main(int argc, char **argv)
 			st.st_repeat = number(argv[++i]);
 		else if (strcmp(argv[i], "--nomem") == 0)
 			st.st_nomem = true;
+		else if (strcmp(argv[i], "--ip6") == 0)
+			st.st_ip6 = true;
 		else if (strcmp(argv[i], "--quiet") == 0)
 			st.st_quiet = true;
 		else if (argv[i][0] == '-')

@@ -243,7 +243,7 @@ make_icmp(const struct run *r, const struct packet *pk, const struct flow *fl, u
 bool
 packet_inject(struct run *r, const struct packet *pk)
 {
-	static uint8_t bytes[PACKET_MAX];
+	static uint8_t bytes[PACKET_MAX], bytes6[PACKET_MAX];
 	const uint32_t addrs[2] = {r->r_remoteaddr_be, r->r_localaddr_be};
 	struct flow *fl = flow_in(r, pk);
 	uint8_t proto = IPV4_PROTO_TCP;
@@ -264,7 +264,9 @@ packet_inject(struct run *r, const struct packet *pk)
 		len = make_icmp(r, pk, fl, bytes + IPV4_HDR_LEN);
 	}
 	len = ip_put(bytes, pk, proto, len, addrs);
-	error = rumpus_ptp_input(r->r_ns, IFNAME, bytes, len);
+	if (r->r_ip6 && (len = ip6_from_ipv4(bytes, len, bytes6)) == 0)
+		return run_fail(r, "the packet has no counterpart in IPv6");
+	error = rumpus_ptp_input(r->r_ns, IFNAME, r->r_ip6 ? bytes6 : bytes, len);
 	return error == 0 ? true : run_fail(r, "the packet was refused: %s", errno_name(error));
 }
 

@@ -38,7 +38,11 @@ option_set(struct lex *lx, const char *name, size_t len, const char *value)
 		sc->sc_local = value;
 	else if (IS("remote_ip") && ipv4_pton(value, &addr_be) == 0)
 		sc->sc_remote = value;
-	else if (!IS("ip_version") || strcmp(value, "ipv4") != 0)
+	else if (IS("ip_version") && strcmp(value, "ipv4") == 0)
+		sc->sc_only4 = true;
+	else if (IS("ip_version") && strcmp(value, "ipv6") == 0)
+		sc->sc_only6 = true;
+	else
 		lex_fail(lx, "unknown option, or not a value for it");
 #undef IS
 }

@@ -22,6 +22,7 @@
 #define NMBUFS 1024
 #define NCLUSTERS 128
 #define NSOCKETS 64
+#define IP6_PREFIX "fd3d:a0b:17d6::" /* ip6.c: of addresses of IPv4 */
 
 bool
 run_fail(struct run *r, const char *fmt, ...)
@@ -51,7 +52,12 @@ capture(void *arg, const uint8_t *packet, size_t len)
 
 	cp->cp_time_ns = r->r_now_ns;
 	cp->cp_len = len;
-	memcpy(cp->cp_bytes, packet, len);
+	if (!r->r_ip6)
+		memcpy(cp->cp_bytes, packet, len);
+	else if ((cp->cp_len = ip6_to_ipv4(packet, len, cp->cp_bytes)) == 0) {
+		run_fail(r, "a packet left that has no counterpart in IPv4");
+		return;
+	}
 	*r->r_lastcaptured = cp;
 	r->r_lastcaptured = &cp->cp_next;
 }
@@ -303,7 +309,7 @@ setup(struct run *r, const struct script_config *sf)
 	    .rc_nmbufs = NMBUFS,
 	    .rc_nclusters = NCLUSTERS,
 	    .rc_maxsockets = NSOCKETS};
-	char cidr[32];
+	char cidr[64];
 
 	memset(rc.rc_seed, sf->sf_seed, sizeof(rc.rc_seed));
 	r->r_ns = rumpus_create(&rc);
@@ -313,15 +319,18 @@ setup(struct run *r, const struct script_config *sf)
 	r->r_lastcaptured = &r->r_captured;
 	r->r_lastfd = -1;
 	r->r_nextrport = RPORT_FIRST;
-	snprintf(cidr, sizeof(cidr), "%s/24", sc->sc_local);
+	r->r_ip6 = sf->sf_ip6;
+	snprintf(cidr, sizeof(cidr), "%s%s/%d", r->r_ip6 ? IP6_PREFIX : "", sc->sc_local,
+	    r->r_ip6 ? 96 + 24 : 24);
 	if (ipv4_pton(sc->sc_local, &r->r_localaddr_be) != 0 ||
 	    ipv4_pton(sc->sc_remote, &r->r_remoteaddr_be) != 0 ||
-	    rumpus_ptp_attach(r->r_ns, IFNAME, sc->sc_mtu, capture, r) != 0 ||
+	    rumpus_ptp_attach(r->r_ns, IFNAME, sc->sc_mtu + (r->r_ip6 ? 20u : 0u), capture, r) !=
+		0 ||
 	    rumpus_addr_add(r->r_ns, IFNAME, cidr) != 0)
 		return run_fail(r, "the interface could not be set up");
 	/* A point-to-point link has no use for a gateway's address, a route has. */
-	snprintf(cidr, sizeof(cidr), "%.*s.254", (int)(strrchr(sc->sc_local, '.') - sc->sc_local),
-	    sc->sc_local);
+	snprintf(cidr, sizeof(cidr), "%s%.*s.254", r->r_ip6 ? IP6_PREFIX : "",
+	    (int)(strrchr(sc->sc_local, '.') - sc->sc_local), sc->sc_local);
 	(void)rumpus_route_add(r->r_ns, "default", cidr);
 	r->r_proc = rumpus_proc_create(r->r_ns, "script");
 	r->r_ns->ns_fault.af_fail_at = sf->sf_fail_at;

@@ -53,6 +53,7 @@ struct run {
 	struct captured **r_lastcaptured;
 	struct flow r_flows[FLOWS_MAX];
 	struct flow *r_flow; /* the latest */
+	bool r_ip6;          /* over IPv6: ip6.c */
 	uint32_t r_localaddr_be;
 	uint32_t r_remoteaddr_be;
 	uint16_t r_nextrport;
@@ -89,6 +90,13 @@ bool packet_check(struct run *r, const struct packet *pk, struct captured *cp);
 void packet_print(char *buf, size_t space, const uint8_t *bytes, size_t len);
 /* Takes the script's numbers instead of the live ones, for people. */
 void packet_to_script(struct run *r, struct captured *cp);
+
+/* ip6.c: packets and addresses translated. out has room for LONGER more. => length; 0: not possible */
+size_t ip6_from_ipv4(const uint8_t *in, size_t len, uint8_t *out);
+size_t ip6_to_ipv4(const uint8_t *in, size_t len, uint8_t *out);
+bool ip6_isours(const uint32_t a[4]);
+void ip6_sockaddr(const struct bsd_sockaddr_in *sin, union bsd_sockaddr_any *sa);
+void ip6_sockaddr_back(union bsd_sockaddr_any *sa);
 
 /* calls.c: in a task */
 int64_t call_do(struct run *r, const struct call *ca);

@@ -114,6 +114,8 @@ struct script {
 	/* what --name=value lines set */
 	uint64_t sc_tolerance_ns;
 	uint32_t sc_mtu;
+	bool sc_only4; /* --ip_version= */
+	bool sc_only6;
 	uint16_t sc_port; /* of the stack's listeners, or of the peer when the stack connects */
 	const char *sc_local;
 	const char *sc_remote;
@@ -144,6 +146,7 @@ enum script_result {
 
 struct script_config {
 	uint8_t sf_seed;
+	bool sf_ip6;         /* over IPv6 */
 	uint64_t sf_fail_at; /* this allocation fails, counted from the first event; 0: none */
 	bool sf_reached;     /* out: there were as many */
 };
