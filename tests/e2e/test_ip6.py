@@ -78,13 +78,15 @@ s.sendto(ra, ("ff02::1", 0, 0, index))
 
 
 class Rig:
-    def __init__(self, stack, tap=f",addr={STACK}/64,mac={MAC}"):
-        self.wire = stack.enter_context(wire.Wire())
+    def __init__(self, stack, tap=f",addr={STACK}/64,mac={MAC}", threads=1):
+        kind = ("multi_queue",) if threads > 1 else ()
+        self.wire = stack.enter_context(wire.Wire(kind=kind))
         self.a, self.b, self.stack = self.wire.a, self.wire.b, stack
         for address in (LINUX, "fe80::3"):
             self.b.ip("-6", "addr", "replace", f"{address}/64", "dev", "wire", "nodad")
         self.control = f"{self.wire.folder}/control.sock"
-        self.server = self.wire.server("a", "--control", self.control, tap=tap)
+        self.server = self.wire.server("a", "--control", self.control, "--threads", str(threads),
+                                       tap=tap)
         self.ours = (wire.program("rumpus"), "-s", self.control, "run", "--")
 
     def reached(self, address, *options):
@@ -189,6 +191,48 @@ def path_mtu():
         port = r.serving(r.a, r.ours, SERVE, STACK)
         r.fetch(far, (), STACK, port, 3_000_000, "--interface", "fd74::4")
         expect(toobig(r) > before, "no packet too big was heard of TCP")
+
+
+# Many connections and datagrams at once: each may come to another thread than its own.
+MANY = """
+import socket, sys
+address, port, dgport = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+socks = [socket.create_connection((address, port), timeout=20) for _ in range(32)]
+for i, s in enumerate(socks):
+    s.sendall(b"GET /%d HTTP/1.0\\r\\n\\r\\n" % (5000 + i))
+for i, s in enumerate(socks):
+    got = s.makefile("rb").read()
+    assert len(got) > 5000 + i, len(got)
+for i in range(32):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.settimeout(1)
+    s.connect((address, dgport))
+    for attempt in range(5):
+        try:
+            s.send(b"%d" % i)
+            assert s.recv(100) == b"%d" % i
+            break
+        except TimeoutError:
+            continue
+    else:
+        raise SystemExit(f"no answer to {i}")
+"""
+
+
+@test("with --threads: neighbours, connections and datagrams of every thread")
+def threads():
+    with rig(f",addr={STACK}/64,mac={MAC}", 2) as r:
+        r.reached(STACK)
+        port = r.serving(r.a, r.ours, SERVE, STACK)
+        dgport = r.serving(r.a, r.ours, ECHO, STACK)
+        done = r.b.run([sys.executable, "-c", MANY, STACK, port, dgport], timeout=60, **PIPES)
+        equal((done.returncode, done.stderr), (0, b""), "connections and datagrams")
+        port = r.serving(r.b, (), SERVE, LINUX)
+        for size in (1, 65537, 3_000_000):
+            r.fetch(r.a, r.ours, LINUX, port, size)
+        done = r.b.run(["ping", "-6", "-n", "-q", "-c", "20", "-i", "0.01", "-s", "4000", STACK],
+                       **PIPES)
+        expect(b" 20 received" in done.stdout, f"echoes: {done.stdout}")
 
 
 @test("addr=auto: address and default route by a router's advertisement")
