@@ -34,10 +34,13 @@ enum {
 	BSD_IP_BIND_ADDRESS_NO_PORT = 1024 /* the port is chosen by connect */
 };
 enum {
-	BSD_IP_PMTUDISC_DONT = 0, /* never DF */
-	BSD_IP_PMTUDISC_WANT = 1, /* DF as long as the packet fits the path */
-	BSD_IP_PMTUDISC_DO = 2,   /* always DF; EMSGSIZE beyond the path's MTU */
-	BSD_IP_PMTUDISC_PROBE = 3 /* always DF, up to the interface's MTU */
+	BSD_IP_PMTUDISC_DONT = 0,  /* never DF */
+	BSD_IP_PMTUDISC_WANT = 1,  /* DF as long as the packet fits the path */
+	BSD_IP_PMTUDISC_DO = 2,    /* always DF; EMSGSIZE beyond the path's MTU */
+	BSD_IP_PMTUDISC_PROBE = 3, /* always DF, up to the interface's MTU */
+	/* never DF, up to the interface's MTU, and nothing is learned of the path */
+	BSD_IP_PMTUDISC_INTERFACE = 4,
+	BSD_IP_PMTUDISC_OMIT = 5 /* the same, in fragments beyond it */
 };
 /* IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF; without the index it is BSD's ip_mreq. */
 #define BSD_IP_MREQ_LEN 8u

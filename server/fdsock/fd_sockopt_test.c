@@ -193,6 +193,15 @@ test_packets(void **state)
 		assert_int_equal(fdt_getopt(sock[i], SOL_SOCKET, SO_RXQ_OVFL, &value), 0);
 		assert_int_equal(value, 1);
 	}
+	assert_int_equal(setint(sock[0], IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO), 0);
+	assert_int_equal(fdt_getopt(sock[0], IPPROTO_IP, IP_MTU_DISCOVER, &value), 0);
+	assert_int_equal(value, IP_PMTUDISC_DO);
+	assert_int_equal(setint(sock[0], IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT), 0);
+	assert_int_equal(fdt_getopt(sock[0], IPPROTO_IP, IP_MTU_DISCOVER, &value), 0);
+	assert_int_equal(value, IP_PMTUDISC_WANT);
+	assert_int_equal(setint(sock[0], IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT),
+	    EOPNOTSUPP);
+	assert_int_equal(setint(sock[0], IPPROTO_IP, IP_MTU_DISCOVER, 6), EINVAL);
 	assert_int_equal(setint(sock[0], IPPROTO_IP, IP_ORIGDSTADDR, 1), ENOPROTOOPT);
 	assert_int_equal(setint(sock[1], IPPROTO_IP, IP_ORIGDSTADDR, 1), 0);
 	(void)close(sock[0]);

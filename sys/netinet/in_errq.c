@@ -222,7 +222,7 @@ in_errq_sent(struct inpcb *inp, const struct in_txinfo *tx, uint16_t fport, int 
 	ifp = tx->tx_af->af_route(inp->inp_ns, &tx->tx_dst, tx->tx_ifp, &re.re_info, &direct);
 	if (ifp == NULL)
 		return error;
-	if (tx->tx_pmtudisc == IP_PMTUDISC_PROBE)
+	if (tx->tx_pmtudisc >= IP_PMTUDISC_PROBE)
 		re.re_info = ifp->if_mtu;
 	if (errq_isfull(inp))
 		inp->inp_ns->ns_drops[DROP_ICMP_ERRQ]++;

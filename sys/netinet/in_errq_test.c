@@ -308,6 +308,35 @@ test_silent_neighbour(void **state)
 	end_stacks(a, b);
 }
 
+/* Who does not care for the path (IP_PMTUDISC_INTERFACE, OMIT) does not believe what is said of it. */
+static void
+test_path_not_learned(void **state)
+{
+	union bsd_sockaddr_any to = test_sin(B, 7);
+	struct netstack *a, *b;
+	struct socket *so;
+	struct ifnet *ifp;
+	struct in_addrany dst = in4_any(B);
+	uint32_t mtu;
+	bool direct;
+
+	(void)state;
+	two_stacks(&a, &b);
+	so = test_udpsocket(a);
+	assert_int_equal(soconnect(so, &to.sa), 0);
+	know_b();
+	assert_int_equal(test_udpsend(so, NULL, 1400), 0);
+	for (int how = BSD_IP_PMTUDISC_OMIT; how >= BSD_IP_PMTUDISC_PROBE; how--) {
+		assert_int_equal(set_int(so, BSD_IP_MTU_DISCOVER, how), 0);
+		complain(0, ICMP4_UNREACH, ICMP4_UNREACH_NEEDFRAG, 1000);
+		ifp = in4_afops.af_route(a, &dst, NULL, &mtu, &direct);
+		assert_non_null(ifp);
+		assert_int_equal(mtu, how == BSD_IP_PMTUDISC_PROBE ? 1000 : 1500);
+	}
+	soclose(so);
+	end_stacks(a, b);
+}
+
 /* A connected socket without a queue hears of what will not pass by itself, and of that alone. */
 static void
 test_soft_errors(void **state)
@@ -468,6 +497,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_port_unreachable),
 	    cmocka_unit_test(test_soft_errors),
+	    cmocka_unit_test(test_path_not_learned),
 	    cmocka_unit_test(test_order),
 	    cmocka_unit_test(test_too_long),
 	    cmocka_unit_test(test_silent_neighbour),

@@ -304,7 +304,7 @@ ip_output_group(struct mbuf *m, const struct in_txinfo *tx, const struct ip_rout
 	}
 }
 
-/* Whether a packet of len bytes is to have DF; PROBE looks past what the path was found to take. */
+/* Whether a packet of len bytes is to have DF; from PROBE on, past what the path was found to take. */
 static bool
 ip_output_df(const struct in_txinfo *tx, struct ip_route *ir, uint32_t len)
 {
@@ -316,6 +316,10 @@ ip_output_df(const struct in_txinfo *tx, struct ip_route *ir, uint32_t len)
 	case IP_PMTUDISC_PROBE:
 		ir->ir_mtu = ir->ir_ifp->if_mtu;
 		return true;
+	case IP_PMTUDISC_INTERFACE:
+	case IP_PMTUDISC_OMIT:
+		ir->ir_mtu = ir->ir_ifp->if_mtu;
+		return false;
 	default:
 		return tx->tx_df;
 	}
@@ -354,7 +358,7 @@ ip_output_packet(struct mbuf *m, const struct in_txinfo *tx, struct ip_route *ir
 	}
 	if (m->m_pkthdr.len <= ir->ir_mtu || (m->m_pkthdr.csum_flags & M_CSUM_TSO) != 0)
 		return ip_send(m, ir);
-	if (ip.ip_df || ir->ir_mtu < IPV4_MTU_MIN) {
+	if (ip.ip_df || tx->tx_pmtudisc == IP_PMTUDISC_INTERFACE || ir->ir_mtu < IPV4_MTU_MIN) {
 		IPSTAT_INC(ns, cantfrag);
 		return ip_oerror(ns, m, DROP_IP_MSGSIZE, EMSGSIZE);
 	}

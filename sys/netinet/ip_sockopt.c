@@ -55,14 +55,19 @@ ip_flagopt(const struct inpcb *inp, int name)
 	return 0;
 }
 
-/* A stream's segments always have DF (RFC 1191): that alone may be asked for. */
+/*
+ * A stream's segments have DF (RFC 1191), but for the least ones in a black hole, which DO forbids; nothing
+ * else may be asked for.
+ */
 static int
 ip_setpmtudisc(struct inpcb *inp, int value)
 {
-	if (value < IP_PMTUDISC_DONT || value > IP_PMTUDISC_PROBE)
+	if (value < IP_PMTUDISC_DONT || value > IP_PMTUDISC_OMIT)
 		return EINVAL;
-	if (ip_isstream(inp))
-		return value == IP_PMTUDISC_WANT ? 0 : EOPNOTSUPP;
+	if (ip_isstream(inp) && value != IP_PMTUDISC_WANT && value != IP_PMTUDISC_DO)
+		return EOPNOTSUPP;
+	if (ip_isstream(inp) && value == IP_PMTUDISC_WANT)
+		value = 0; /* as TCP has it */
 	inp->inp_pmtudisc = (uint8_t)value;
 	return 0;
 }
@@ -157,7 +162,8 @@ ip_getint(const struct inpcb *inp, int name, int *value)
 		*value = (inp->inp_flags & INP_RECVERR) != 0;
 		return ip_isstream(inp) ? ENOPROTOOPT : 0;
 	case IP_MTU_DISCOVER:
-		*value = ip_isstream(inp) ? IP_PMTUDISC_WANT : inp->inp_pmtudisc;
+		*value = ip_isstream(inp) && inp->inp_pmtudisc == 0 ? IP_PMTUDISC_WANT
+								    : inp->inp_pmtudisc;
 		return 0;
 	case IP_MTU:
 		return ip_getmtu(inp, value);

@@ -467,7 +467,8 @@ test_pmtudisc(void **state)
 		bool df; /* of a packet that fits */
 		int large;
 	} rows[] = {{BSD_IP_PMTUDISC_DONT, false, 0}, {BSD_IP_PMTUDISC_WANT, true, 0},
-	    {BSD_IP_PMTUDISC_DO, true, BSD_EMSGSIZE}, {BSD_IP_PMTUDISC_PROBE, true, BSD_EMSGSIZE}};
+	    {BSD_IP_PMTUDISC_DO, true, BSD_EMSGSIZE}, {BSD_IP_PMTUDISC_PROBE, true, BSD_EMSGSIZE},
+	    {BSD_IP_PMTUDISC_INTERFACE, false, BSD_EMSGSIZE}, {BSD_IP_PMTUDISC_OMIT, false, 0}};
 	union bsd_sockaddr_any to = test_sin(B, 7);
 	struct netstack *a, *b;
 	struct socket *so;
@@ -492,13 +493,23 @@ test_pmtudisc(void **state)
 		assert_int_equal(ip.ip_df, rows[i].df);
 		assert_int_equal(test_udpsend(so, NULL, 1473), rows[i].large);
 	}
-	/* A narrow path: only PROBE looks past it. */
+	/* A narrow path: all from PROBE on look past it. */
 	in_hostcache_setmtu(a, in4_mapped(B).ia_w, 1000, 1500);
 	assert_int_equal(getopt_int(so, BSD_IPPROTO_IP, BSD_IP_MTU), 1000);
-	assert_int_equal(test_udpsend(so, NULL, 1400), 0);
+	for (i = BSD_IP_PMTUDISC_DONT; i <= BSD_IP_PMTUDISC_OMIT; i++) {
+		assert_int_equal(setopt(so, BSD_IPPROTO_IP, BSD_IP_MTU_DISCOVER, (int)i), 0);
+		assert_int_equal(getopt_int(so, BSD_IPPROTO_IP, BSD_IP_MTU_DISCOVER), i);
+		testif_clear(&ia);
+		assert_int_equal(test_udpsend(so, NULL, 1400),
+		    i == BSD_IP_PMTUDISC_DO ? BSD_EMSGSIZE : 0);
+		assert_int_equal(ia.ti_n,
+		    i == BSD_IP_PMTUDISC_DO          ? 0
+			: i >= BSD_IP_PMTUDISC_PROBE ? 1
+						     : 2);
+	}
 	assert_int_equal(setopt(so, BSD_IPPROTO_IP, BSD_IP_MTU_DISCOVER, BSD_IP_PMTUDISC_DO), 0);
 	assert_int_equal(test_udpsend(so, NULL, 1400), BSD_EMSGSIZE);
-	assert_int_equal(setopt(so, BSD_IPPROTO_IP, BSD_IP_MTU_DISCOVER, 4), BSD_EINVAL);
+	assert_int_equal(setopt(so, BSD_IPPROTO_IP, BSD_IP_MTU_DISCOVER, 6), BSD_EINVAL);
 	soclose(so);
 	end_stacks(a, b);
 }

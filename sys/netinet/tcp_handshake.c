@@ -140,6 +140,7 @@ tcp_inherit(struct tcpcb *tp, const struct tcpcb *head)
 	inp->inp_ttl = hinp->inp_ttl;
 	inp->inp_minttl = hinp->inp_minttl;
 	inp->inp_tos = hinp->inp_tos;
+	inp->inp_pmtudisc = hinp->inp_pmtudisc;
 	inp->in6p_hops = hinp->in6p_hops;
 	inp->in6p_minhops = hinp->in6p_minhops;
 	inp->in6p_tclass = hinp->in6p_tclass;

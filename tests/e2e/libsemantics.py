@@ -141,7 +141,7 @@ ROWS = (
                                               "sem_opt/tcp-connected", "sem_opt/deferred",
                                               "sem_opt/not-sent", "sem_opt/in-queue")),
     ("Options", "IPPROTO_IP, each", ("sem_opt/ip",)),
-    ("Options", "IPPROTO_IP, what they do", ("opt/ip",)),
+    ("Options", "IPPROTO_IP, what they do", ("opt/ip", "sem_opt/mtu-discover")),
     ("Options", "IPPROTO_IPV6, each", ("sem_opt/ipv6",)),
     ("Names", "getifaddrs, if_nameindex", ("sem_names/interfaces",)),
     ("Names", "SIOCGIF*", ("sem_names/ioctls",)),

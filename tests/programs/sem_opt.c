@@ -234,6 +234,28 @@ not_sent(void)
 	DO(held > 0);
 }
 
+/* Each way to deal with the MTU of a path; a stream's segments have DF in any case. */
+static void
+mtu_discover(void)
+{
+	int fd[2] = {(int)MUST(socket(AF_INET, SOCK_DGRAM, 0)),
+	    (int)MUST(socket(AF_INET, SOCK_STREAM, 0))};
+	socklen_t len = sizeof(int);
+
+	for (int how = -1; how <= 6; how++) {
+		for (int i = 0; i < 2; i++) {
+			int back = -1;
+
+			if (i == 1 && how != IP_PMTUDISC_WANT && how != IP_PMTUDISC_DO)
+				continue;
+			DO(setsockopt(fd[i], IPPROTO_IP, IP_MTU_DISCOVER, &how, sizeof(how)));
+			MUST(getsockopt(fd[i], IPPROTO_IP, IP_MTU_DISCOVER, &back, &len));
+			if (how >= 0)
+				DO(back);
+		}
+	}
+}
+
 static void
 say_inq(int fd, size_t n, int flags)
 {
@@ -394,6 +416,7 @@ const struct calls_case calls_cases[] = {
     {"deferred", deferred},
     {"not-sent", not_sent},
     {"in-queue", in_queue},
+    {"mtu-discover", mtu_discover},
     {"device-options", device_options},
     {"device-filters", device_filters},
     {NULL, NULL},
