@@ -415,6 +415,7 @@ ioctl_stack(int fd, uint64_t tag, unsigned long request, void *arg)
 	switch (request) {
 	case SIOCINQ:
 	case SIOCOUTQ:
+	case SIOCOUTQNSD:
 		return ioctl_queue(fd, tag, request, arg);
 	case SIOCGIFNAME:
 		return ioctl_name(arg);

@@ -320,17 +320,6 @@ fd_op_shutdown(struct fd_call *ca)
 	return shutdown(ca->ca_fd, how) == 0 ? 0 : errno;
 }
 
-/* Bytes not yet acknowledged: in the stack and in the pair. */
-static int
-fd_ioctl_outq(const struct fdsock *fs)
-{
-	int pair = 0;
-
-	if (fs->fs_gate || ioctl(fs->fs_src.ls_fd, FIONREAD, &pair) != 0)
-		pair = 0;
-	return pair + (int)fs->fs_so->so_snd.sb_cc;
-}
-
 /* A datagram socket tells the length of the next datagram's payload. */
 static int
 fd_ioctl_inq(int clientfd)
@@ -349,7 +338,13 @@ fd_op_ioctl(struct fd_call *ca)
 
 	switch ((uint32_t)ca->ca_req->fq_arg[0]) {
 	case SIOCOUTQ:
-		value = fs != NULL ? fd_ioctl_outq(fs) : 0;
+		/* not yet acknowledged: in the stack and in the pair */
+		value = fs != NULL ? (int)(fs->fs_so->so_snd.sb_cc + fd_pair_waiting(fs)) : 0;
+		break;
+	case SIOCOUTQNSD:
+		if (fs != NULL && fs->fs_kind != FD_STREAM)
+			return fs->fs_kind == FD_LISTENER ? EINVAL : ENOTTY;
+		value = fs != NULL ? (int)fd_notsent(fs) : 0;
 		break;
 	case SIOCINQ:
 		if (fs != NULL && fs->fs_kind == FD_LISTENER)

@@ -81,10 +81,11 @@ fd_sockets_entry(const struct fd_call *ca, const struct rumpus_sockinfo *ri,
 static void
 fd_sockets_tcpinfo(const struct rumpus_sockinfo *ri, uint8_t *out)
 {
+	const struct fdsock *fs = fd_sock_of(ri->si_socket);
 	struct sockopt sopt = {.sopt_size = sizeof(ri->si_tcp)};
 
 	memcpy(sopt.sopt_data, &ri->si_tcp, sizeof(ri->si_tcp));
-	fd_tcpinfo(&sopt);
+	fd_tcpinfo(&sopt, fs != NULL && fs->fs_kind == FD_STREAM ? fd_pair_waiting(fs) : 0);
 	memcpy(out, sopt.sopt_data, FD_TCPINFO_LEN);
 }
 

@@ -22,6 +22,8 @@
 #include "server/fdsock/fd_impl.h"
 #include "server/fdsock/fd_testutil.h"
 
+#define TCPI_NOTSENT_AT 144 /* tcpi_notsent_bytes, which netinet/tcp.h does not know */
+
 static struct fdt_reply rep;
 
 static int
@@ -255,9 +257,9 @@ write_by_poll(int sock)
 }
 
 static int
-outq(int sock)
+outq(int sock, int32_t request)
 {
-	const int32_t arg[4] = {SIOCOUTQ};
+	const int32_t arg[4] = {request};
 	int value;
 
 	assert_int_equal(fdt_request(FDSOCK_OP_IOCTL, sock, arg, NULL, 0, &rep), 0);
@@ -285,6 +287,7 @@ test_notsent_lowat(void **state)
 	const int limit = 16384;
 	uint16_t port;
 	int listener = fdt_listener(1, &port), sock = fdt_socket(SOCK_STREAM), conn, value;
+	uint32_t notsent;
 	size_t done;
 
 	(void)state;
@@ -298,7 +301,11 @@ test_notsent_lowat(void **state)
 	assert_int_equal(fdt_getopt(conn, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value), 0);
 	assert_int_equal(value, limit);
 	done = write_by_poll(conn);
-	assert_true(outq(conn) >= limit / 4 && outq(conn) <= limit);
+	assert_true(outq(conn, SIOCOUTQNSD) >= limit / 4 && outq(conn, SIOCOUTQNSD) <= limit);
+	assert_int_equal(outq(conn, SIOCOUTQ), outq(conn, SIOCOUTQNSD)); /* nothing is on its way */
+	assert_int_equal(get(conn, IPPROTO_TCP, TCP_INFO, 256), 0);
+	memcpy(&notsent, rep.data + TCPI_NOTSENT_AT, sizeof(notsent));
+	assert_int_equal(notsent, outq(conn, SIOCOUTQNSD));
 	read_all(sock, done); /* and it goes on */
 	(void)fdt_poll(conn, POLLOUT);
 	done = write_by_poll(conn);
@@ -306,7 +313,7 @@ test_notsent_lowat(void **state)
 	/* Without, there is room for more. */
 	assert_int_equal(setint(conn, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0), 0);
 	done += write_by_poll(conn);
-	assert_true(outq(conn) > 4 * limit);
+	assert_true(outq(conn, SIOCOUTQ) > 4 * limit);
 	read_all(sock, done);
 	(void)close(conn);
 	(void)close(sock);

@@ -6,6 +6,7 @@
 #include <linux/tcp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include <rumpus/tcp_info.h>
 
@@ -75,8 +76,31 @@ fd_tcpinfo_sending(struct tcp_info *ti, const struct bsd_tcp_info *bi)
 	    (bi->tcpi_unacked < bi->tcpi_bytes_sent ? bi->tcpi_unacked : bi->tcpi_bytes_sent);
 }
 
+uint32_t
+fd_pair_waiting(const struct fdsock *fs)
+{
+	int bytes = 0;
+
+	if (fs->fs_gate || ioctl(fs->fs_src.ls_fd, FIONREAD, &bytes) != 0)
+		return 0;
+	return (uint32_t)bytes;
+}
+
+uint32_t
+fd_notsent(struct fdsock *fs)
+{
+	struct sockopt sopt = {.sopt_level = BSD_IPPROTO_TCP,
+	    .sopt_name = BSD_TCP_INFO,
+	    .sopt_size = sizeof(sopt.sopt_data)};
+	struct bsd_tcp_info bi = {0};
+
+	if (sogetopt(fs->fs_so, &sopt) == 0)
+		memcpy(&bi, sopt.sopt_data, KERN_MIN(sopt.sopt_size, sizeof(bi)));
+	return bi.tcpi_notsent + fd_pair_waiting(fs);
+}
+
 void
-fd_tcpinfo(struct sockopt *sopt)
+fd_tcpinfo(struct sockopt *sopt, uint32_t inpair)
 {
 	struct tcp_info ti = {0};
 	struct bsd_tcp_info bi = {0};
@@ -91,6 +115,7 @@ fd_tcpinfo(struct sockopt *sopt)
 	ti.tcpi_snd_wscale = bi.tcpi_snd_wscale & 0xf;
 	ti.tcpi_rcv_wscale = bi.tcpi_rcv_wscale & 0xf;
 	fd_tcpinfo_sending(&ti, &bi);
+	ti.tcpi_notsent_bytes += inpair;
 	ti.tcpi_rcv_mss = bi.tcpi_advmss;
 	ti.tcpi_rcv_space = bi.tcpi_rcv_space;
 	ti.tcpi_rcv_ssthresh = bi.tcpi_rcv_wnd;

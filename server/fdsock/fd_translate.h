@@ -34,8 +34,15 @@ void fd_addr_split(const struct bsd_sockaddr *sa, uint16_t *family, uint16_t *po
     uint32_t *scope);
 int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
 
-/* fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. */
-void fd_tcpinfo(struct sockopt *sopt);
+/*
+ * fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. inpair: bytes that
+ * the stack has not seen yet.
+ */
+void fd_tcpinfo(struct sockopt *sopt, uint32_t inpair);
+/* What the client has written and we have not read. */
+uint32_t fd_pair_waiting(const struct fdsock *fs);
+/* Of a stream: the same, and what the stack has not sent. */
+uint32_t fd_notsent(struct fdsock *fs);
 /* A state's number here. */
 uint8_t fd_tcpstate(unsigned bsd_state);
 

@@ -530,7 +530,7 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 	if (error != 0)
 		return fd_errno(error);
 	if (op->op_kind == FD_OPT_TCPINFO)
-		fd_tcpinfo(&sopt);
+		fd_tcpinfo(&sopt, fs->fs_kind == FD_STREAM ? fd_pair_waiting(fs) : 0);
 	if (op->op_kind == FD_OPT_STRING &&
 	    strncmp((const char *)sopt.sopt_data, bsd_reno, sizeof(bsd_reno)) == 0)
 		memcpy(sopt.sopt_data, host_reno, sizeof(host_reno));

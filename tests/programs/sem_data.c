@@ -158,6 +158,8 @@ fill_up(void)
 	} while (sent != before && sent < 1u << 28);
 	DO(ioctl(fd[0], SIOCOUTQ, &left));
 	DO(left > 0);
+	DO(ioctl(fd[0], SIOCOUTQNSD, &left));
+	DO(left > 0);
 	DO(ioctl(fd[1], FIONREAD, &left));
 	DO(left > 0);
 	MUST(fcntl(fd[1], F_SETFL, O_NONBLOCK));
@@ -168,6 +170,8 @@ fill_up(void)
 	(void)printf("polls -> %s\n", calls_wait(fd[0], POLLOUT));
 	host_sleep_ms(300);
 	DO(ioctl(fd[0], SIOCOUTQ, &left));
+	DO(left);
+	DO(ioctl(fd[0], SIOCOUTQNSD, &left));
 	DO(left);
 	DO(ioctl(fd[1], FIONREAD, &left));
 	DO(left);
