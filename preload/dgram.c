@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -409,6 +410,16 @@ take_int(const struct cmsghdr *cmsg, uint8_t *out)
 	return value >= 0 && value <= 255;
 }
 
+static int
+header_segment(struct fdsock_dgram *dg, const struct cmsghdr *cmsg)
+{
+	if (cmsg->cmsg_type != UDP_SEGMENT || cmsg->cmsg_len != CMSG_LEN(sizeof(dg->dg_segment)))
+		return EINVAL;
+	memcpy(&dg->dg_segment, CMSG_DATA(cmsg), sizeof(dg->dg_segment));
+	dg->dg_flags |= FDSOCK_DG_SEGMENT;
+	return 0;
+}
+
 /* => 0, or EINVAL for what Linux would refuse or we cannot do */
 static int
 header_cmsg(struct fdsock_dgram *dg, const struct cmsghdr *cmsg)
@@ -420,6 +431,8 @@ header_cmsg(struct fdsock_dgram *dg, const struct cmsghdr *cmsg)
 
 	if (cmsg->cmsg_level == SOL_SOCKET)
 		return type == SCM_RIGHTS || type == SCM_CREDENTIALS ? 0 : EINVAL;
+	if (cmsg->cmsg_level == IPPROTO_UDP)
+		return header_segment(dg, cmsg);
 	if (cmsg->cmsg_level != IPPROTO_IP && !v6)
 		return EINVAL;
 	if (type == (v6 ? IPV6_HOPLIMIT : IP_TTL)) {

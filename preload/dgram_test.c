@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -179,6 +180,38 @@ test_dgram_counts(void **state)
 	close_pair(fd);
 }
 
+/* UDP_SEGMENT as a control message goes into the record. */
+static void
+test_dgram_segment(void **state)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {(char[]){"abcde"}, 5};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = CMSG_SPACE(sizeof(uint16_t))};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	uint16_t segment = 2;
+	struct dgram dg;
+	int fd = udp();
+
+	(void)state;
+	fake_tag(fd, AF_INET, SOCK_DGRAM, FDSOCK_TAG_CONNECTED);
+	*c = (struct cmsghdr){CMSG_LEN(sizeof(segment)), IPPROTO_UDP, UDP_SEGMENT};
+	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
+	assert_int_equal(sendmsg(fd, &msg, 0), 5);
+	assert_int_equal(take(&dg), 5);
+	assert_int_equal(dg.hdr.dg_flags, FDSOCK_DG_SEGMENT);
+	assert_int_equal(dg.hdr.dg_segment, 2);
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	msg.msg_controllen = sizeof(control);
+	FAILS(sendmsg(fd, &msg, 0), EINVAL);
+	c->cmsg_len = CMSG_LEN(sizeof(segment));
+	c->cmsg_type = UDP_CORK;
+	FAILS(sendmsg(fd, &msg, 0), EINVAL);
+	close_pair(fd);
+}
+
 /* The time of arrival, in the resolution that the record asks for; nobody else is asked. */
 static void
 test_dgram_time(void **state)
@@ -310,6 +343,7 @@ main(int argc, char **argv)
 	    T(test_dgram_control),
 	    T(test_dgram_counts),
 	    T(test_dgram_time),
+	    T(test_dgram_segment),
 	    T(test_dgram_many),
 	};
 	int failed;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -63,6 +64,7 @@ static const struct option options[] = {
     {IPPROTO_TCP, TCP_DEFER_ACCEPT},
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
     {IPPROTO_TCP, TCP_INQ},
+    {IPPROTO_UDP, UDP_SEGMENT},
 };
 
 /* Sets one option of the host's socket, if the stack's value is another. */

@@ -179,6 +179,7 @@ struct fdsock_accepted {
 #define FDSOCK_DG_ORIGDST 0x1000 /* dg_local, dg_lport: to where it was sent, by IPv4 */
 #define FDSOCK_DG_DROPS 0x2000   /* dg_drops */
 #define FDSOCK_DG_NANOS 0x4000   /* the time is to be told whole (SO_TIMESTAMPNS) */
+#define FDSOCK_DG_SEGMENT 0x8000 /* Sending by UDP: several datagrams (UDP_SEGMENT) */
 
 /*
  * A datagram descriptor is a SOCK_SEQPACKET end: each record is this header and the payload, both
@@ -200,7 +201,7 @@ struct fdsock_dgram {
 	uint64_t dg_time_ns; /* CLOCK_REALTIME */
 	uint32_t dg_drops;   /* datagrams dropped before it since SO_RXQ_OVFL was set */
 	uint16_t dg_lport;   /* network byte order */
-	uint16_t dg_pad0;
+	uint16_t dg_segment; /* with FDSOCK_DG_SEGMENT: bytes of each datagram; 0: it is one */
 };
 
 /* An error that was queued; the fields are those of struct sock_extended_err. */

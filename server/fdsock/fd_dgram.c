@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -22,6 +23,7 @@
 #define FD_BATCH 16u            /* datagrams handed to the client in one call */
 #define FD_PIECES 6u            /* each of at most so many pieces, its header among them */
 #define FD_DGRAM_SMALL 2048u    /* room made before the length is known */
+#define FD_SEGMENTS 128u        /* datagrams of one record, as Linux has it */
 #define FD_DGRAMS_SETTLED 1024u /* more than a pair holds, whose writer may be busy meanwhile */
 
 /* What one datagram is sent with. */
@@ -29,7 +31,8 @@ struct fd_dgsend {
 	union fd_addr ds_addr;
 	const struct bsd_sockaddr *ds_nam; /* NULL: to the connected peer */
 	struct kvec ds_control;
-	int ds_flags; /* BSD_MSG_MORE, or 0 */
+	int ds_flags;      /* BSD_MSG_MORE, or 0 */
+	size_t ds_segment; /* bytes of each of several; 0: it is one */
 	_Alignas(struct bsd_cmsghdr) uint8_t ds_bytes[SODIRECT_CONTROL_MAX];
 };
 
@@ -90,6 +93,30 @@ fd_dgram_sendbig(struct fdsock *fs, const struct fd_dgsend *ds, const uint8_t *m
 	return fd_dgram_sendroom(fs, m, len, ds);
 }
 
+/*
+ * Several datagrams of the bytes of one record, all but the last of the same length (UDP_SEGMENT).
+ * Deviation: Linux gathers with MSG_MORE, and cuts what it has gathered (fd_dgram_test.c: test_segments).
+ */
+static int
+fd_dgram_sendparts(struct fdsock *fs, const struct fd_dgsend *ds, const uint8_t *more,
+    const struct kvec *first, size_t len)
+{
+	int error = 0;
+
+	if (ds->ds_segment == 0 || len <= ds->ds_segment)
+		return fd_dgram_sendbig(fs, ds, more, first, len);
+	if (ds->ds_flags != 0 || len > ds->ds_segment * FD_SEGMENTS)
+		return BSD_EINVAL;
+	for (size_t at = 0; at < len && error == 0; at += ds->ds_segment) {
+		size_t skip = KERN_MIN(at, first->kv_len);
+		struct kvec rest = {(uint8_t *)first->kv_base + skip, first->kv_len - skip};
+
+		error = fd_dgram_sendbig(fs, ds, more + (at - skip), &rest,
+		    KERN_MIN(len - at, ds->ds_segment));
+	}
+	return error;
+}
+
 static void
 fd_cmsg_put(struct fd_dgsend *ds, int level, int type, const void *data, size_t len)
 {
@@ -135,7 +162,7 @@ fd_dgram_control6(const struct fdsock_dgram *dg, struct fd_dgsend *ds)
 
 /* Addressee and control messages of a record. => BSD errno */
 static int
-fd_dgram_parse(const struct fdsock_dgram *dg, struct fd_dgsend *ds)
+fd_dgram_parse(const struct fdsock *fs, const struct fdsock_dgram *dg, struct fd_dgsend *ds)
 {
 	const uint32_t control = FDSOCK_DG_PKTINFO | FDSOCK_DG_TTL | FDSOCK_DG_TOS |
 	    FDSOCK_DG_PKTINFO6 | FDSOCK_DG_HOPLIMIT | FDSOCK_DG_TCLASS;
@@ -143,7 +170,10 @@ fd_dgram_parse(const struct fdsock_dgram *dg, struct fd_dgsend *ds)
 	ds->ds_nam = NULL;
 	ds->ds_control = (struct kvec){ds->ds_bytes, 0};
 	ds->ds_flags = (dg->dg_flags & FDSOCK_DG_MORE) != 0 ? BSD_MSG_MORE : 0;
-	if ((dg->dg_flags & ~(control | FDSOCK_DG_ADDR | FDSOCK_DG_MORE)) != 0)
+	ds->ds_segment = (dg->dg_flags & FDSOCK_DG_SEGMENT) != 0 ? dg->dg_segment : fs->fs_segment;
+	if ((dg->dg_flags & ~(control | FDSOCK_DG_ADDR | FDSOCK_DG_MORE | FDSOCK_DG_SEGMENT)) != 0)
+		return BSD_EINVAL;
+	if (ds->ds_segment != 0 && fs->fs_protocol != IPPROTO_UDP)
 		return BSD_EINVAL;
 	if ((dg->dg_flags & control) != 0)
 		memset(ds->ds_bytes, 0, sizeof(ds->ds_bytes));
@@ -188,12 +218,12 @@ fd_dgram_in1(struct fdsock *fs)
 	}
 	fd->fd_stat.fds_dgrams_in++;
 	len = (size_t)n - sizeof(dg);
-	error = fd_dgram_parse(&dg, &ds);
-	if (error == 0 && len <= room.kv_len) {
+	error = fd_dgram_parse(fs, &dg, &ds);
+	if (error == 0 && len <= room.kv_len && (ds.ds_segment == 0 || len <= ds.ds_segment)) {
 		error = fd_dgram_sendroom(fs, m, len, &ds);
 	} else {
 		if (error == 0)
-			error = fd_dgram_sendbig(fs, &ds, fd->fd_scratch, &room, len);
+			error = fd_dgram_sendparts(fs, &ds, fd->fd_scratch, &room, len);
 		sodirect_free(m);
 	}
 	if (error != 0 && fs->fs_so->so_error == 0)
@@ -215,13 +245,13 @@ fd_dgram_settle(struct fdsock *fs)
 int
 fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payload, size_t len)
 {
-	const struct kvec none = {0};
+	const struct kvec none = {.kv_base = (void *)(uintptr_t)payload};
 	struct fd_dgsend ds;
-	int error = fd_dgram_parse(dg, &ds);
+	int error = fd_dgram_parse(fs, dg, &ds);
 
 	fd_dgram_settle(fs);
 	if (error == 0)
-		error = fd_dgram_sendbig(fs, &ds, payload, &none, len);
+		error = fd_dgram_sendparts(fs, &ds, payload, &none, len);
 	return error;
 }
 

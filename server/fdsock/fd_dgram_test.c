@@ -253,6 +253,100 @@ test_refused(void **state)
 	(void)close(a);
 }
 
+/* Sends len bytes that tell their place. segment -1: as the socket has it */
+static void
+send_numbered(int sock, uint16_t port, size_t len, int segment, bool request)
+{
+	static struct fdt_reply rep;
+	static struct dgram d;
+
+	address(&d.hdr, port);
+	if (segment >= 0) {
+		d.hdr.dg_flags |= FDSOCK_DG_SEGMENT;
+		d.hdr.dg_segment = (uint16_t)segment;
+	}
+	for (size_t i = 0; i < len; i++)
+		d.data[i] = (uint8_t)(i * 31 / 8);
+	if (request)
+		assert_int_equal(fdt_request(FDSOCK_OP_SENDTO, sock, NULL, &d, sizeof(d.hdr) + len,
+				     &rep),
+		    0);
+	else
+		assert_int_equal(send(sock, &d, sizeof(d.hdr) + len, 0), sizeof(d.hdr) + len);
+}
+
+static void
+expect_numbered(int sock, size_t from, size_t len)
+{
+	static struct dgram d;
+
+	(void)fdt_poll(sock, POLLIN);
+	assert_int_equal(recv(sock, &d, sizeof(d), 0), sizeof(d.hdr) + len);
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(d.data[i], (uint8_t)((from + i) * 31 / 8));
+}
+
+static void
+dgram_more(int sock, uint16_t port, size_t len)
+{
+	struct dgram d;
+
+	memset(d.data, 0, len);
+	address(&d.hdr, port);
+	d.hdr.dg_flags |= FDSOCK_DG_MORE;
+	assert_int_equal(send(sock, &d, sizeof(d.hdr) + len, 0), sizeof(d.hdr) + len);
+}
+
+/* UDP_SEGMENT: one record, several datagrams, by the socket's length or the record's. */
+static void
+test_segments(void **state)
+{
+	uint16_t port;
+	int b = bound(&port), a = fdt_socket(SOCK_DGRAM), stream = fdt_socket(SOCK_STREAM), value;
+
+	(void)state;
+	assert_int_equal(fdt_getopt(a, IPPROTO_UDP, UDP_SEGMENT, &value), 0);
+	assert_int_equal(value, 0);
+	value = -1;
+	assert_int_equal(fdt_setopt(a, IPPROTO_UDP, UDP_SEGMENT, &value, sizeof(value)), EINVAL);
+	value = 65536;
+	assert_int_equal(fdt_setopt(a, IPPROTO_UDP, UDP_SEGMENT, &value, sizeof(value)), EINVAL);
+	value = 1500;
+	assert_int_equal(fdt_setopt(a, IPPROTO_UDP, UDP_SEGMENT, &value, 3), EINVAL);
+	assert_int_equal(fdt_setopt(stream, IPPROTO_UDP, UDP_SEGMENT, &value, sizeof(value)),
+	    ENOPROTOOPT);
+	assert_int_equal(fdt_setopt(a, IPPROTO_UDP, UDP_SEGMENT, &value, sizeof(value)), 0);
+	assert_int_equal(fdt_getopt(a, IPPROTO_UDP, UDP_SEGMENT, &value), 0);
+	assert_int_equal(value, 1500);
+	for (int request = 0; request < 2; request++) {
+		send_numbered(a, port, 5000, -1, request != 0);
+		for (size_t at = 0; at < 4500; at += 1500)
+			expect_numbered(b, at, 1500);
+		expect_numbered(b, 4500, 500);
+		send_numbered(a, port, 200, 99, request != 0);
+		expect_numbered(b, 0, 99);
+		expect_numbered(b, 99, 99);
+		expect_numbered(b, 198, 2);
+		send_numbered(a, port, 3000, 0, request != 0); /* for once, none */
+		expect_numbered(b, 0, 3000);
+		send_numbered(a, port, 1500, -1, request != 0);
+		expect_numbered(b, 0, 1500);
+		send_numbered(a, port, 0, -1, request != 0);
+		expect_numbered(b, 0, 0);
+	}
+	send_numbered(a, port, 129, 1, false);
+	assert_int_equal(dgram_error(a), EINVAL);
+	send_numbered(a, port, 128, 1, false);
+	for (size_t i = 0; i < 128; i++)
+		expect_numbered(b, i, 1);
+	assert_int_equal(fdt_setopt(a, IPPROTO_UDP, UDP_SEGMENT, &(int){4}, sizeof(int)), 0);
+	dgram_more(a, port, 5);
+	assert_int_equal(dgram_error(a), EINVAL);
+	(void)close(stream);
+	(void)close(a);
+	(void)close(b);
+}
+
 /* Records without a whole header, with flags of tomorrow, of no family: nothing but counted. */
 static void
 test_bad_records(void **state)
@@ -384,6 +478,7 @@ main(void)
 	    T(test_pieces),
 	    T(test_connect_behind_records),
 	    T(test_refused),
+	    T(test_segments),
 	    T(test_bad_records),
 	    T(test_flood),
 	    T(test_inet6),

@@ -27,8 +27,7 @@
 #define FD_TOMBHASH 4096u
 #define FD_CLIENTHASH 256u
 #define FD_SCRATCH (128u * 1024)
-#define FD_READ_MAX (64u * 1024) /* bytes of one read from a pair */
-#define FD_READ_MIN 2048u
+#define FD_READ_MAX (64u * 1024)   /* bytes of one read from a pair */
 #define FD_IN_BUDGET (256u * 1024) /* bytes of one socket in a turn, each way */
 #define FD_OUT_BUDGET (512u * 1024)
 #define FD_DGRAMS_A_TURN 64u
@@ -114,6 +113,7 @@ struct fdsock {
 	bool fs_errshow; /* one is due as long as errors are queued */
 	bool fs_stampns; /* time stamps are wanted in nanoseconds */
 	bool fs_inq;     /* TCP_INQ */
+	uint16_t fs_segment; /* UDP_SEGMENT: bytes; 0: a record is a datagram */
 };
 TAILQ_HEAD(fdsock_list, fdsock);
 LIST_HEAD(fdsock_hash, fdsock);

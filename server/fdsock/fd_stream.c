@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define FD_IOV 64u
+#define FD_READ_MIN 2048u /* with TCP_NOTSENT_LOWAT */
 
 _Static_assert(sizeof(struct kvec) == sizeof(struct iovec) &&
 	offsetof(struct kvec, kv_base) == offsetof(struct iovec, iov_base) &&

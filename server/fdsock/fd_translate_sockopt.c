@@ -33,6 +33,7 @@ enum fd_optkind {
 	FD_OPT_TCPINFO, /* read only */
 	FD_OPT_NOTSENT, /* bytes: fd_set_notsent parts them between stack and pair */
 	FD_OPT_INQ,     /* the client carries it out */
+	FD_OPT_SEGMENT, /* of what the client writes (fd_dgram.c) */
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
 	FD_OPT_MREQ6,   /* ipv6_mreq, the same in both */
 	FD_OPT_MCASTIF,
@@ -119,6 +120,7 @@ static const struct fd_option fd_options[] = {
     FD_TCP(TCP_CONGESTION, BSD_TCP_CONGCTL, FD_OPT_STRING),
     FD_TCP(TCP_INFO, BSD_TCP_INFO, FD_OPT_TCPINFO),
     {IPPROTO_UDP, UDP_CORK, BSD_IPPROTO_UDP, BSD_UDP_CORK, FD_OPT_FLAG},
+    {IPPROTO_UDP, UDP_SEGMENT, 0, 0, FD_OPT_SEGMENT},
     FD_IP(IP_OPTIONS, FD_OPT_BYTES),
     FD_IP(IP_HDRINCL, FD_OPT_FLAG),
     FD_IP(IP_TOS, FD_OPT_BYTE),
@@ -351,6 +353,38 @@ fd_set_inq(struct fdsock *fs, int clientfd, const void *val, size_t len)
 	return 0;
 }
 
+static int
+fd_set_segment(struct fdsock *fs, const void *val, size_t len)
+{
+	int value;
+
+	if (fs->fs_protocol != IPPROTO_UDP)
+		return ENOPROTOOPT;
+	if (len < sizeof(value))
+		return EINVAL;
+	memcpy(&value, val, sizeof(value));
+	if (value < 0 || value > UINT16_MAX)
+		return EINVAL;
+	fs->fs_segment = (uint16_t)value;
+	return 0;
+}
+
+/* => the value of an option that is kept here; -1: it is another */
+static int64_t
+fd_get_kept(const struct fdsock *fs, enum fd_optkind kind)
+{
+	switch (kind) {
+	case FD_OPT_NOTSENT:
+		return fs->fs_notsent;
+	case FD_OPT_INQ:
+		return fs->fs_inq;
+	case FD_OPT_SEGMENT:
+		return fs->fs_segment;
+	default:
+		return -1;
+	}
+}
+
 void
 fd_sockopt_note(struct fdsock *fs, int clientfd)
 {
@@ -417,6 +451,8 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 		return fd_set_notsent(fs, clientfd, val, len);
 	if (op->op_kind == FD_OPT_INQ)
 		return fd_set_inq(fs, clientfd, val, len);
+	if (op->op_kind == FD_OPT_SEGMENT)
+		return fd_set_segment(fs, val, len);
 	if (len > sizeof(sopt.sopt_data) && op->op_kind != FD_OPT_FILTER)
 		return EINVAL;
 	error = fd_set_value(&sopt, op, val, len);
@@ -495,6 +531,7 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 	const struct fd_option *op = fd_sockopt_lookup(level, name);
 	struct sockopt sopt = {.sopt_size = sizeof(sopt.sopt_data)};
 	socklen_t pairlen = (socklen_t)*len;
+	int64_t kept;
 	int error;
 
 	if (level == IPPROTO_IPV6 && fs->fs_domain != AF_INET6)
@@ -512,8 +549,8 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 		*len = pairlen;
 		return error;
 	}
-	if (op->op_kind == FD_OPT_NOTSENT || op->op_kind == FD_OPT_INQ) {
-		sockopt_putint(&sopt, op->op_kind == FD_OPT_INQ ? fs->fs_inq : (int)fs->fs_notsent);
+	if ((kept = fd_get_kept(fs, op->op_kind)) >= 0) {
+		sockopt_putint(&sopt, (int)kept);
 		*len = fd_get_int(op, &sopt, val, *len);
 		return 0;
 	}

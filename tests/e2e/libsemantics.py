@@ -118,6 +118,7 @@ ROWS = (
     ("Datagrams", "SO_BROADCAST", ("dgram/broadcast",)),
     ("Datagrams", "shutdown, full, vectors", ("dgram/shut", "dgram/overflow", "dgram/vectors")),
     ("Datagrams", "in pieces: MSG_MORE, UDP_CORK", ("sem_dgram/pieces",)),
+    ("Datagrams", "several at once: UDP_SEGMENT", ("sem_dgram/segments",)),
     ("Datagrams", "multicast", ("opt/multicast", "sem_dgram/groups")),
     ("Datagrams", "IP_PKTINFO, IP_RECVTTL, IP_RECVTOS", ("sem_dgram/ancillary",)),
     ("Datagrams", "IP_RECVORIGDSTADDR, SO_RXQ_OVFL", ("sem_dgram/sent-to", "sem_dgram/drops")),

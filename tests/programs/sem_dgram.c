@@ -96,6 +96,44 @@ sent_to(void)
 	DO(take_told(u[1], &byte, 1, true));
 }
 
+/* UDP_SEGMENT: what is sent at once comes as several, all of the same length but the last. */
+static void
+segments(void)
+{
+	static const int values[] = {-1, 65536, 0, 100};
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))] = {0};
+	static char buf[1000];
+	struct iovec iov = {buf, 250};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	int u[2], value = -1;
+	socklen_t len = sizeof(value);
+	uint16_t ninety = 90;
+
+	calls_udp_pair(u);
+	MUST(connect(u[0], calls_loopback(calls_port(u[1])), ADDRLEN));
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		DO(setsockopt(u[0], IPPROTO_UDP, UDP_SEGMENT, &values[i], sizeof(int)));
+	DO(getsockopt(u[0], IPPROTO_UDP, UDP_SEGMENT, &value, &len));
+	DO(value);
+	DO(send(u[0], buf, 250, 0));
+	for (int i = 0; i < 3; i++)
+		DO(recv(u[1], buf, sizeof(buf), 0));
+	DO(send(u[0], buf, 100, 0));
+	DO(recv(u[1], buf, sizeof(buf), 0));
+	*c = (struct cmsghdr){CMSG_LEN(sizeof(ninety)), IPPROTO_UDP, UDP_SEGMENT};
+	memcpy(CMSG_DATA(c), &ninety, sizeof(ninety));
+	DO(sendmsg(u[0], &msg, 0));
+	for (int i = 0; i < 3; i++)
+		DO(recv(u[1], buf, sizeof(buf), 0));
+	DO(recv(u[1], buf, sizeof(buf), MSG_DONTWAIT));
+	c->cmsg_len = CMSG_LEN(1);
+	DO(sendmsg(u[0], &msg, 0));
+}
+
 static void
 say_time(int fd)
 {
@@ -421,6 +459,7 @@ const struct calls_case calls_cases[] = {
     {"sent-to", sent_to},
     {"filters", filters},
     {"stamps", stamps},
+    {"segments", segments},
     {"drops", drops},
     {"error-queue", error_queue},
     {"at-once", at_once},
