@@ -155,6 +155,14 @@ control_get(uint64_t *wordp)
 	return 0;
 }
 
+int
+control_open(uint64_t *wordp)
+{
+	int error = control_get(wordp);
+
+	return error == 0 ? fd_of(*wordp) : fail(error);
+}
+
 /* The server has closed it. */
 static void
 control_drop(uint64_t word)
@@ -201,21 +209,19 @@ request_send(int control, const struct exchange *ex, int reply_end)
 	return 0;
 }
 
-/* => errno of the way there; *controlp: the connection that the request went by */
+/* => errno of the way there; *wordp: the connection that the request went by */
 static int
-request_deliver(const struct exchange *ex, int reply_end, int *controlp)
+request_deliver(const struct exchange *ex, int reply_end, uint64_t *wordp)
 {
-	uint64_t word = 0;
 	int error = EPIPE;
 
 	for (int i = 0; i < CONTROL_ATTEMPTS && error == EPIPE; i++) {
-		error = control_get(&word);
+		error = control_get(wordp);
 		if (error != 0)
 			return error == EMFILE || error == ENFILE ? error : ECONNRESET;
-		*controlp = fd_of(word);
-		error = request_send(*controlp, ex, reply_end);
+		error = request_send(fd_of(*wordp), ex, reply_end);
 		if (error == EPIPE)
-			control_drop(word);
+			control_drop(*wordp);
 	}
 	return error == EPIPE ? ECONNRESET : error;
 }
@@ -238,7 +244,7 @@ reply_recv(struct exchange *ex, struct msghdr *msg, const struct replies *rp)
 	ssize_t n;
 
 	do {
-		n = syscall(SYS_recvmsg, rp->rp_fd[0], msg, flags);
+		n = syscall(SYS_recvmsg, rp->rp_fd[REPLIES_OURS], msg, flags);
 	} while (n < 0 && errno == EINTR);
 	return n;
 }
@@ -257,7 +263,7 @@ reply_take(struct exchange *ex, struct replies *rp)
 	ssize_t n = reply_recv(ex, &msg, rp);
 
 	if (n < 0 && errno == EAGAIN && rp->rp_kept) {
-		/* control has ended, or is not ours any more: now a dead server shows */
+		/* The connection has ended: what is in the making comes, else an end shows. */
 		replies_only(rp);
 		n = reply_recv(ex, &msg, rp);
 	}
@@ -276,25 +282,25 @@ reply_take(struct exchange *ex, struct replies *rp)
 int
 control_send(const struct exchange *ex, struct replies *rp)
 {
-	int error = request_deliver(ex, rp->rp_fd[1], &rp->rp_control);
+	uint64_t word = 0;
+	int error = request_deliver(ex, rp->rp_fd[REPLIES_THEIRS], &word);
 
-	if (!rp->rp_kept) {
+	if (!rp->rp_kept || word != rp->rp_connection)
 		replies_only(rp);
-		rp->rp_control = -1;
-	}
 	return error;
 }
 
 int
 control_receive(struct exchange *ex, struct replies *rp)
 {
-	struct pollfd pfd[2] = {{.fd = rp->rp_fd[0], .events = POLLIN}, {.fd = rp->rp_control}};
+	const int end = rp->rp_fd[REPLIES_OURS], watch = rp->rp_fd[REPLIES_WATCH];
+	struct pollfd pfd[2] = {{.fd = end, .events = POLLIN}, {.fd = watch}};
 	int error = 0;
 
 	ex->ex_answered = false;
 	ex->ex_fd = -1;
 	if (ex->ex_wait != NULL)
-		error = ex->ex_wait(ex, rp->rp_fd[0], rp->rp_control);
+		error = ex->ex_wait(ex, end, watch);
 	else if (rp->rp_kept) {
 		while (syscall(SYS_ppoll, pfd, 2, NULL, NULL, 0) < 0 && errno == EINTR)
 			continue;
@@ -306,7 +312,7 @@ control_receive(struct exchange *ex, struct replies *rp)
 static void
 reply_close(struct exchange *ex, struct replies *rp)
 {
-	int end = rp->rp_fd[0];
+	int end = rp->rp_fd[REPLIES_OURS];
 
 	if (rp->rp_kept && ex->ex_answered) {
 		replies_put(REPLIES_ANSWER, rp);
@@ -316,7 +322,7 @@ reply_close(struct exchange *ex, struct replies *rp)
 	    syscall(SYS_dup3, ex->ex_fd, end, ex->ex_cloexec ? O_CLOEXEC : 0) == end) {
 		close_fd(ex->ex_fd);
 		ex->ex_fd = end;
-		rp->rp_fd[0] = -1;
+		rp->rp_fd[REPLIES_OURS] = -1;
 	}
 	replies_close(rp);
 }

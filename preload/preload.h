@@ -152,14 +152,17 @@ int control_simple(int op, int about, int arg0, int arg1);
 int control_take_error(int fd, int *pendingp, bool *lostp);
 
 /* The pair by which an answer comes. */
+enum { REPLIES_OURS, REPLIES_THEIRS, REPLIES_WATCH, REPLIES_FDS };
+
 struct replies {
-	int rp_fd[2];          /* ours; the one that goes with the request. -1: closed */
-	uint64_t rp_cookie[2]; /* of a kept pair: what it is known by */
+	int rp_fd
+	    [REPLIES_FDS]; /* our end, the one that goes with a request, the connection; or -1 */
+	uint64_t rp_cookie[REPLIES_FDS]; /* of a kept pair: what they are known by */
+	uint64_t rp_connection;          /* which connection that is */
 	bool rp_kept;      /* both ends are open here, so that no end shows when the server dies */
-	int rp_control;    /* the connection that the request went by; -1: rp_fd shows the end */
-	int32_t rp_arg[4]; /* of the socket asked for (ahead.c), and for whom */
-	uid_t rp_uid;
-	bool rp_due;
+	int32_t rp_arg[4]; /* ahead.c: of the socket to be made, */
+	uid_t rp_uid;      /* for whom, */
+	bool rp_due;       /* and that it has not been asked for yet */
 };
 
 enum replies_slot { REPLIES_ANSWER, REPLIES_AHEAD, REPLIES_SLOTS };
@@ -179,6 +182,8 @@ bool replies_take(enum replies_slot slot, struct replies *rp);
 /* => rp is kept, or closed. No answer to an earlier request is to come on it. */
 void replies_put(enum replies_slot slot, const struct replies *rp);
 
+/* The control connection; *wordp tells it from any other. => -1: errno says why */
+int control_open(uint64_t *wordp);
 /* The two halves of an exchange. => errno, as control_exchange */
 int control_send(const struct exchange *ex, struct replies *rp);
 int control_receive(struct exchange *ex, struct replies *rp);

@@ -4,8 +4,9 @@
  *
  * A pair of one request ends with it: our copy of the server's end is closed at once, so that a
  * server that dies shows as an end. A process that makes many requests keeps a pair, with both
- * ends, at high numbers; while it waits it looks at the control connection, too, and should that
- * end, gives up its copy.
+ * ends, at high numbers, and a copy of the control connection by which it is used: while it waits it
+ * looks at that, too, and should it end, gives up its copy of the server's end. By another connection
+ * a pair serves one request more.
  *
  * Kept pairs lie in slots. Whoever needs one takes it out, for himself alone, and puts it back; who
  * finds none makes one of his own. They are their process's: a vfork child, or a child of a bare
@@ -22,13 +23,13 @@
 
 #define KEEP_AFTER 4 /* requests: a short program has no use for it */
 
-static const struct replies none = {.rp_fd = {-1, -1}};
+static const struct replies none = {.rp_fd = {-1, -1, -1}};
 
 static struct {
 	atomic_flag busy; /* tried, never waited for */
 	struct replies pair;
-} slots[REPLIES_SLOTS] = {{ATOMIC_FLAG_INIT, {.rp_fd = {-1, -1}}},
-    {ATOMIC_FLAG_INIT, {.rp_fd = {-1, -1}}}};
+} slots[REPLIES_SLOTS] = {{ATOMIC_FLAG_INIT, {.rp_fd = {-1, -1, -1}}},
+    {ATOMIC_FLAG_INIT, {.rp_fd = {-1, -1, -1}}}};
 static pid_t owner;
 static _Atomic uint32_t requests; /* that found no pair */
 
@@ -44,21 +45,24 @@ close_fd(int fd)
 void
 replies_close(const struct replies *rp)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < REPLIES_FDS; i++) {
 		if (rp->rp_fd[i] >= 0)
 			close_fd(rp->rp_fd[i]);
 	}
 }
 
-/* The program may have closed the numbers, and used them again. => both are still there */
+/* The program may have closed the numbers, and used them again. => all are still there */
 static bool
 replies_check(struct replies *rp)
 {
-	for (int i = 0; i < 2; i++) {
+	bool all = true;
+
+	for (int i = 0; i < REPLIES_FDS; i++) {
 		if (rp->rp_fd[i] >= 0 && descriptor_cookie(rp->rp_fd[i]) != rp->rp_cookie[i])
 			rp->rp_fd[i] = -1;
+		all = all && rp->rp_fd[i] >= 0;
 	}
-	return rp->rp_fd[0] >= 0 && rp->rp_fd[1] >= 0;
+	return all;
 }
 
 bool
@@ -88,7 +92,7 @@ replies_put(enum replies_slot slot, const struct replies *rp)
 	bool empty = false;
 
 	if (replies_ours() && !atomic_flag_test_and_set(&slots[slot].busy)) {
-		empty = slots[slot].pair.rp_fd[0] < 0;
+		empty = slots[slot].pair.rp_fd[REPLIES_OURS] < 0;
 		if (empty)
 			slots[slot].pair = *rp;
 		atomic_flag_clear(&slots[slot].busy);
@@ -109,10 +113,12 @@ replies_make(struct replies *rp)
 bool
 replies_keep(struct replies *rp)
 {
-	struct replies high = none;
+	struct replies high = {.rp_fd = {-1, -1, -1}, .rp_kept = true};
+	int control = control_open(&high.rp_connection);
+	const int from[REPLIES_FDS] = {rp->rp_fd[REPLIES_OURS], rp->rp_fd[REPLIES_THEIRS], control};
 
-	for (int i = 0; i < 2; i++) {
-		high.rp_fd[i] = control_high(rp->rp_fd[i]);
+	for (int i = 0; i < REPLIES_FDS; i++) {
+		high.rp_fd[i] = control_high(from[i]);
 		high.rp_cookie[i] = descriptor_cookie(high.rp_fd[i]);
 		if (high.rp_cookie[i] == 0) {
 			replies_close(&high);
@@ -121,7 +127,6 @@ replies_keep(struct replies *rp)
 	}
 	replies_close(rp);
 	*rp = high;
-	rp->rp_kept = true;
 	return true;
 }
 
@@ -141,9 +146,11 @@ replies_open(struct replies *rp)
 void
 replies_only(struct replies *rp)
 {
-	if (rp->rp_fd[1] >= 0)
-		close_fd(rp->rp_fd[1]);
-	rp->rp_fd[1] = -1;
+	for (int i = REPLIES_THEIRS; i < REPLIES_FDS; i++) {
+		if (rp->rp_fd[i] >= 0)
+			close_fd(rp->rp_fd[i]);
+		rp->rp_fd[i] = -1;
+	}
 	rp->rp_kept = false;
 }
 
