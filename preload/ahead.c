@@ -39,7 +39,7 @@ ahead_send(struct replies *rp)
 	memcpy(next.ex_arg, rp->rp_arg, sizeof(next.ex_arg));
 	rp->rp_due = false;
 	if (control_send(&next, rp) == 0)
-		replies_put(REPLIES_AHEAD, rp);
+		replies_put(rp);
 	else
 		replies_close(rp);
 }
@@ -55,7 +55,7 @@ ahead_go(void)
 	if (rp.rp_due)
 		ahead_send(&rp);
 	else
-		replies_put(REPLIES_AHEAD, &rp);
+		replies_put(&rp);
 }
 
 /* The next is to be asked for when this process gets its next answer: it has no wait before it. */
@@ -65,7 +65,7 @@ ahead_later(const struct exchange *ex, struct replies *rp)
 	memcpy(rp->rp_arg, ex->ex_arg, sizeof(rp->rp_arg));
 	rp->rp_uid = geteuid();
 	rp->rp_due = true;
-	replies_put(REPLIES_AHEAD, rp);
+	replies_put(rp);
 	atomic_store(&due, true);
 }
 
@@ -88,7 +88,7 @@ ahead_take(struct exchange *ex)
 		return false;
 	if (rp.rp_due || memcmp(rp.rp_arg, ex->ex_arg, sizeof(rp.rp_arg)) != 0 ||
 	    rp.rp_uid != geteuid()) {
-		replies_put(REPLIES_AHEAD, &rp);
+		replies_put(&rp);
 		return false;
 	}
 	error = control_receive(ex, &rp);
@@ -118,7 +118,7 @@ ahead_ask(const struct exchange *ex)
 	}
 	if (replies_make(&rp) != 0)
 		return;
-	if (replies_keep(&rp))
+	if (replies_keep(REPLIES_AHEAD, &rp))
 		ahead_later(ex, &rp);
 	else
 		replies_close(&rp);

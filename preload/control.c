@@ -86,12 +86,20 @@ is_control(int fd)
 	    type == SOCK_SEQPACKET;
 }
 
-int
-control_high(int fd)
+static int
+dup_from(int fd, int number)
 {
-	int high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, high_number());
+	int high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, number);
 
 	return high >= 0 ? high : (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
+}
+
+int
+control_beside(int fd)
+{
+	int base = high_number();
+
+	return dup_from(fd, base > CONTROL_NUMBERS + 3 ? base - CONTROL_NUMBERS : 3);
 }
 
 /* One that this process has, though the word does not know. */
@@ -127,7 +135,7 @@ control_connect(void)
 		close_fd(fd);
 		return fail(error);
 	}
-	high = control_high(fd);
+	high = dup_from(fd, high_number());
 	close_fd(fd);
 	return high;
 }
@@ -163,14 +171,14 @@ control_open(uint64_t *wordp)
 	return error == 0 ? fd_of(*wordp) : fail(error);
 }
 
-/* The server has closed it. */
+/* The server has closed it. One thread closes it here: its number may be another's soon. */
 static void
 control_drop(uint64_t word)
 {
 	uint64_t expected = word;
 
-	(void)atomic_compare_exchange_strong(&control_word, &expected, 0);
-	if (word_of(fd_of(word)) == word)
+	if (atomic_compare_exchange_strong(&control_word, &expected, 0) &&
+	    word_of(fd_of(word)) == word)
 		close_fd(fd_of(word));
 }
 
@@ -315,7 +323,7 @@ reply_close(struct exchange *ex, struct replies *rp)
 	int end = rp->rp_fd[REPLIES_OURS];
 
 	if (rp->rp_kept && ex->ex_answered) {
-		replies_put(REPLIES_ANSWER, rp);
+		replies_put(rp);
 		return;
 	}
 	if (ex->ex_fd > end &&

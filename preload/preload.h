@@ -142,8 +142,8 @@ struct exchange {
  */
 int control_exchange(struct exchange *ex);
 
-/* A copy of fd at a high number, as the control connection has one. => -1: errno says why */
-int control_high(int fd);
+/* A copy of fd at a high number, below those of control connections. => -1: errno says why */
+int control_beside(int fd);
 
 /* An exchange without data. => errno */
 int control_simple(int op, int about, int arg0, int arg1);
@@ -152,26 +152,26 @@ int control_simple(int op, int about, int arg0, int arg1);
 int control_take_error(int fd, int *pendingp, bool *lostp);
 
 /* The pair by which an answer comes. */
+enum replies_slot { REPLIES_ANSWER, REPLIES_AHEAD, REPLIES_SLOTS };
 enum { REPLIES_OURS, REPLIES_THEIRS, REPLIES_WATCH, REPLIES_FDS };
 
 struct replies {
-	int rp_fd
-	    [REPLIES_FDS]; /* our end, the one that goes with a request, the connection; or -1 */
+	/* Our end, the one that goes with a request, a copy of the connection. -1: closed */
+	int rp_fd[REPLIES_FDS];
 	uint64_t rp_cookie[REPLIES_FDS]; /* of a kept pair: what they are known by */
-	uint64_t rp_connection;          /* which connection that is */
-	bool rp_kept;      /* both ends are open here, so that no end shows when the server dies */
+	uint64_t rp_connection;          /* and which connection that is */
+	bool rp_kept; /* both ends are open here, so that no end shows when the server dies */
+	enum replies_slot rp_slot;
 	int32_t rp_arg[4]; /* ahead.c: of the socket to be made, */
 	uid_t rp_uid;      /* for whom, */
 	bool rp_due;       /* and that it has not been asked for yet */
 };
 
-enum replies_slot { REPLIES_ANSWER, REPLIES_AHEAD, REPLIES_SLOTS };
-
 /* A pair for one request, or the kept one. => errno */
 int replies_open(struct replies *rp);
 int replies_make(struct replies *rp);
-/* Moves a new pair to numbers where no program looks. => false: it stays where it is */
-bool replies_keep(struct replies *rp);
+/* Moves a new pair to numbers where no program looks. => false: it stays; the slot's exists already */
+bool replies_keep(enum replies_slot slot, struct replies *rp);
 /* Closes our copy of the server's end. */
 void replies_only(struct replies *rp);
 void replies_close(const struct replies *rp);
@@ -179,8 +179,8 @@ void replies_close(const struct replies *rp);
 bool replies_ours(void);
 /* Takes the pair out of a slot. => false: there is none */
 bool replies_take(enum replies_slot slot, struct replies *rp);
-/* => rp is kept, or closed. No answer to an earlier request is to come on it. */
-void replies_put(enum replies_slot slot, const struct replies *rp);
+/* Back into its slot, or closes it. => no answer to an earlier request is to come on it */
+void replies_put(const struct replies *rp);
 
 /* The control connection; *wordp tells it from any other. => -1: errno says why */
 int control_open(uint64_t *wordp);

@@ -8,8 +8,8 @@
  * looks at that, too, and should it end, gives up its copy of the server's end. By another connection
  * a pair serves one request more.
  *
- * Kept pairs lie in slots. Whoever needs one takes it out, for himself alone, and puts it back; who
- * finds none makes one of his own. They are their process's: a vfork child, or a child of a bare
+ * There is one kept pair of a kind. Whoever needs it takes it out of its slot, for himself alone, and
+ * puts it back; who does not find it there makes one for a request of his own. They are their process's: a vfork child, or a child of a bare
  * clone(), leaves them alone, one of fork() closes them.
  */
 #include "preload.h"
@@ -26,10 +26,11 @@
 static const struct replies none = {.rp_fd = {-1, -1, -1}};
 
 static struct {
-	atomic_flag busy; /* tried, never waited for */
+	atomic_flag busy;    /* tried, never waited for */
+	_Atomic bool exists; /* its pair is here, or with a request */
 	struct replies pair;
-} slots[REPLIES_SLOTS] = {{ATOMIC_FLAG_INIT, {.rp_fd = {-1, -1, -1}}},
-    {ATOMIC_FLAG_INIT, {.rp_fd = {-1, -1, -1}}}};
+} slots[REPLIES_SLOTS] = {{ATOMIC_FLAG_INIT, false, {.rp_fd = {-1, -1, -1}}},
+    {ATOMIC_FLAG_INIT, false, {.rp_fd = {-1, -1, -1}}}};
 static pid_t owner;
 static _Atomic uint32_t requests; /* that found no pair */
 
@@ -49,6 +50,8 @@ replies_close(const struct replies *rp)
 		if (rp->rp_fd[i] >= 0)
 			close_fd(rp->rp_fd[i]);
 	}
+	if (rp->rp_kept)
+		slots[rp->rp_slot].exists = false;
 }
 
 /* The program may have closed the numbers, and used them again. => all are still there */
@@ -87,18 +90,14 @@ replies_take(enum replies_slot slot, struct replies *rp)
 }
 
 void
-replies_put(enum replies_slot slot, const struct replies *rp)
+replies_put(const struct replies *rp)
 {
-	bool empty = false;
-
-	if (replies_ours() && !atomic_flag_test_and_set(&slots[slot].busy)) {
-		empty = slots[slot].pair.rp_fd[REPLIES_OURS] < 0;
-		if (empty)
-			slots[slot].pair = *rp;
-		atomic_flag_clear(&slots[slot].busy);
-	}
-	if (!empty)
+	if (!rp->rp_kept || !replies_ours() || atomic_flag_test_and_set(&slots[rp->rp_slot].busy)) {
 		replies_close(rp);
+		return;
+	}
+	slots[rp->rp_slot].pair = *rp;
+	atomic_flag_clear(&slots[rp->rp_slot].busy);
 }
 
 int
@@ -111,14 +110,16 @@ replies_make(struct replies *rp)
 }
 
 bool
-replies_keep(struct replies *rp)
+replies_keep(enum replies_slot slot, struct replies *rp)
 {
-	struct replies high = {.rp_fd = {-1, -1, -1}, .rp_kept = true};
-	int control = control_open(&high.rp_connection);
-	const int from[REPLIES_FDS] = {rp->rp_fd[REPLIES_OURS], rp->rp_fd[REPLIES_THEIRS], control};
+	struct replies high = {.rp_fd = {-1, -1, -1}, .rp_kept = true, .rp_slot = slot};
+	int from[REPLIES_FDS] = {rp->rp_fd[REPLIES_OURS], rp->rp_fd[REPLIES_THEIRS], -1};
 
+	if (!replies_ours() || atomic_exchange(&slots[slot].exists, true))
+		return false;
+	from[REPLIES_WATCH] = control_open(&high.rp_connection);
 	for (int i = 0; i < REPLIES_FDS; i++) {
-		high.rp_fd[i] = control_high(from[i]);
+		high.rp_fd[i] = control_beside(from[i]);
 		high.rp_cookie[i] = descriptor_cookie(high.rp_fd[i]);
 		if (high.rp_cookie[i] == 0) {
 			replies_close(&high);
@@ -138,8 +139,8 @@ replies_open(struct replies *rp)
 	if (replies_take(REPLIES_ANSWER, rp))
 		return 0;
 	error = replies_make(rp);
-	if (error == 0 && replies_ours() && atomic_fetch_add(&requests, 1) >= KEEP_AFTER)
-		(void)replies_keep(rp);
+	if (error == 0 && atomic_fetch_add(&requests, 1) >= KEEP_AFTER)
+		(void)replies_keep(REPLIES_ANSWER, rp);
 	return error;
 }
 
@@ -151,6 +152,8 @@ replies_only(struct replies *rp)
 			close_fd(rp->rp_fd[i]);
 		rp->rp_fd[i] = -1;
 	}
+	if (rp->rp_kept)
+		slots[rp->rp_slot].exists = false;
 	rp->rp_kept = false;
 }
 
@@ -166,6 +169,7 @@ replies_forked(void)
 		(void)replies_check(&slots[i].pair);
 		replies_close(&slots[i].pair);
 		slots[i].pair = none;
+		slots[i].exists = false;
 	}
 }
 
