@@ -25,7 +25,7 @@ struct tap_buf {
  * What travels beside a frame when the tap offloads. tm_csum: the checksum at tm_csum_start +
  * tm_csum_offset is still to be filled in (out), or nobody need look at it (in). tm_segsz: TCP,
  * to be cut into so many bytes of payload each (out), or merged from such (in); 0: one
- * segment. tm_udp: it is UDP over IPv4 that is to be cut (out only, and only when tap_host_uso);
+ * segment. tm_udp: it is UDP that is to be cut (out only, and only when tap_host_uso);
  * tm_ip6: it is TCP over IPv6 (out only).
  */
 struct tap_meta {

@@ -2,11 +2,11 @@
 /*
  * UDP segmentation offload, its sending half.
  *
- *   | link | IPv4 | UDP | payload |   | link | IPv4 | UDP | payload |   ...
- *   | link | IPv4 | UDP | payload | payload ...
+ *   | link | IP | UDP | payload |   | link | IP | UDP | payload |   ...
+ *   | link | IP | UDP | payload | payload ...
  *
  * The frame's header is the first datagram's, with the lengths and the pseudo-header sum of the whole. Whoever cuts it
- * counts the IP identification up, so that only datagrams that did so are joined, or such
+ * counts IPv4's identification up, so that only datagrams that did so are joined, or such
  * as are never fragmented, whose identification means nothing (RFC 6864 §4.1).
  */
 #include "net/if_uso.h"
@@ -16,13 +16,16 @@
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
 #include "wire/cksum.h"
+#include "wire/ip6.h"
 #include "wire/ipv4.h"
 #include "wire/udp.h"
 
 #define USO_SEGS 64u /* what every kernel that does it takes */
 
 struct uso {
+	bool isip6;
 	struct ipv4_hdr ip;
+	struct ip6_hdr ip6;
 	struct udp_hdr uh;
 	uint32_t hdrlen;
 	uint32_t payload;
@@ -30,22 +33,39 @@ struct uso {
 	uint32_t nsegs;
 };
 
+/* An IP header without options before a whole datagram, from l3off on. => where UDP begins, 0: not that */
+static uint32_t
+uso_parse_ip(const struct mbuf *m, uint32_t l3off, struct uso *u)
+{
+	uint32_t len = m->m_pkthdr.len - l3off, have = m->m_len - l3off;
+	const uint8_t *p = m->m_data + l3off;
+
+	u->isip6 = p[0] >> 4 == 6;
+	if (u->isip6)
+		return ip6_parse_partial(p, have, len, &u->ip6) == IP6_PARSE_OK &&
+			u->ip6.ip6_nxt == IP6_NXT_UDP && u->ip6.ip6_plen == len - IP6_HDR_LEN
+		    ? l3off + IP6_HDR_LEN
+		    : 0;
+	if (ipv4_parse_partial(p, have, len, &u->ip) != IPV4_PARSE_OK ||
+	    u->ip.ip_hl != IPV4_HDR_LEN || u->ip.ip_p != IPV4_PROTO_UDP || u->ip.ip_mf ||
+	    u->ip.ip_fragoff_bytes != 0 || u->ip.ip_len != len)
+		return 0;
+	return l3off + IPV4_HDR_LEN;
+}
+
 static bool
 uso_parse(const struct mbuf *m, uint32_t l3off, struct uso *u)
 {
 	const struct pkthdr *ph = &m->m_pkthdr;
-	uint32_t l4off = l3off + IPV4_HDR_LEN;
-	const uint8_t *p = m->m_data;
+	uint32_t l4off;
 
-	u->hdrlen = l4off + UDP_HDR_LEN;
-	if ((ph->csum_flags & ~M_CSUM_USO) != M_CSUM_NEEDED || ph->csum_start != l4off ||
-	    ph->csum_offset != UDP_OFF_SUM || m->m_len < u->hdrlen || ph->len <= u->hdrlen)
+	if ((ph->csum_flags & ~M_CSUM_USO) != M_CSUM_NEEDED || ph->csum_offset != UDP_OFF_SUM ||
+	    m->m_len < l3off + IPV4_HDR_LEN || (l4off = uso_parse_ip(m, l3off, u)) == 0)
 		return false;
-	if (ipv4_parse_partial(p + l3off, u->hdrlen - l3off, ph->len - l3off, &u->ip) !=
-		IPV4_PARSE_OK ||
-	    u->ip.ip_hl != IPV4_HDR_LEN || u->ip.ip_p != IPV4_PROTO_UDP || u->ip.ip_mf ||
-	    u->ip.ip_fragoff_bytes != 0 || u->ip.ip_len != ph->len - l3off ||
-	    udp_parse_partial(p + l4off, UDP_HDR_LEN, ph->len - l4off, &u->uh) != UDP_PARSE_OK)
+	u->hdrlen = l4off + UDP_HDR_LEN;
+	if (ph->csum_start != l4off || m->m_len < u->hdrlen || ph->len <= u->hdrlen ||
+	    udp_parse_partial(m->m_data + l4off, UDP_HDR_LEN, ph->len - l4off, &u->uh) !=
+		UDP_PARSE_OK)
 		return false;
 	u->payload = ph->len - u->hdrlen;
 	u->segsz = (ph->csum_flags & M_CSUM_USO) != 0 ? ph->segsz : u->payload;
@@ -53,32 +73,57 @@ uso_parse(const struct mbuf *m, uint32_t l3off, struct uso *u)
 	return true;
 }
 
+/* May a datagram with header b follow n with header a, as far as IP goes? */
+static bool
+uso_follows4(const struct ipv4_hdr *a, const struct ipv4_hdr *b, uint32_t n)
+{
+	if (a->ip_src_be != b->ip_src_be || a->ip_dst_be != b->ip_dst_be ||
+	    a->ip_tos != b->ip_tos || a->ip_ttl != b->ip_ttl || a->ip_df != b->ip_df)
+		return false;
+	return a->ip_df || b->ip_id == (uint16_t)(a->ip_id + n);
+}
+
+static bool
+uso_follows6(const struct ip6_hdr *a, const struct ip6_hdr *b)
+{
+	return ip6_addr_eq(a->ip6_src, b->ip6_src) && ip6_addr_eq(a->ip6_dst, b->ip6_dst) &&
+	    a->ip6_tclass == b->ip6_tclass && a->ip6_flow == b->ip6_flow &&
+	    a->ip6_hlim == b->ip6_hlim;
+}
+
 /* May datagram u follow those of h? */
 static bool
 uso_follows(const struct uso *h, const struct uso *u)
 {
-	const struct ipv4_hdr *a = &h->ip, *b = &u->ip;
-
-	if (a->ip_src_be != b->ip_src_be || a->ip_dst_be != b->ip_dst_be ||
-	    h->uh.uh_sport != u->uh.uh_sport || h->uh.uh_dport != u->uh.uh_dport ||
-	    a->ip_tos != b->ip_tos || a->ip_ttl != b->ip_ttl || a->ip_df != b->ip_df)
+	if (h->isip6 != u->isip6 || h->uh.uh_sport != u->uh.uh_sport ||
+	    h->uh.uh_dport != u->uh.uh_dport)
 		return false;
-	if (!a->ip_df && b->ip_id != (uint16_t)(a->ip_id + h->nsegs))
+	if (h->isip6 ? !uso_follows6(&h->ip6, &u->ip6) : !uso_follows4(&h->ip, &u->ip, h->nsegs))
 		return false;
 	return h->payload % h->segsz == 0 && u->payload <= h->segsz && h->nsegs < USO_SEGS &&
-	    (uint32_t)a->ip_len + u->payload <= IPV4_LEN_MAX;
+	    h->hdrlen + h->payload + u->payload <= IPV4_LEN_MAX;
 }
 
 /* The headers of a frame that is longer by so many bytes of payload. */
 static void
 uso_grow(struct mbuf *head, uint32_t l3off, struct uso *h, uint32_t payload)
 {
-	h->ip.ip_len = (uint16_t)(h->ip.ip_len + payload);
+	uint8_t *p = head->m_data + l3off;
+	uint32_t sum;
+
 	h->uh.uh_ulen = (uint16_t)(h->uh.uh_ulen + payload);
-	h->uh.uh_sum = cksum_fold(
-	    cksum_pseudo4(h->ip.ip_src_be, h->ip.ip_dst_be, IPV4_PROTO_UDP, h->uh.uh_ulen));
-	ipv4_emit(head->m_data + l3off, &h->ip);
-	udp_emit(head->m_data + l3off + IPV4_HDR_LEN, &h->uh);
+	if (h->isip6) {
+		h->ip6.ip6_plen = h->uh.uh_ulen;
+		ip6_emit(p, &h->ip6);
+		sum = cksum_pseudo6(h->ip6.ip6_src, h->ip6.ip6_dst, IP6_NXT_UDP, h->uh.uh_ulen);
+	} else {
+		h->ip.ip_len = (uint16_t)(h->ip.ip_len + payload);
+		ipv4_emit(p, &h->ip);
+		sum =
+		    cksum_pseudo4(h->ip.ip_src_be, h->ip.ip_dst_be, IPV4_PROTO_UDP, h->uh.uh_ulen);
+	}
+	h->uh.uh_sum = cksum_fold(sum);
+	udp_emit(head->m_data + h->hdrlen - UDP_HDR_LEN, &h->uh);
 	head->m_pkthdr.csum_flags |= M_CSUM_USO;
 	head->m_pkthdr.segsz = (uint16_t)h->segsz;
 }

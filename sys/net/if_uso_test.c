@@ -19,6 +19,7 @@
 #include "net/m_cksum.h"
 #include "wire/cksum.h"
 #include "wire/ether.h"
+#include "wire/ip6.h"
 #include "wire/ipv4.h"
 #include "wire/udp.h"
 
@@ -291,10 +292,80 @@ test_refused_by_state(void **state)
 	test_netstack_end(ns);
 }
 
+/* A datagram over IPv6: the headers of the n-th are another's only in what is said of it. */
+static struct mbuf *
+dgram6(struct netstack *ns, unsigned n, uint32_t len, uint8_t hlim, uint8_t host)
+{
+	struct ip6_hdr ip6 = {.ip6_plen = (uint16_t)(UDP_HDR_LEN + len),
+	    .ip6_nxt = IP6_NXT_UDP,
+	    .ip6_hlim = hlim,
+	    .ip6_src = {1, 2, 3, 4},
+	    .ip6_dst = {5, 6, 7, host}};
+	struct udp_hdr uh = {1000, 53, (uint16_t)(UDP_HDR_LEN + len), 0};
+	struct mbuf *m = m_gethdr(ns, MT_DATA), *data = m_getm(ns, len);
+
+	assert_true(m != NULL && data != NULL);
+	memset(m->m_data, 0xee, ETHER_HDR_LEN);
+	ip6_emit(m->m_data + ETHER_HDR_LEN, &ip6);
+	uh.uh_sum = cksum_fold(cksum_pseudo6(ip6.ip6_src, ip6.ip6_dst, IP6_NXT_UDP, uh.uh_ulen));
+	udp_emit(m->m_data + ETHER_HDR_LEN + IP6_HDR_LEN, &uh);
+	m->m_len = m->m_pkthdr.len = ETHER_HDR_LEN + IP6_HDR_LEN + UDP_HDR_LEN;
+	for (uint32_t i = 0; i < len; i++) {
+		const uint8_t byte = (uint8_t)(n + i);
+
+		assert_int_equal(m_append(data, 1, &byte), 0);
+	}
+	m_cat(m, data);
+	m->m_pkthdr.csum_flags = M_CSUM_NEEDED;
+	m->m_pkthdr.csum_start = ETHER_HDR_LEN + IP6_HDR_LEN;
+	m->m_pkthdr.csum_offset = UDP_OFF_SUM;
+	return m;
+}
+
+static void
+test_ip6(void **state)
+{
+	struct netstack *ns = netstack_of_many();
+	struct mbuf *head = dgram6(ns, 0, 100, 64, 8), *odd;
+	uint8_t bytes[2000];
+	struct ip6_hdr ip6;
+	struct udp_hdr uh;
+	uint32_t len;
+
+	(void)state;
+	for (unsigned n = 1; n < 5; n++)
+		assert_true(if_uso_join(head, dgram6(ns, n, 100, 64, 8), ETHER_HDR_LEN, PIECES));
+	odd = dgram6(ns, 5, 100, 63, 8);
+	assert_false(if_uso_join(head, odd, ETHER_HDR_LEN, PIECES));
+	m_freem(odd);
+	odd = dgram6(ns, 5, 100, 64, 9);
+	assert_false(if_uso_join(head, odd, ETHER_HDR_LEN, PIECES));
+	m_freem(odd);
+	odd = dgram(ns, &plain, 5);
+	assert_false(if_uso_join(head, odd, ETHER_HDR_LEN, PIECES));
+	m_freem(odd);
+	assert_true(if_uso_join(head, dgram6(ns, 5, 7, 64, 8), ETHER_HDR_LEN, PIECES));
+	assert_int_equal(head->m_pkthdr.csum_flags, M_CSUM_NEEDED | M_CSUM_USO);
+	assert_int_equal(head->m_pkthdr.segsz, 100);
+	len = flat(head, bytes) - ETHER_HDR_LEN;
+	assert_int_equal(ip6_parse_partial(bytes + ETHER_HDR_LEN, len, len, &ip6), IP6_PARSE_OK);
+	assert_int_equal(ip6.ip6_plen, UDP_HDR_LEN + 507);
+	assert_int_equal(udp_parse_partial(bytes + ETHER_HDR_LEN + IP6_HDR_LEN, UDP_HDR_LEN,
+			     ip6.ip6_plen, &uh),
+	    UDP_PARSE_OK);
+	assert_int_equal(uh.uh_sum,
+	    cksum_fold(cksum_pseudo6(ip6.ip6_src, ip6.ip6_dst, IP6_NXT_UDP, ip6.ip6_plen)));
+	for (uint32_t i = 0; i < 507; i++)
+		assert_int_equal(bytes[ETHER_HDR_LEN + IP6_HDR_LEN + UDP_HDR_LEN + i],
+		    (uint8_t)(i / 100 + i % 100));
+	test_netstack_end(ns);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_ip6),
 	    cmocka_unit_test(test_join),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_refused_by_state),
