@@ -11,6 +11,7 @@
 #include "wire/cksum.h"
 #include "wire/ether.h"
 #include "wire/icmp4.h"
+#include "wire/icmp6.h"
 #include "wire/ipv4.h"
 #include "wire/print.h"
 #include "wire/tcp.h"
@@ -148,6 +149,55 @@ try_udp_icmp(const uint8_t *p, size_t len)
 	(void)icmp4_parse_embedded(p, len, &ie);
 }
 
+static void
+try_ip6(const uint8_t *p, size_t len)
+{
+	uint8_t out[IP6_HDR_LEN];
+	struct ip6_hdr ip6;
+
+	if (ip6_parse_partial(p, len, len, &ip6) == IP6_PARSE_OK) {
+		FUZZ_CHECK(IP6_HDR_LEN + (size_t)ip6.ip6_plen <= len);
+		ip6_emit(out, &ip6);
+		FUZZ_CHECK(memcmp(out, p, IP6_HDR_LEN) == 0);
+	}
+}
+
+static void
+try_ip6_opts(const uint8_t *p, size_t len)
+{
+	struct ip6_opt_iter iter;
+	struct ip6_opt opt;
+	size_t n = 0;
+
+	ip6_opt_first(&iter, p, len);
+	while (ip6_opt_next(&iter, &opt)) {
+		FUZZ_CHECK(opt.opt_off + 2 + opt.opt_len <= len);
+		FUZZ_CHECK(++n <= len);
+	}
+}
+
+static void
+try_icmp6(const uint8_t *p, size_t len)
+{
+	uint8_t out[ICMP6_HDR_LEN];
+	struct icmp6_embedded ie;
+	struct icmp6_hdr ih;
+	struct nd_opts no;
+	const uint8_t *pi;
+
+	if (icmp6_parse(p, len, &ih) == 0) {
+		icmp6_emit(out, &ih);
+		FUZZ_CHECK(memcmp(out, p, ICMP6_HDR_LEN) == 0);
+	}
+	if (icmp6_parse_embedded(p, len, &ie))
+		FUZZ_CHECK(ie.ie_off >= IP6_HDR_LEN && ie.ie_off + 8 <= len);
+	if (!nd_opts_parse(p, len, &no))
+		return;
+	FUZZ_CHECK(no.no_slla == NULL || no.no_slla + ND_OPT_LLA_LEN <= p + len);
+	for (pi = no.no_prefixes; pi != NULL; pi = nd_opt_nextprefix(&no, pi))
+		FUZZ_CHECK(pi + ND_OPT_PREFIX_LEN <= p + len);
+}
+
 /* The sum by the definition, against the fast one, whole and in two pieces. */
 static void
 try_cksum(const uint8_t *p, size_t len, size_t split)
@@ -184,7 +234,8 @@ try_text(const uint8_t *p, size_t len)
 	char *text = malloc(len + 1);
 	uint8_t mac[6];
 	uint32_t addr;
-	char out[IPV4_ADDRSTRLEN];
+	char out[IPV4_ADDRSTRLEN], out6[IP6_ADDRSTRLEN];
+	uint32_t a[4], b[4];
 
 	FUZZ_CHECK(text != NULL);
 	memcpy(text, p, len);
@@ -194,6 +245,10 @@ try_text(const uint8_t *p, size_t len)
 		FUZZ_CHECK(strcmp(out, text) == 0);
 	}
 	(void)ether_pton(text, mac);
+	if (ip6_pton(text, a) == 0) { /* what is shown is read as the same */
+		FUZZ_CHECK(ip6_ntop(out6, sizeof(out6), a) < sizeof(out6));
+		FUZZ_CHECK(ip6_pton(out6, b) == 0 && ip6_addr_eq(a, b));
+	}
 	free(text);
 }
 
@@ -208,6 +263,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_tcp_opts(data, size, true);
 	try_tcp_opts(data, size, false);
 	try_udp_icmp(data, size);
+	try_ip6(data, size);
+	try_ip6_opts(data, size);
+	try_icmp6(data, size);
 	try_cksum(data, size, size > 0 ? data[0] : 0);
 	try_print(data, size);
 	try_text(data, size);

@@ -60,6 +60,10 @@ icmp6_link_output(struct mbuf *m, struct ifnet *ifp, const uint32_t src[4], cons
 	    .tx_proto = mld ? IP6_NXT_HOPOPTS : IP6_NXT_ICMP6};
 	struct ip6_route ro = {.ro_ifp = ifp, .ro_mtu = ifp->if_mtu, .ro_direct = true};
 
+	if (ifp->if_inet6->ix_disabled) { /* RFC 4862 §5.4.5: not a packet */
+		m_drop(m, DROP_IP6_DISABLED);
+		return ENETUNREACH;
+	}
 	memcpy(ro.ro_nexthop, dst, sizeof(ro.ro_nexthop));
 	in6_setzone(ro.ro_nexthop, ifp->if_index);
 	icmp6_sum(m, &tx.tx_src, &tx.tx_dst);

@@ -301,6 +301,7 @@ test_dad_attack(void **state)
 {
 	struct netstack *ns = begin(true, OURS);
 	struct addr6 ll = test_addr6(OUR_LL);
+	struct ip6_hdr ip6;
 	uint8_t msg[64];
 
 	(void)state;
@@ -319,6 +320,11 @@ test_dad_attack(void **state)
 	assert_int_equal(in6_ifattach(&ti.ti_if), 0);
 	testif6_icmp6(&ti, PEER_LL, ALLNODES, 255, msg, test_na(msg, OUR_LL, ND_NA_OVERRIDE, 9));
 	assert_true(ti.ti_if.if_inet6->ix_disabled);
+	testif_clear(&ti);
+	assert_int_equal(in6_control_addr(ns, &ti.ti_if, test_addr6(OURS).a, 64), 0);
+	test_run_for(ns, 5 * NSEC_PER_SEC);
+	assert_null(testif6_find(&ti, ICMP6_NS, &ip6)); /* not even a probe */
+	assert_null(testif6_find(&ti, ICMP6_MLD2_REPORT, &ip6));
 	end(ns);
 }
 
