@@ -477,7 +477,7 @@ in_pcb_txinfo(struct inpcb *inp, const struct in_afops *af, uint8_t proto, struc
 
 	*tx = (struct in_txinfo){.tx_ns = inp->inp_ns,
 	    .tx_af = af,
-	    .tx_src = inp->inp_laddr,
+	    .tx_src = inp->inp_af == af ? inp->inp_laddr : (struct in_addrany){{0}},
 	    .tx_dst = inp->inp_faddr,
 	    .tx_ifp = in_pcb_ifp(inp),
 	    .tx_boundif = inp->inp_boundif,

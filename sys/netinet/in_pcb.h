@@ -211,7 +211,7 @@ void in_pcb_sockaddr(const struct inpcb *inp, union bsd_sockaddr_any *nam);
 void in_pcb_peeraddr(const struct inpcb *inp, union bsd_sockaddr_any *nam);
 /*
  * Fills what every packet of the pcb has in common: addresses, ttl, tos, options of the socket. af: the
- * family of where it goes; another one than inp_af only with INP_DUAL.
+ * family of where it goes; if that is another one than inp_af, the source is to be chosen.
  */
 void in_pcb_txinfo(struct inpcb *inp, const struct in_afops *af, uint8_t proto,
     struct in_txinfo *tx);

@@ -443,6 +443,42 @@ test_missing_scope(void **state)
 	pcb_end(ns);
 }
 
+static int
+send_piece(struct socket *so, const char *to, int flags)
+{
+	struct mbuf *m = m_gethdr(so->so_ns, MT_DATA);
+	union bsd_sockaddr_any nam = name(to, 9, 0);
+
+	assert_int_equal(m_append(m, 2, "ab"), 0);
+	return so->so_proto->pr_usrreqs->pr_send(so, flags, m, &nam.sa, NULL);
+}
+
+/* A datagram that is begun to one family and ends when the socket speaks the other keeps to its own. */
+static void
+test_pieces_across_families(void **state)
+{
+	struct netstack *ns = pcb_stack();
+	union bsd_sockaddr_any nam = name("fd00::1", 7, 0), from;
+	struct socket *so = NULL, *rcv = test_udpsocket(ns);
+	uint8_t buf[8];
+	size_t len = sizeof(buf);
+
+	(void)state;
+	assert_int_equal(socreate(ns, BSD_AF_INET6, BSD_SOCK_DGRAM, 0, &so), 0);
+	from = test_sin(0, 9);
+	assert_int_equal(sobind(rcv, &from.sa), 0);
+	assert_int_equal(send_piece(so, "::ffff:127.0.0.1", PRUS_MORETOCOME), 0);
+	assert_int_equal(soconnect(so, &nam.sa), 0);
+	assert_int_equal(send_piece(so, "::ffff:127.0.0.1", 0), 0);
+	netstack_run(ns);
+	assert_int_equal(test_udprecv(rcv, &from, buf, &len), 0);
+	assert_int_equal(len, 4);
+	assert_int_equal(from.sin.sin_addr.s_addr, ipv4_addr_be(127, 0, 0, 1));
+	assert_int_equal(soclose(so), 0);
+	assert_int_equal(soclose(rcv), 0);
+	pcb_end(ns);
+}
+
 static void
 test_options(void **state)
 {
@@ -636,6 +672,7 @@ main(void)
 	    cmocka_unit_test(test_connect),
 	    cmocka_unit_test(test_connect_errors),
 	    cmocka_unit_test(test_missing_scope),
+	    cmocka_unit_test(test_pieces_across_families),
 	    cmocka_unit_test(test_options),
 	    cmocka_unit_test(test_received_control),
 	    cmocka_unit_test(test_sent_control),
