@@ -140,6 +140,17 @@ control_drops(struct control *co, const struct fdsock_dgram *dg)
 		control_put(co, drops, &dg->dg_drops, sizeof(dg->dg_drops));
 }
 
+/* The length of each of several. */
+static void
+control_joined(struct control *co, const struct fdsock_dgram *dg)
+{
+	static const int gro[2] = {IPPROTO_UDP, UDP_GRO};
+	int value = dg->dg_segment;
+
+	if ((dg->dg_flags & FDSOCK_DG_SEGMENT) != 0)
+		control_put(co, gro, &value, sizeof(value));
+}
+
 static void
 control_origdst(struct control *co, const struct fdsock_dgram *dg, size_t at)
 {
@@ -203,6 +214,7 @@ store_control(uint64_t tag, const struct fdsock_dgram *dg, const struct fdsock_e
 	if ((dg->dg_flags & FDSOCK_DG_TIME) != 0)
 		control_time(&co, dg);
 	control_drops(&co, dg);
+	control_joined(&co, dg);
 	control_ipv4(&co, dg);
 	control_ipv6(&co, dg);
 	if (fe != NULL)

@@ -140,7 +140,7 @@ test_dgram_recv(void **state)
 	(void)close(fd);
 }
 
-/* SO_RXQ_OVFL and IP_ORIGDSTADDR, as the record has them. */
+/* SO_RXQ_OVFL, UDP_GRO and IP_ORIGDSTADDR, as the record has them. */
 static void
 test_dgram_counts(void **state)
 {
@@ -155,10 +155,11 @@ test_dgram_counts(void **state)
 	struct sockaddr_in sin;
 	struct cmsghdr *c;
 	uint32_t drops;
-	int fd = udp();
+	int fd = udp(), segment;
 
 	(void)state;
-	hdr.dg_flags |= FDSOCK_DG_DROPS | FDSOCK_DG_ORIGDST;
+	hdr.dg_flags |= FDSOCK_DG_DROPS | FDSOCK_DG_ORIGDST | FDSOCK_DG_SEGMENT;
+	hdr.dg_segment = 3;
 	hdr.dg_drops = 70000;
 	hdr.dg_lport = 0x1234;
 	hdr.dg_local[3] = 9;
@@ -169,6 +170,11 @@ test_dgram_counts(void **state)
 	assert_int_equal(c->cmsg_len, CMSG_LEN(sizeof(drops)));
 	memcpy(&drops, CMSG_DATA(c), sizeof(drops));
 	assert_int_equal(drops, 70000);
+	c = CMSG_NXTHDR(&msg, c);
+	assert_true(c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO);
+	assert_int_equal(c->cmsg_len, CMSG_LEN(sizeof(segment)));
+	memcpy(&segment, CMSG_DATA(c), sizeof(segment));
+	assert_int_equal(segment, 3);
 	c = CMSG_NXTHDR(&msg, c);
 	assert_true(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_ORIGDSTADDR);
 	assert_int_equal(c->cmsg_len, CMSG_LEN(sizeof(sin)));

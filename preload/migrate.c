@@ -65,6 +65,7 @@ static const struct option options[] = {
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
     {IPPROTO_TCP, TCP_INQ},
     {IPPROTO_UDP, UDP_SEGMENT},
+    {IPPROTO_UDP, UDP_GRO},
 };
 
 /* Sets one option of the host's socket, if the stack's value is another. */

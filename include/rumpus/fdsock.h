@@ -179,7 +179,8 @@ struct fdsock_accepted {
 #define FDSOCK_DG_ORIGDST 0x1000 /* dg_local, dg_lport: to where it was sent, by IPv4 */
 #define FDSOCK_DG_DROPS 0x2000   /* dg_drops */
 #define FDSOCK_DG_NANOS 0x4000   /* the time is to be told whole (SO_TIMESTAMPNS) */
-#define FDSOCK_DG_SEGMENT 0x8000 /* Sending by UDP: several datagrams (UDP_SEGMENT) */
+/* Several datagrams: sending by UDP (UDP_SEGMENT), received from one sender (UDP_GRO). */
+#define FDSOCK_DG_SEGMENT 0x8000
 
 /*
  * A datagram descriptor is a SOCK_SEQPACKET end: each record is this header and the payload, both

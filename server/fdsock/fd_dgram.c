@@ -20,10 +20,12 @@
 #include <time.h>
 
 #define FD_IOV 64u
-#define FD_BATCH 16u            /* datagrams handed to the client in one call */
-#define FD_PIECES 6u            /* each of at most so many pieces, its header among them */
-#define FD_DGRAM_SMALL 2048u    /* room made before the length is known */
-#define FD_SEGMENTS 128u        /* datagrams of one record, as Linux has it */
+#define FD_BATCH 16u         /* datagrams handed to the client in one call */
+#define FD_PIECES 6u         /* each of at most so many pieces, its header among them */
+#define FD_DGRAM_SMALL 2048u /* room made before the length is known */
+#define FD_SEGMENTS 128u     /* datagrams of one record, as Linux has it */
+#define FD_JOINED 32u /* datagrams of one record to the client, at most (UDP_GRO), and its bytes */
+#define FD_JOINED_MAX 65507u
 #define FD_DGRAMS_SETTLED 1024u /* more than a pair holds, whose writer may be busy meanwhile */
 
 /* What one datagram is sent with. */
@@ -418,6 +420,56 @@ fd_dgram_outmany(struct fdsock *fs)
 	return sent > 0 ? (unsigned)sent : 0;
 }
 
+/* Do both tell the same but of their time, and how many were dropped before? */
+static bool
+fd_dgram_alike(struct fdsock_dgram a, struct fdsock_dgram b)
+{
+	a.dg_time_ns = b.dg_time_ns = 0;
+	a.dg_drops = b.dg_drops = 0;
+	return memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+/*
+ * UDP_GRO: datagrams of one sender that follow each other, all but the last of the same length, go as one
+ * record. => how many; 0: the first stands alone, or not now
+ */
+static unsigned
+fd_dgram_outgro(struct fdsock *fs)
+{
+	struct fdsock_dgram dg = {0}, next;
+	struct kvec kv[FD_IOV];
+	unsigned n = 0, nkv = 0;
+	size_t total = 0;
+	bool last = false;
+
+	while (n < FD_JOINED && !last) {
+		struct sodirect_record sr = {.sr_kv = &kv[nkv], .sr_nkv = FD_IOV - nkv};
+
+		if (!sodirect_peekrecord(fs->fs_so, n, &sr) || sr.sr_nkv == FD_IOV - nkv)
+			break;
+		fd_dgram_header(fs, &sr, &next);
+		if (n == 0) {
+			dg = next;
+			dg.dg_segment = (uint16_t)sr.sr_len;
+		}
+		next.dg_segment = dg.dg_segment;
+		if (sr.sr_len == 0 || sr.sr_len > dg.dg_segment ||
+		    total + sr.sr_len > FD_JOINED_MAX || !fd_dgram_alike(dg, next))
+			break;
+		last = sr.sr_len < dg.dg_segment;
+		total += sr.sr_len;
+		nkv += sr.sr_nkv;
+		n++;
+	}
+	dg.dg_flags |= FDSOCK_DG_SEGMENT;
+	if (n < 2 || fs->fs_discard || !fd_dgram_write(fs, &dg, kv, nkv))
+		return 0;
+	for (unsigned i = 0; i < n; i++)
+		sodirect_droprecord(fs->fs_so);
+	fs->fs_server->fd_stat.fds_dgrams_out += n;
+	return n;
+}
+
 /* => false: not now */
 static bool
 fd_dgram_out1(struct fdsock *fs)
@@ -575,7 +627,7 @@ fd_dgram_work(struct fdsock *fs)
 		;
 	fd_dgram_out_error(fs);
 	while (fs->fs_canwrite && n < 2 * FD_DGRAMS_A_TURN) {
-		unsigned many = fd_dgram_outmany(fs);
+		unsigned many = fs->fs_gro ? fd_dgram_outgro(fs) : fd_dgram_outmany(fs);
 
 		if (many == 0 && !fd_dgram_out1(fs))
 			break;

@@ -347,11 +347,72 @@ test_segments(void **state)
 	(void)close(b);
 }
 
+/* UDP_GRO: what one sender sent comes together, but for what is longer, or another's. */
+static void
+test_joined(void **state)
+{
+	static struct dgram d;
+	uint16_t port;
+	int b = bound(&port), a = fdt_socket(SOCK_DGRAM), one = 1, value;
+
+	(void)state;
+	assert_int_equal(fdt_getopt(b, IPPROTO_UDP, UDP_GRO, &value), 0);
+	assert_int_equal(value, 0);
+	assert_int_equal(fdt_setopt(b, IPPROTO_UDP, UDP_GRO, &one, sizeof(one)), 0);
+	assert_int_equal(fdt_getopt(b, IPPROTO_UDP, UDP_GRO, &value), 0);
+	assert_int_equal(value, 1);
+	send_numbered(a, port, 4300, 1000, true);
+	(void)fdt_poll(b, POLLIN);
+	assert_int_equal(recv(b, &d, sizeof(d), 0), sizeof(d.hdr) + 4300);
+	assert_int_equal(d.hdr.dg_flags, FDSOCK_DG_ADDR | FDSOCK_DG_SEGMENT);
+	assert_int_equal(d.hdr.dg_segment, 1000);
+	for (size_t i = 0; i < 4300; i++)
+		assert_int_equal(d.data[i], (uint8_t)(i * 31 / 8));
+	/* More than a record holds, and one that stands alone. */
+	send_numbered(a, port, 40, 1, true);
+	for (size_t at = 0; at < 40;) {
+		ssize_t n;
+
+		(void)fdt_poll(b, POLLIN);
+		n = recv(b, &d, sizeof(d), 0) - (ssize_t)sizeof(d.hdr);
+		assert_int_equal(n, at == 0 ? 32 : 8);
+		at += (size_t)n;
+	}
+	send_numbered(a, port, 77, 0, true);
+	(void)fdt_poll(b, POLLIN);
+	assert_int_equal(recv(b, &d, sizeof(d), 0), sizeof(d.hdr) + 77);
+	assert_int_equal(d.hdr.dg_flags, FDSOCK_DG_ADDR);
+	(void)close(a);
+	(void)close(b);
+}
+
+/* Each datagram of its own kind: a longer one, an empty one, and another sender's stay apart. */
+static void
+test_joined_apart(void **state)
+{
+	static const struct {
+		bool other;
+		size_t len;
+	} sent[] = {{false, 10}, {false, 20}, {true, 20}, {false, 20}, {false, 0}, {false, 20}};
+	uint16_t port;
+	int b = bound(&port), a[2] = {fdt_socket(SOCK_DGRAM), fdt_socket(SOCK_DGRAM)}, one = 1;
+
+	(void)state;
+	assert_int_equal(fdt_setopt(b, IPPROTO_UDP, UDP_GRO, &one, sizeof(one)), 0);
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+		send_numbered(a[sent[i].other], port, sent[i].len, 0, true);
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+		expect_numbered(b, 0, sent[i].len);
+	(void)close(a[0]);
+	(void)close(a[1]);
+	(void)close(b);
+}
+
 /* Records without a whole header, with flags of tomorrow, of no family: nothing but counted. */
 static void
 test_bad_records(void **state)
 {
-	struct fdsock_dgram dg = {.dg_flags = 0x8000};
+	struct fdsock_dgram dg = {.dg_flags = 0x80000000u};
 	uint16_t port;
 	int b = bound(&port), a = fdt_socket(SOCK_DGRAM);
 
@@ -479,6 +540,8 @@ main(void)
 	    T(test_connect_behind_records),
 	    T(test_refused),
 	    T(test_segments),
+	    T(test_joined),
+	    T(test_joined_apart),
 	    T(test_bad_records),
 	    T(test_flood),
 	    T(test_inet6),

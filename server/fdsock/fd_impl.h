@@ -112,7 +112,7 @@ struct fdsock {
 	bool fs_errmark; /* and such a record was put into the pair */
 	bool fs_errshow; /* one is due as long as errors are queued */
 	bool fs_stampns; /* time stamps are wanted in nanoseconds */
-	bool fs_inq;     /* TCP_INQ */
+	bool fs_inq, fs_gro; /* TCP_INQ, UDP_GRO */
 	uint16_t fs_segment; /* UDP_SEGMENT: bytes; 0: a record is a datagram */
 };
 TAILQ_HEAD(fdsock_list, fdsock);

@@ -34,6 +34,7 @@ enum fd_optkind {
 	FD_OPT_NOTSENT, /* bytes: fd_set_notsent parts them between stack and pair */
 	FD_OPT_INQ,     /* the client carries it out */
 	FD_OPT_SEGMENT, /* of what the client writes (fd_dgram.c) */
+	FD_OPT_GRO,     /* and of what it reads */
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
 	FD_OPT_MREQ6,   /* ipv6_mreq, the same in both */
 	FD_OPT_MCASTIF,
@@ -121,6 +122,7 @@ static const struct fd_option fd_options[] = {
     FD_TCP(TCP_INFO, BSD_TCP_INFO, FD_OPT_TCPINFO),
     {IPPROTO_UDP, UDP_CORK, BSD_IPPROTO_UDP, BSD_UDP_CORK, FD_OPT_FLAG},
     {IPPROTO_UDP, UDP_SEGMENT, 0, 0, FD_OPT_SEGMENT},
+    {IPPROTO_UDP, UDP_GRO, 0, 0, FD_OPT_GRO},
     FD_IP(IP_OPTIONS, FD_OPT_BYTES),
     FD_IP(IP_HDRINCL, FD_OPT_FLAG),
     FD_IP(IP_TOS, FD_OPT_BYTE),
@@ -354,7 +356,7 @@ fd_set_inq(struct fdsock *fs, int clientfd, const void *val, size_t len)
 }
 
 static int
-fd_set_segment(struct fdsock *fs, const void *val, size_t len)
+fd_set_segment(struct fdsock *fs, enum fd_optkind kind, const void *val, size_t len)
 {
 	int value;
 
@@ -363,6 +365,10 @@ fd_set_segment(struct fdsock *fs, const void *val, size_t len)
 	if (len < sizeof(value))
 		return EINVAL;
 	memcpy(&value, val, sizeof(value));
+	if (kind == FD_OPT_GRO) {
+		fs->fs_gro = value != 0;
+		return 0;
+	}
 	if (value < 0 || value > UINT16_MAX)
 		return EINVAL;
 	fs->fs_segment = (uint16_t)value;
@@ -380,6 +386,8 @@ fd_get_kept(const struct fdsock *fs, enum fd_optkind kind)
 		return fs->fs_inq;
 	case FD_OPT_SEGMENT:
 		return fs->fs_segment;
+	case FD_OPT_GRO:
+		return fs->fs_gro;
 	default:
 		return -1;
 	}
@@ -451,8 +459,8 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 		return fd_set_notsent(fs, clientfd, val, len);
 	if (op->op_kind == FD_OPT_INQ)
 		return fd_set_inq(fs, clientfd, val, len);
-	if (op->op_kind == FD_OPT_SEGMENT)
-		return fd_set_segment(fs, val, len);
+	if (op->op_kind == FD_OPT_SEGMENT || op->op_kind == FD_OPT_GRO)
+		return fd_set_segment(fs, op->op_kind, val, len);
 	if (len > sizeof(sopt.sopt_data) && op->op_kind != FD_OPT_FILTER)
 		return EINVAL;
 	error = fd_set_value(&sopt, op, val, len);

@@ -134,6 +134,26 @@ segments(void)
 	DO(sendmsg(u[0], &msg, 0));
 }
 
+/* UDP_GRO: they come together again. */
+static void
+joined(void)
+{
+	static char buf[1000];
+	int u[2], hundred = 100, one = 1, value = 0;
+	socklen_t len = sizeof(value);
+
+	calls_udp_pair(u);
+	MUST(connect(u[0], calls_loopback(calls_port(u[1])), ADDRLEN));
+	DO(setsockopt(u[1], IPPROTO_UDP, UDP_GRO, &one, sizeof(one)));
+	DO(getsockopt(u[1], IPPROTO_UDP, UDP_GRO, &value, &len));
+	DO(value);
+	MUST(setsockopt(u[0], IPPROTO_UDP, UDP_SEGMENT, &hundred, sizeof(hundred)));
+	DO(send(u[0], buf, 450, 0));
+	DO(take_told(u[1], buf, sizeof(buf), true));
+	DO(send(u[0], buf, 70, 0));
+	DO(take_told(u[1], buf, sizeof(buf), true));
+}
+
 static void
 say_time(int fd)
 {
@@ -460,6 +480,7 @@ const struct calls_case calls_cases[] = {
     {"filters", filters},
     {"stamps", stamps},
     {"segments", segments},
+    {"joined", joined},
     {"drops", drops},
     {"error-queue", error_queue},
     {"at-once", at_once},
