@@ -189,8 +189,8 @@ fd_dgram_parse(const struct fdsock *fs, const struct fdsock_dgram *dg, struct fd
 	return 0;
 }
 
-/* One record. => false: there is none now */
-static bool
+/* One record. => how many datagrams it was; 0: there is none now */
+static unsigned
 fd_dgram_in1(struct fdsock *fs)
 {
 	struct fd_server *fd = fs->fs_server;
@@ -208,7 +208,7 @@ fd_dgram_in1(struct fdsock *fs)
 
 	if (m == NULL) {
 		fd_sock_nomem(fs);
-		return false;
+		return 0;
 	}
 	n = recvmsg(fs->fs_src.ls_fd, &msg, MSG_DONTWAIT);
 	if (n < (ssize_t)sizeof(dg)) {
@@ -230,7 +230,7 @@ fd_dgram_in1(struct fdsock *fs)
 	}
 	if (error != 0 && fs->fs_so->so_error == 0)
 		fs->fs_so->so_error = error;
-	return true;
+	return ds.ds_segment == 0 ? 1 : (unsigned)KERN_MAX(howmany(len, ds.ds_segment), (size_t)1);
 }
 
 void
@@ -239,7 +239,7 @@ fd_dgram_settle(struct fdsock *fs)
 	unsigned n = 0;
 
 	fs->fs_canread = true;
-	while (fs->fs_canread && n++ < FD_DGRAMS_SETTLED && fd_dgram_in1(fs))
+	while (fs->fs_canread && n++ < FD_DGRAMS_SETTLED && fd_dgram_in1(fs) > 0)
 		continue;
 	fd_sock_schedule(fs);
 }
@@ -621,14 +621,14 @@ fd_dgram_errqueue(struct fdsock *fs, int clientfd, uint8_t *out, size_t *lenp)
 void
 fd_dgram_work(struct fdsock *fs)
 {
-	unsigned n = 0;
+	unsigned n = 0, many;
 
-	while (fs->fs_canread && n++ < FD_DGRAMS_A_TURN && fd_dgram_in1(fs))
-		;
+	while (fs->fs_canread && n < FD_DGRAMS_A_TURN && (many = fd_dgram_in1(fs)) > 0)
+		n += many;
+	n = KERN_MIN(n, FD_DGRAMS_A_TURN); /* the other way has its own */
 	fd_dgram_out_error(fs);
 	while (fs->fs_canwrite && n < 2 * FD_DGRAMS_A_TURN) {
-		unsigned many = fs->fs_gro ? fd_dgram_outgro(fs) : fd_dgram_outmany(fs);
-
+		many = fs->fs_gro ? fd_dgram_outgro(fs) : fd_dgram_outmany(fs);
 		if (many == 0 && !fd_dgram_out1(fs))
 			break;
 		n += KERN_MAX(many, 1u);
