@@ -290,6 +290,7 @@ error_queue(void)
 	calls_udp_pair(u);
 	port = calls_port(u[1]);
 	MUST(close(u[1]));
+	host_sleep_ms(50); /* the server hears of it beside the requests, when these pause */
 	DO(recvmsg(u[0], &msg, MSG_ERRQUEUE));
 	wants(u[0], IP_RECVERR, "IP_RECVERR");
 	MUST(sendto(u[0], "x", 1, 0, calls_loopback(port), ADDRLEN));
