@@ -5,6 +5,7 @@
 #include "kern/netstack.h"
 #include "kern/stat.h"
 #include "net/net_state.h"
+#include "netinet6/in6_pcb.h"
 #include "netinet6/ip6_var.h"
 #include "wire/ether.h"
 
@@ -12,6 +13,7 @@
 #define IN6_MAXGROUPS 8192u
 #define IN6_MAXROUTERS 64u
 #define IN6_MAXPREFIXES 256u
+#define IN6_MAXMEMBERS 16384u
 
 static const struct sysctl_node ip6_stat_nodes[] = {
 #define STAT(name, text) STAT_NODE("net.inet6.ip6.stats.", IP6STAT_, name, text)
@@ -105,7 +107,7 @@ in6_init_pools(struct netstack *ns, struct in6_state *i6)
 {
 	struct alloc_fault *fault = &ns->ns_fault;
 	struct pool *pools[] = {&i6->i6_ifapool, &i6->i6_multipool, &i6->i6_routerpool,
-	    &i6->i6_prefixpool};
+	    &i6->i6_prefixpool, &i6->i6_memberpool};
 	static const struct {
 		const char *name;
 		size_t size;
@@ -115,6 +117,7 @@ in6_init_pools(struct netstack *ns, struct in6_state *i6)
 	    {"in6_multi", sizeof(struct in6_multi), IN6_MAXGROUPS},
 	    {"nd_defrouter", sizeof(struct nd_defrouter), IN6_MAXROUTERS},
 	    {"nd_onlink", sizeof(struct nd_onlink), IN6_MAXPREFIXES},
+	    {"in6_member", sizeof(struct in6_member), IN6_MAXMEMBERS},
 	};
 	int error = 0;
 	size_t n;
@@ -136,6 +139,7 @@ in6_fini_pools(struct netstack *ns, struct in6_state *i6)
 {
 	frag6_fini(ns);
 	rip6_fini(&i6->i6_rip6);
+	pool_destroy(&i6->i6_memberpool);
 	pool_destroy(&i6->i6_prefixpool);
 	pool_destroy(&i6->i6_routerpool);
 	pool_destroy(&i6->i6_multipool);

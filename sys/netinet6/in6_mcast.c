@@ -17,12 +17,6 @@
 #include "netinet6/in6_pcb.h"
 #include "netinet6/ip6_var.h"
 
-struct in6_member {
-	LIST_ENTRY(in6_member) i6m_list;
-	uint32_t i6m_ifindex;
-	struct in_addrany i6m_group; /* with its scope */
-};
-
 static struct in6_member *
 member_find(const struct in_dgram *dg, uint32_t ifindex, const struct in_addrany *group)
 {
@@ -52,7 +46,7 @@ member_free(struct inpcb *inp, struct in6_member *i6m)
 	if (ifp != NULL && ifp->if_inet6 != NULL)
 		(void)in6_leavegroup(ifp, i6m->i6m_group.ia_w);
 	LIST_REMOVE(i6m, i6m_list);
-	kmem_free(i6m, sizeof(*i6m));
+	pool_put(&inp->inp_ns->ns_inet6->i6_memberpool, i6m);
 }
 
 void
@@ -70,6 +64,7 @@ static int
 member_add(struct inpcb *inp, struct in_dgram *dg, struct ifnet *ifp,
     const struct in_addrany *group)
 {
+	struct pool *pool = &inp->inp_ns->ns_inet6->i6_memberpool;
 	struct in6_member *i6m;
 	uint32_t n = 0;
 	int error;
@@ -79,10 +74,10 @@ member_add(struct inpcb *inp, struct in_dgram *dg, struct ifnet *ifp,
 	if (member_find(dg, ifp->if_index, group) != NULL)
 		return EADDRINUSE;
 	if (n >= inp->inp_ns->ns_inet->is_mcast.mc_maxmembers ||
-	    (i6m = kmem_alloc(&inp->inp_ns->ns_fault, sizeof(*i6m))) == NULL)
+	    (i6m = pool_get_zeroed(pool)) == NULL)
 		return ENOBUFS;
 	if ((error = in6_joingroup(ifp, group->ia_w)) != 0) {
-		kmem_free(i6m, sizeof(*i6m));
+		pool_put(pool, i6m);
 		return error;
 	}
 	i6m->i6m_ifindex = ifp->if_index;

@@ -21,6 +21,12 @@ int in6_setscope(struct in_addrany *a, uint32_t ifindex);
 /* af_savecontrol, af_txcontrol: for packets of either family that a socket of AF_INET6 has. */
 int in6_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
 int in6_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
+/* A membership of a socket in a group of an interface. */
+struct in6_member {
+	LIST_ENTRY(in6_member) i6m_list;
+	uint32_t i6m_ifindex;
+	struct in_addrany i6m_group; /* with its scope */
+};
 /* in6_mcast.c: af_iswanted, af_leaveall: of both families */
 bool in6_iswanted(const struct inpcb *inp, const struct in_rxinfo *rx);
 void in6_leaveall(struct inpcb *inp);

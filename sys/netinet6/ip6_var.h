@@ -78,6 +78,7 @@ struct in6_state {
 	struct pool i6_multipool;
 	struct pool i6_routerpool;
 	struct pool i6_prefixpool;
+	struct pool i6_memberpool; /* in6_mcast.c */
 	struct nd_defrouter_list i6_routers;
 	uint32_t i6_nrouters;
 	uint8_t i6_key[16]; /* of all hashes here */
