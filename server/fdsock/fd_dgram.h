@@ -10,6 +10,8 @@
 
 struct fdsock;
 
+/* Carries out what is to be done, and may free fs. */
+void fd_dgram_work(struct fdsock *fs);
 /* Sends the records that were written before a request: they do not know what it changes. */
 void fd_dgram_settle(struct fdsock *fs);
 /* Sends one record. => BSD errno */

@@ -109,9 +109,9 @@ struct fdsock {
 	int fs_dgerror; /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
 	/* IP_RECVERR, 1, IPV6_RECVERR, 2: the client asks whether what a record told still holds */
 	uint8_t fs_recverr;
-	bool fs_errmark; /* and such a record was put into the pair */
-	bool fs_errshow; /* one is due as long as errors are queued */
-	bool fs_stampns; /* time stamps are wanted in nanoseconds */
+	bool fs_errmark;     /* and such a record was put into the pair */
+	bool fs_errshow;     /* one is due as long as errors are queued */
+	bool fs_stampns;     /* time stamps are wanted in nanoseconds */
 	bool fs_inq, fs_gro; /* TCP_INQ, UDP_GRO */
 	uint16_t fs_segment; /* UDP_SEGMENT: bytes; 0: a record is a datagram */
 };
@@ -251,7 +251,6 @@ void fd_server_retry(void *arg);
 /* Each carries out what is to be done, and may free fs. */
 void fd_stream_work(struct fdsock *fs);
 void fd_listen_work(struct fdsock *fs);
-void fd_dgram_work(struct fdsock *fs);
 
 /* fd_stream.c */
 /* Reads what the client wrote, while the stack has room. */

@@ -6,6 +6,7 @@
  * no wake-up; fs_canread and fs_canwrite remember the edges. EPOLLOUT is asked for only while the
  * pair is full: else every read of the client would wake us.
  */
+#include "server/fdsock/fd_dgram.h"
 #include "server/fdsock/fd_impl.h"
 #include "server/fdsock/fd_sockets.h"
 

@@ -75,6 +75,17 @@ icmp6_hosterrno(const struct icmp6_hdr *icmp6)
 	}
 }
 
+/* May it pass, so that a datagram socket is not told (RFC 4443 §3.1, RFC 1122 §3.2.2.1)? As on Linux. */
+static bool
+icmp6_issoft(const struct icmp6_hdr *icmp6)
+{
+	if (icmp6->icmp6_type == ICMP6_UNREACH)
+		return icmp6->icmp6_code == ICMP6_UNREACH_NOROUTE ||
+		    icmp6->icmp6_code == ICMP6_UNREACH_BEYONDSCOPE ||
+		    icmp6->icmp6_code == ICMP6_UNREACH_ADDR;
+	return icmp6->icmp6_type == ICMP6_TIMXCEED;
+}
+
 /*
  * Is a "packet too big" to be believed? Not when it would not have kept the packet from passing, and
  * not below what every link carries: no atomic fragments are ever made (RFC 8021, RFC 8201 §4).
@@ -105,6 +116,7 @@ icmp6_ctlinfo(struct in_ctlinfo *ci, const struct icmp6_hdr *icmp6, const struct
 	ci->ci_src = in6_any(ie->ie_ip6.ip6_src);
 	ci->ci_dst = in6_any(ie->ie_ip6.ip6_dst);
 	ci->ci_errno = icmp6_hosterrno(icmp6);
+	ci->ci_soft = icmp6_issoft(icmp6);
 	ci->ci_type = icmp6->icmp6_type;
 	ci->ci_code = icmp6->icmp6_code;
 	ci->ci_info = icmp6->icmp6_word;
