@@ -228,6 +228,8 @@ request_deliver(const struct exchange *ex, int reply_end, uint64_t *wordp)
 		if (error != 0)
 			return error == EMFILE || error == ENFILE ? error : ECONNRESET;
 		error = request_send(fd_of(*wordp), ex, reply_end);
+		if ((error == EBADF || error == ENOTSOCK) && word_of(fd_of(*wordp)) != *wordp)
+			error = EPIPE; /* another thread has closed it meanwhile */
 		if (error == EPIPE)
 			control_drop(*wordp);
 	}
