@@ -108,15 +108,21 @@ if_byindex(struct netstack *ns, uint32_t index)
 int
 if_setup(struct ifnet *ifp, bool up)
 {
-	uint32_t old = ifp->if_flags;
+	const struct net_state *nst = ifp->if_ns->ns_net;
+	uint32_t old = ifp->if_flags, i;
 	int error;
 
 	ifp->if_flags = up ? old | IFF_UP : old & ~(uint32_t)IFF_UP;
-	if (ifp->if_flags == old || ifp->if_ioctl == NULL)
+	if (ifp->if_flags == old)
 		return 0;
-	if ((error = ifp->if_ioctl(ifp)) != 0)
+	if (ifp->if_ioctl != NULL && (error = ifp->if_ioctl(ifp)) != 0) {
 		ifp->if_flags = old;
-	return error;
+		return error;
+	}
+	for (i = 0; i < nst->nst_nprotos; i++)
+		if (nst->nst_protos[i]->np_ifupdown != NULL)
+			nst->nst_protos[i]->np_ifupdown(ifp);
+	return 0;
 }
 
 /* A drop whose mbuf the driver has already freed. */

@@ -21,6 +21,7 @@
 #include "kern/queue.h"
 
 struct if_fault;
+struct igmp_ifsoftc;
 struct rumpus_bpf;
 struct netstack;
 struct in6_ifextra;
@@ -90,6 +91,7 @@ struct ifnet {
 	struct ifaddr_list if_addrs;
 	struct lltable *if_lltable;   /* IPv4 neighbours; NULL: none needed */
 	struct in6_ifextra *if_inet6; /* NULL: it does not speak IPv6 */
+	struct igmp_ifsoftc *if_igmp; /* IPv4 groups; NULL: none so far */
 	struct if_data if_data;
 	struct rumpus_bpf *if_bpf; /* taps (net/bpf.h); NULL: none */
 	void *if_softc;            /* (d) the driver's */

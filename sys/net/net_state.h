@@ -29,6 +29,8 @@ struct netproto {
 	    uint8_t lladdr[6]);
 	/* An interface goes. NULL: nothing to do. */
 	void (*np_ifdetach)(struct ifnet *ifp);
+	/* IFF_UP was set or cleared. NULL: nothing to do. */
+	void (*np_ifupdown)(struct ifnet *ifp);
 };
 
 #define NET_MAXPROTOS 8

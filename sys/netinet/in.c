@@ -67,6 +67,8 @@ static const struct sysctl_node in_nodes[] = {
     IN_NODE("net.inet.ip.errqtotal", "most errors queued for all sockets", is_errqtotal, 0, 65536),
     IN_NODE("net.inet.ip.mcast.maxmemberships", "most groups that a socket may join",
 	is_mcast.mc_maxmembers, 0, 4096),
+    IN_NODE("net.inet.ip.mcast.maxgrpsrc", "most sources of a group, over all sockets",
+	is_mcast.mc_maxgrpsrc, 0, IN_MAXGRPSRC),
     IN_NODE("net.inet.icmp.errppslimit", "most ICMP errors to one destination, a second",
 	is_icmplim, 0, 10000),
     IN_NODE("net.inet.arp.reachable", "how long a neighbour that answered is trusted, s",
@@ -84,6 +86,7 @@ static const struct netproto ip_netproto = {
     .np_input = ip_input,
     .np_resolve = arp_resolve,
     .np_ifdetach = in_ifdetach,
+    .np_ifupdown = igmp_ifupdown,
 };
 
 static const struct netproto arp_netproto = {
@@ -154,7 +157,9 @@ in_init(struct netstack *ns)
 	    is->is_icmpstat);
 	stat_register(ns, &is->is_arpstat_sysctls, arp_stat_nodes, ARPSTAT_COUNT, is->is_arpstat);
 	sysctl_register(ns, &is->is_sysctls, in_nodes, nitems(in_nodes), is);
-	if ((error = net_proto_register(ns, &ip_netproto)) == 0 &&
+	igmp_init(ns);
+	if ((error = in_transport_register(ns, &igmp_transport)) == 0 &&
+	    (error = net_proto_register(ns, &ip_netproto)) == 0 &&
 	    (error = net_proto_register(ns, &arp_netproto)) == 0)
 		error = in_control_addr(ns, if_loop(ns), ipv4_addr_be(127, 0, 0, 1), 8);
 	if (error != 0)
@@ -179,6 +184,7 @@ in_fini(struct netstack *ns)
 	ip_reass_fini(ns);
 	in_mcast_fini(ns);
 	pool_destroy(&is->is_ifapool);
+	igmp_fini(ns);
 	sysctl_unregister(ns, &is->is_sysctls);
 	sysctl_unregister(ns, &is->is_arpstat_sysctls);
 	sysctl_unregister(ns, &is->is_icmpstat_sysctls);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Members of IPv4 groups (RFC 1112 §7): which groups an interface hears, which of them a socket has joined, and the
- * options that say so. They are not told to routers: there is no IGMP here.
+ * Members of IPv4 groups (RFC 1112 §7, RFC 3376 §2 and §3.1): which groups a socket has joined, from whom it
+ * wants their packets, and the options that say so.
  *
- * Theory of operation: an in_multi is a group on an interface, counted by the memberships of
- * sockets that hold it; ip_input lets in what has one. A socket keeps a list of its ip_members, few of them
- * (net.inet.ip.mcast.maxmemberships). When an interface goes, its in_multis leave the hash and lose
- * if_detach's interface, and stay until the sockets that hold them let go.
+ * Theory of operation: a socket keeps a list of its ip_members, few of them
+ * (net.inet.ip.mcast.maxmemberships). Each holds a group of an interface (in_multi.c), where its filter is merged with
+ * those of others; ip_input lets in what the group wants, in_mcast_wanted what the socket does. When an
+ * interface goes, its groups lose it, and stay until the sockets that hold them let go.
  */
 #include <string.h>
 
@@ -20,21 +20,15 @@
 #include "netinet/ip_var.h"
 #include "wire/ipv4.h"
 
-#define IN_MAXMULTIS 4096u
 #define IN_MAXMEMBERS 16384u
-
-struct in_multi {
-	LIST_ENTRY(in_multi) inm_hash;
-	struct ifnet *inm_ifp; /* NULL: it is gone */
-	uint32_t inm_addr_be;
-	uint32_t inm_refcount; /* memberships of sockets */
-};
 
 struct ip_member {
 	LIST_ENTRY(ip_member) im_list;
 	struct in_multi *im_inm;
 	uint32_t im_ifindex;
-	uint32_t im_address_be; /* what named the interface; 0: the index, or nothing */
+	uint32_t im_address_be;      /* what named the interface; 0: the index, or nothing */
+	struct in_mfilter im_filter; /* its sources are im_srcs_be */
+	uint32_t *im_srcs_be;        /* from kmem_alloc; NULL: none */
 };
 
 int
@@ -44,107 +38,49 @@ in_mcast_init(struct netstack *ns)
 	int error;
 
 	mc->mc_maxmembers = 20;
-	if ((error = pool_init(&mc->mc_multipool, "in_multi", sizeof(struct in_multi), IN_MAXMULTIS,
-		 0, &ns->ns_fault)) != 0)
+	if ((error = in_multi_init(ns)) != 0)
 		return error;
 	if ((error = pool_init(&mc->mc_memberpool, "ip_member", sizeof(struct ip_member),
 		 IN_MAXMEMBERS, 0, &ns->ns_fault)) != 0)
-		pool_destroy(&mc->mc_multipool);
+		in_multi_fini(ns);
 	return error;
 }
 
 void
 in_mcast_fini(struct netstack *ns)
 {
-	struct in_mcast *mc = &ns->ns_inet->is_mcast;
-
-	pool_destroy(&mc->mc_memberpool);
-	pool_destroy(&mc->mc_multipool);
-}
-
-/* --- groups of interfaces ------------------------------------------------------------------- */
-
-static struct in_multi_list *
-multi_bucket(struct netstack *ns, uint32_t ifindex, uint32_t group_be)
-{
-	uint32_t key[2] = {ifindex, group_be};
-
-	return &ns->ns_inet->is_mcast
-		    .mc_hash[siphash24(ns->ns_inet->is_key, key, sizeof(key)) % IN_MCASTHASH];
-}
-
-static struct in_multi *
-multi_find(const struct ifnet *ifp, uint32_t group_be)
-{
-	struct in_multi *inm;
-
-	LIST_FOREACH(inm, multi_bucket(ifp->if_ns, ifp->if_index, group_be), inm_hash) {
-		if (inm->inm_ifp == ifp && inm->inm_addr_be == group_be)
-			return inm;
-	}
-	return NULL;
+	pool_destroy(&ns->ns_inet->is_mcast.mc_memberpool);
+	in_multi_fini(ns);
 }
 
 bool
 in_mcast_isjoined(const struct ifnet *ifp, uint32_t group_be)
 {
+	const struct in_multi *inm;
+
 	if (group_be == IPV4_ALLHOSTS_BE)
 		return (ifp->if_flags & IFF_MULTICAST) != 0;
-	return multi_find(ifp, group_be) != NULL;
-}
-
-/* => NULL: no memory; else one more holds it */
-static struct in_multi *
-multi_hold(struct ifnet *ifp, uint32_t group_be)
-{
-	struct in_multi *inm = multi_find(ifp, group_be);
-
-	if (inm == NULL) {
-		inm = pool_get_zeroed(&ifp->if_ns->ns_inet->is_mcast.mc_multipool);
-		if (inm == NULL)
-			return NULL;
-		inm->inm_ifp = ifp;
-		inm->inm_addr_be = group_be;
-		LIST_INSERT_HEAD(multi_bucket(ifp->if_ns, ifp->if_index, group_be), inm, inm_hash);
-	}
-	inm->inm_refcount++;
-	return inm;
-}
-
-static void
-multi_release(struct netstack *ns, struct in_multi *inm)
-{
-	if (--inm->inm_refcount > 0)
-		return;
-	if (inm->inm_ifp != NULL)
-		LIST_REMOVE(inm, inm_hash);
-	pool_put(&ns->ns_inet->is_mcast.mc_multipool, inm);
-}
-
-void
-in_mcast_ifdetach(const struct ifnet *ifp)
-{
-	struct in_mcast *mc = &ifp->if_ns->ns_inet->is_mcast;
-	struct in_multi *inm, *next;
-
-	for (size_t i = 0; i < IN_MCASTHASH; i++) {
-		for (inm = LIST_FIRST(&mc->mc_hash[i]); inm != NULL; inm = next) {
-			next = LIST_NEXT(inm, inm_hash);
-			if (inm->inm_ifp != ifp)
-				continue;
-			LIST_REMOVE(inm, inm_hash);
-			inm->inm_ifp = NULL;
-		}
-	}
+	return (inm = inm_lookup(ifp, group_be)) != NULL && inm->inm_heard;
 }
 
 /* --- memberships of sockets ----------------------------------------------------------------- */
+
+static bool
+imf_allows(const struct in_mfilter *imf, uint32_t src_be)
+{
+	for (uint32_t i = 0; i < imf->imf_nsrcs; i++) {
+		if (imf->imf_srcs_be[i] == src_be)
+			return imf->imf_fmode == IN_INCLUDE;
+	}
+	return imf->imf_fmode == IN_EXCLUDE;
+}
 
 bool
 in_mcast_wanted(const struct inpcb *inp, const struct in_rxinfo *rx)
 {
 	uint32_t group_be = rx->rx_dst.ia_w[0];
 	const struct ip_member *im;
+	const struct in_multi *inm;
 	const struct in_dgram *dg;
 
 	if (!ipv4_is_multicast(group_be))
@@ -153,17 +89,52 @@ in_mcast_wanted(const struct inpcb *inp, const struct in_rxinfo *rx)
 		LIST_FOREACH(im, &dg->dg_members, im_list) {
 			if (im->im_inm->inm_addr_be == group_be &&
 			    im->im_inm->inm_ifp == rx->rx_ifp)
-				return true;
+				return imf_allows(&im->im_filter, rx->rx_src.ia_w[0]);
 		}
 	}
-	return (inp->inp_flags & INP_MCASTALL) != 0 && in_mcast_isjoined(rx->rx_ifp, group_be);
+	if ((inp->inp_flags & INP_MCASTALL) == 0)
+		return false;
+	if ((inm = inm_lookup(rx->rx_ifp, group_be)) != NULL)
+		return inm_allows(inm, rx->rx_src.ia_w[0]);
+	return in_mcast_isjoined(rx->rx_ifp, group_be);
+}
+
+/* => ENOBUFS: the filter is what it was */
+static int
+member_setfilter(struct netstack *ns, struct ip_member *im, const struct in_mfilter *imf)
+{
+	size_t len = imf->imf_nsrcs * sizeof(uint32_t);
+	uint32_t *srcs_be = NULL;
+	int error;
+
+	if (len > 0) {
+		if ((srcs_be = kmem_alloc(&ns->ns_fault, len)) == NULL)
+			return ENOBUFS;
+		memcpy(srcs_be, imf->imf_srcs_be, len);
+	}
+	error = inm_merge(im->im_inm, &im->im_filter, imf, ns);
+	inm_commit(ns, im->im_inm);
+	if (error != 0) {
+		kmem_free(srcs_be, len);
+		return error;
+	}
+	kmem_free(im->im_srcs_be, im->im_filter.imf_nsrcs * sizeof(uint32_t));
+	im->im_srcs_be = srcs_be;
+	im->im_filter = *imf;
+	im->im_filter.imf_srcs_be = srcs_be;
+	return 0;
 }
 
 static void
 member_free(struct inpcb *inp, struct ip_member *im)
 {
+	static const struct in_mfilter nothing = {.imf_fmode = IN_INCLUDE};
+	int error = member_setfilter(inp->inp_ns, im, &nothing);
+
+	KASSERT(error == 0); /* needs no memory */
+	(void)error;
 	LIST_REMOVE(im, im_list);
-	multi_release(inp->inp_ns, im->im_inm);
+	inm_release(inp->inp_ns, im->im_inm);
 	pool_put(&inp->inp_ns->ns_inet->is_mcast.mc_memberpool, im);
 }
 
@@ -192,15 +163,54 @@ mreq_ifp(struct netstack *ns, const struct bsd_ip_mreqn *mreq)
 	return ip_route(ns, mreq->imr_multiaddr_be, NULL, &ir) == 0 ? ir.ir_ifp : NULL;
 }
 
-/* => EINVAL: not a group; ENODEV: no such interface; EADDRINUSE: joined there; ENOBUFS */
+/* The socket's membership of a group there, or NULL. */
+static struct ip_member *
+member_find(const struct in_dgram *dg, const struct ifnet *ifp, uint32_t group_be)
+{
+	struct ip_member *im;
+
+	LIST_FOREACH(im, &dg->dg_members, im_list) {
+		if (im->im_inm->inm_addr_be == group_be && im->im_inm->inm_ifp == ifp)
+			return im;
+	}
+	return NULL;
+}
+
+/* => ENOBUFS: too many, or no memory; else *imp is a membership that wants nothing yet */
 static int
-mcast_join(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
+member_new(struct inpcb *inp, struct in_dgram *dg, struct ifnet *ifp,
+    const struct bsd_ip_mreqn *mreq, struct ip_member **imp)
 {
 	struct in_mcast *mc = &inp->inp_ns->ns_inet->is_mcast;
 	struct ip_member *im;
+	uint32_t n = 0;
+
+	LIST_FOREACH(im, &dg->dg_members, im_list)
+		n++;
+	if (n >= mc->mc_maxmembers || (im = pool_get_zeroed(&mc->mc_memberpool)) == NULL)
+		return ENOBUFS;
+	if ((im->im_inm = inm_acquire(ifp, mreq->imr_multiaddr_be)) == NULL) {
+		pool_put(&mc->mc_memberpool, im);
+		return ENOBUFS;
+	}
+	im->im_ifindex = ifp->if_index;
+	im->im_address_be = mreq->imr_address_be;
+	im->im_filter.imf_fmode = IN_INCLUDE;
+	LIST_INSERT_HEAD(&dg->dg_members, im, im_list);
+	*imp = im;
+	return 0;
+}
+
+/*
+ * => EINVAL: not a group; ENODEV: no such interface; EADDRINUSE: joined there, *imp; ENOBUFS
+ */
+static int
+mcast_join_filter(struct inpcb *inp, const struct bsd_ip_mreqn *mreq, const struct in_mfilter *imf,
+    struct ip_member **imp)
+{
 	struct in_dgram *dg;
 	struct ifnet *ifp;
-	uint32_t n = 0;
+	int error;
 
 	if (!ipv4_is_multicast(mreq->imr_multiaddr_be))
 		return EINVAL;
@@ -208,21 +218,22 @@ mcast_join(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 		return ENODEV;
 	if ((dg = in_dgram_get(inp)) == NULL)
 		return ENOBUFS;
-	LIST_FOREACH(im, &dg->dg_members, im_list) {
-		if (im->im_inm->inm_addr_be == mreq->imr_multiaddr_be && im->im_inm->inm_ifp == ifp)
-			return EADDRINUSE;
-		n++;
-	}
-	if (n >= mc->mc_maxmembers || (im = pool_get_zeroed(&mc->mc_memberpool)) == NULL)
-		return ENOBUFS;
-	if ((im->im_inm = multi_hold(ifp, mreq->imr_multiaddr_be)) == NULL) {
-		pool_put(&mc->mc_memberpool, im);
-		return ENOBUFS;
-	}
-	im->im_ifindex = ifp->if_index;
-	im->im_address_be = mreq->imr_address_be;
-	LIST_INSERT_HEAD(&dg->dg_members, im, im_list);
-	return 0;
+	if ((*imp = member_find(dg, ifp, mreq->imr_multiaddr_be)) != NULL)
+		return EADDRINUSE;
+	if ((error = member_new(inp, dg, ifp, mreq, imp)) != 0)
+		return error;
+	if ((error = member_setfilter(inp->inp_ns, *imp, imf)) != 0)
+		member_free(inp, *imp);
+	return error;
+}
+
+static int
+mcast_join(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
+{
+	static const struct in_mfilter all = {.imf_fmode = IN_EXCLUDE};
+	struct ip_member *im;
+
+	return mcast_join_filter(inp, mreq, &all, &im);
 }
 
 /* Is that the membership meant? By the index, by the address it was joined with, or any. */

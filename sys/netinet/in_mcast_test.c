@@ -286,7 +286,7 @@ test_no_memory(void **state)
 		assert_false(hears(rcv));
 	}
 	b->ns_fault.af_fail_at = 0;
-	assert_int_equal(n, 3);
+	assert_int_equal(n, 4);
 	say(GROUP);
 	assert_true(hears(rcv));
 }

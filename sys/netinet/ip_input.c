@@ -81,14 +81,20 @@ nobufs:
 	return NULL;
 }
 
-/* May a packet come from there? Our own addresses only by ourselves (RFC 1122 §3.2.1.3). */
+/*
+ * May a packet come from there? Our own addresses only by ourselves (RFC 1122 §3.2.1.3). Who has no
+ * address yet may speak IGMP (RFC 3376 §4.2.13), as switches that ask do (RFC 4541 §2.1.1).
+ */
 static bool
-ip_source_ok(struct netstack *ns, const struct mbuf *m, uint32_t src_be)
+ip_source_ok(struct netstack *ns, const struct mbuf *m, const struct ipv4_hdr *ip)
 {
+	uint32_t src_be = ip->ip_src_be;
 	struct rt_addr key = in_rtkey(src_be);
 	const struct rtentry *rt;
 	bool loop = (m->m_flags & M_LOOP) != 0;
 
+	if (src_be == 0 && ip->ip_p == IPV4_PROTO_IGMP && ipv4_is_multicast(ip->ip_dst_be))
+		return true;
 	if (ipv4_is_martian_source(src_be) && !(loop && ipv4_is_loopback(src_be)))
 		return false;
 	rt = rt_lookup(rt_table(ns, AF_INET), &key);
@@ -195,7 +201,7 @@ ip_input(struct ifnet *ifp, struct mbuf *m)
 	IPSTAT_INC(ns, total);
 	if ((m = ip_input_header(ns, m, &ip)) == NULL)
 		return;
-	if (!ip_source_ok(ns, m, ip.ip_src_be)) {
+	if (!ip_source_ok(ns, m, &ip)) {
 		IPSTAT_INC(ns, badaddr);
 		m_drop(m, DROP_IP_SRC);
 		return;

@@ -311,7 +311,7 @@ test_12_options(void **state)
 static void
 test_20_tunnels_refused(void **state)
 {
-	static const uint8_t protos[] = {4, 41, 47, 50, 51, 2, 132};
+	static const uint8_t protos[] = {4, 41, 47, 50, 51, 132};
 	struct netstack *ns = ip_stack();
 	struct ipv4_hdr ip;
 	unsigned i;

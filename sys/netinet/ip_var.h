@@ -10,6 +10,7 @@
 #include "kern/pool.h"
 #include "kern/queue.h"
 #include "kern/sysctl.h"
+#include "netinet/igmp_var.h"
 #include "netinet/in_afops.h"
 #include "netinet/in_pcb.h"
 #include "wire/ipv4.h"
@@ -100,16 +101,6 @@ struct icmp_bucket {
 	uint32_t ib_left; /* errors that may still be sent in this period */
 };
 
-/* Groups that the interfaces hear, by keyed hash of interface and group (in_mcast.c). */
-#define IN_MCASTHASH 64u
-LIST_HEAD(in_multi_list, in_multi);
-struct in_mcast {
-	struct in_multi_list mc_hash[IN_MCASTHASH];
-	struct pool mc_multipool;
-	struct pool mc_memberpool;
-	uint32_t mc_maxmembers; /* net.inet.ip.mcast.maxmemberships: of a socket */
-};
-
 struct inet_state {
 	struct netstack *is_ns;
 	uint64_t is_ipstat[IPSTAT_COUNT];
@@ -126,6 +117,7 @@ struct inet_state {
 	struct ip_hostcache is_hostcache;
 	struct rip_state is_rip;
 	struct in_mcast is_mcast;
+	struct igmp_state is_igmp;
 	uint8_t is_key[16]; /* of all hashes here */
 	uint16_t is_ids[IP_NIDS];
 	struct icmp_bucket is_icmpbuckets[ICMP_NBUCKETS];
@@ -260,7 +252,7 @@ bool in_mcast_isjoined(const struct ifnet *ifp, uint32_t group_be);
 /* in_afops.h: af_iswanted */
 bool in_mcast_wanted(const struct inpcb *inp, const struct in_rxinfo *rx);
 /* An interface goes: nothing is heard there any more; the sockets still may leave. */
-void in_mcast_ifdetach(const struct ifnet *ifp);
+void in_mcast_ifdetach(struct ifnet *ifp);
 /* The options of groups that are not a number. => errno as Linux's; EPROTO: not for streams */
 bool in_mcast_isopt(int name);
 int in_mcast_setopt(struct inpcb *inp, const struct sockopt *sopt);
