@@ -26,6 +26,11 @@ enum {
 	BSD_IP_ORIGDSTADDR = 27, /* bsd_sockaddr_in: where it was sent to, with the port */
 	BSD_IP_MINTTL = 66,      /* what comes with less is dropped (RFC 5082); 0: nothing is */
 	BSD_IP_RECVTOS = 68,
+	BSD_IP_ADD_SOURCE_MEMBERSHIP = 70, /* these four: struct bsd_ip_mreq_source */
+	BSD_IP_DROP_SOURCE_MEMBERSHIP = 71,
+	BSD_IP_BLOCK_SOURCE = 72,
+	BSD_IP_UNBLOCK_SOURCE = 73,
+	BSD_IP_MSFILTER = 74, /* struct bsd_ip_msfilter; set only */
 	/* the host's alone, by numbers that no BSD uses */
 	BSD_IP_MTU_DISCOVER = 1010, /* BSD_IP_PMTUDISC_* */
 	BSD_IP_RECVERR = 1011,      /* datagrams: errors are queued, see struct bsd_ip_recverr */
@@ -48,6 +53,25 @@ struct bsd_ip_mreqn {
 	uint32_t imr_multiaddr_be;
 	uint32_t imr_address_be; /* of the interface */
 	int32_t imr_ifindex;     /* 0: by the address, or by route */
+};
+/* Sources of a group; without the index it is BSD's ip_mreq_source. */
+#define BSD_IP_MREQ_SOURCE_LEN 12u
+struct bsd_ip_mreq_source {
+	uint32_t imr_multiaddr_be;
+	uint32_t imr_sourceaddr_be;
+	uint32_t imr_address_be;
+	int32_t imr_ifindex;
+};
+enum { BSD_MCAST_INCLUDE = 1, BSD_MCAST_EXCLUDE = 2 };
+#define BSD_IP_MSFILTER_MAX 59u
+#define BSD_IP_MSFILTER_LEN(n) (20u + 4u * (n))
+struct bsd_ip_msfilter {
+	uint32_t imsf_multiaddr_be;
+	uint32_t imsf_address_be;
+	int32_t imsf_ifindex;
+	uint32_t imsf_fmode; /* BSD_MCAST_* */
+	uint32_t imsf_numsrc;
+	uint32_t imsf_slist_be[BSD_IP_MSFILTER_MAX];
 };
 enum { BSD_ICMP_FILTER = 1 }; /* level BSD_IPPROTO_RAW: uint32_t, a bit for each type not wanted */
 

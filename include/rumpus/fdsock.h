@@ -23,7 +23,7 @@
 #define FDSOCK_MAGIC 0x31534652u       /* "RFS1" */
 #define FDSOCK_REQUEST_MAX (66 * 1024) /* bytes of a request's record */
 #define FDSOCK_REPLY_MAX (32 * 1024)   /* bytes of a reply's record */
-#define FDSOCK_OPTION_MAX 256          /* bytes of an option's value */
+#define FDSOCK_OPTION_MAX 288          /* bytes of an option's value; group_source_req has 264 */
 
 /*
  * Operation: fq_arg, data -> fp_value, data. "about": takes the descriptor. fp_error is an errno.

@@ -399,6 +399,66 @@ test_priority(void **state)
 	(void)close(listener);
 }
 
+static struct sockaddr_storage
+storage(uint32_t addr_be, sa_family_t family)
+{
+	struct sockaddr_in sin = {.sin_family = family, .sin_addr.s_addr = addr_be};
+	struct sockaddr_storage ss = {0};
+
+	memcpy(&ss, &sin, sizeof(sin));
+	return ss;
+}
+
+/* Sources of groups, by address and by interface: the same memberships, with Linux's errno. */
+static void
+test_group_sources(void **state)
+{
+	const uint32_t group = htonl(0xef010203), other = htonl(0xef010204),
+		       src = htonl(0x0a000001);
+	int sock = fdt_socket(SOCK_DGRAM), stream = fdt_socket(SOCK_STREAM);
+	struct ip_mreq_source imr = {{group}, {htonl(INADDR_LOOPBACK)}, {src}};
+	struct group_source_req gsr = {1, storage(group, AF_INET), storage(src, AF_INET)};
+	struct group_req gr = {1, storage(other, AF_INET)};
+	struct ip_msfilter msf = {{group}, {htonl(INADDR_LOOPBACK)}, MCAST_INCLUDE, 1, {{src}}};
+
+	(void)state;
+#define OPT(name, val, len) fdt_setopt(sock, IPPROTO_IP, name, val, len)
+	assert_int_equal(OPT(IP_BLOCK_SOURCE, &imr, sizeof(imr)), EINVAL); /* not joined */
+	assert_int_equal(OPT(IP_ADD_SOURCE_MEMBERSHIP, &imr, sizeof(imr) - 1), EINVAL);
+	assert_int_equal(OPT(IP_ADD_SOURCE_MEMBERSHIP, &imr, sizeof(imr)), 0);
+	assert_int_equal(OPT(MCAST_JOIN_SOURCE_GROUP, &gsr, sizeof(gsr)), EADDRNOTAVAIL);
+	assert_int_equal(OPT(MCAST_BLOCK_SOURCE, &gsr, sizeof(gsr)), EINVAL); /* the other mode */
+	assert_int_equal(OPT(MCAST_LEAVE_SOURCE_GROUP, &gsr, sizeof(gsr)), 0);
+	assert_int_equal(OPT(IP_DROP_SOURCE_MEMBERSHIP, &imr, sizeof(imr)), EINVAL); /* left */
+	gsr.gsr_source.ss_family = AF_INET6;
+	assert_int_equal(OPT(MCAST_JOIN_SOURCE_GROUP, &gsr, sizeof(gsr)), EADDRNOTAVAIL);
+	assert_int_equal(OPT(MCAST_JOIN_GROUP, &gr, sizeof(gr)), 0);
+	assert_int_equal(OPT(MCAST_JOIN_GROUP, &gr, sizeof(gr)), EADDRINUSE);
+	assert_int_equal(OPT(MCAST_LEAVE_GROUP, &gr, sizeof(gr)), 0);
+	gr.gr_group.ss_family = AF_INET6;
+	assert_int_equal(OPT(MCAST_JOIN_GROUP, &gr, sizeof(gr)), EINVAL);
+	assert_int_equal(OPT(MCAST_JOIN_GROUP, &gr, sizeof(gr) - 1), EINVAL);
+	assert_int_equal(OPT(IP_MSFILTER, &msf, IP_MSFILTER_SIZE(1)), EINVAL); /* not joined */
+	assert_int_equal(OPT(IP_ADD_SOURCE_MEMBERSHIP, &imr, sizeof(imr)), 0);
+	assert_int_equal(OPT(IP_MSFILTER, &msf, IP_MSFILTER_SIZE(1)), 0);
+	msf.imsf_fmode = MCAST_EXCLUDE;
+	assert_int_equal(OPT(IP_MSFILTER, &msf, IP_MSFILTER_SIZE(1)), 0);
+	assert_int_equal(OPT(IP_UNBLOCK_SOURCE, &imr, sizeof(imr)), 0);
+	msf.imsf_fmode = 2;
+	assert_int_equal(OPT(IP_MSFILTER, &msf, IP_MSFILTER_SIZE(1)), EINVAL);
+	msf.imsf_numsrc = 60;
+	assert_int_equal(OPT(IP_MSFILTER, &msf, IP_MSFILTER_SIZE(1)), ENOBUFS);
+	msf.imsf_numsrc = 2;
+	assert_int_equal(OPT(IP_MSFILTER, &msf, IP_MSFILTER_SIZE(1)), EINVAL);
+	assert_int_equal(get(sock, IPPROTO_IP, IP_MSFILTER, 64), ENOPROTOOPT);
+#undef OPT
+	assert_int_not_equal(fdt_setopt(stream, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &imr,
+				 sizeof(imr)),
+	    0);
+	(void)close(sock);
+	(void)close(stream);
+}
+
 int
 main(void)
 {
@@ -413,6 +473,7 @@ main(void)
 	    T(test_inq),
 	    T(test_peek_offset),
 	    T(test_priority),
+	    T(test_group_sources),
 	};
 
 	return cmocka_run_group_tests_name("fd_sockopt", tests, NULL, NULL);

@@ -34,6 +34,9 @@ void fd_addr_split(const struct bsd_sockaddr *sa, uint16_t *family, uint16_t *po
     uint32_t *scope);
 int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
 
+/* fd_translate_mcast.c: the value of an option about sources of groups. => host errno */
+int fd_set_mcast(struct sockopt *sopt, int name, const void *val, size_t len);
+
 /*
  * fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. inpair: bytes that
  * the stack has not seen yet.

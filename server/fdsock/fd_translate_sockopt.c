@@ -38,6 +38,7 @@ enum fd_optkind {
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
 	FD_OPT_MREQ6,   /* ipv6_mreq, the same in both */
 	FD_OPT_MCASTIF,
+	FD_OPT_MCAST, /* fd_translate_mcast.c */
 	FD_OPT_PAIR,  /* the client's end obeys it */
 	FD_OPT_STATE, /* told by fd_sockopt_state */
 	FD_OPT_KIND_COUNT
@@ -144,6 +145,19 @@ static const struct fd_option fd_options[] = {
     FD_IP(IP_MULTICAST_ALL, FD_OPT_FLAG),
     FD_IP(IP_ADD_MEMBERSHIP, FD_OPT_MREQ),
     FD_IP(IP_DROP_MEMBERSHIP, FD_OPT_MREQ),
+    FD_IP(IP_ADD_SOURCE_MEMBERSHIP, FD_OPT_MCAST),
+    FD_IP(IP_DROP_SOURCE_MEMBERSHIP, FD_OPT_MCAST),
+    FD_IP(IP_BLOCK_SOURCE, FD_OPT_MCAST),
+    FD_IP(IP_UNBLOCK_SOURCE, FD_OPT_MCAST),
+    FD_IP(IP_MSFILTER, FD_OPT_MCAST),
+    {IPPROTO_IP, MCAST_JOIN_GROUP, BSD_IPPROTO_IP, BSD_IP_ADD_MEMBERSHIP, FD_OPT_MCAST},
+    {IPPROTO_IP, MCAST_LEAVE_GROUP, BSD_IPPROTO_IP, BSD_IP_DROP_MEMBERSHIP, FD_OPT_MCAST},
+    {IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, BSD_IPPROTO_IP, BSD_IP_ADD_SOURCE_MEMBERSHIP,
+	FD_OPT_MCAST},
+    {IPPROTO_IP, MCAST_LEAVE_SOURCE_GROUP, BSD_IPPROTO_IP, BSD_IP_DROP_SOURCE_MEMBERSHIP,
+	FD_OPT_MCAST},
+    {IPPROTO_IP, MCAST_BLOCK_SOURCE, BSD_IPPROTO_IP, BSD_IP_BLOCK_SOURCE, FD_OPT_MCAST},
+    {IPPROTO_IP, MCAST_UNBLOCK_SOURCE, BSD_IPPROTO_IP, BSD_IP_UNBLOCK_SOURCE, FD_OPT_MCAST},
     {IPPROTO_ICMPV6, 1, BSD_IPPROTO_ICMPV6, BSD_ICMP6_FILTER, FD_OPT_BYTES}, /* ICMPV6_FILTER */
     FD_IP6(IPV6_V6ONLY, FD_OPT_FLAG),
     FD_IP6(IPV6_UNICAST_HOPS, FD_OPT_INT),
@@ -274,6 +288,8 @@ fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, 
 	case FD_OPT_MREQ:
 	case FD_OPT_MCASTIF:
 		return fd_set_mreq(sopt, op, val, len);
+	case FD_OPT_MCAST:
+		return fd_set_mcast(sopt, op->op_name, val, len);
 	default:
 		return ENOPROTOOPT;
 	}
@@ -461,7 +477,8 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 		return fd_set_inq(fs, clientfd, val, len);
 	if (op->op_kind == FD_OPT_SEGMENT || op->op_kind == FD_OPT_GRO)
 		return fd_set_segment(fs, op->op_kind, val, len);
-	if (len > sizeof(sopt.sopt_data) && op->op_kind != FD_OPT_FILTER)
+	if (len > sizeof(sopt.sopt_data) && op->op_kind != FD_OPT_FILTER &&
+	    op->op_kind != FD_OPT_MCAST)
 		return EINVAL;
 	error = fd_set_value(&sopt, op, val, len);
 	if (error != 0)

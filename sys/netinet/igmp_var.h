@@ -47,7 +47,8 @@ struct in_mfilter {
 };
 
 #define IN_MAXGRPSRC 512u /* sources of a group, over all sockets */
-#define IGMP_NASKED 61u   /* sources of one query that are remembered */
+#define IN_MAXSOCKSRC BSD_IP_MSFILTER_MAX
+#define IGMP_NASKED 61u /* sources of one query that are remembered */
 
 /* Groups that the interfaces hear, by keyed hash of interface and group. */
 #define IN_MCASTHASH 64u
@@ -63,6 +64,7 @@ struct in_mcast {
 	struct pool mc_askedpool;
 	uint32_t mc_maxmembers; /* net.inet.ip.mcast.maxmemberships: of a socket */
 	uint32_t mc_maxgrpsrc;  /* net.inet.ip.mcast.maxgrpsrc */
+	uint32_t mc_maxsocksrc; /* net.inet.ip.mcast.maxsocksrc: of a membership */
 };
 
 struct in_msource {

@@ -69,6 +69,8 @@ static const struct sysctl_node in_nodes[] = {
 	is_mcast.mc_maxmembers, 0, 4096),
     IN_NODE("net.inet.ip.mcast.maxgrpsrc", "most sources of a group, over all sockets",
 	is_mcast.mc_maxgrpsrc, 0, IN_MAXGRPSRC),
+    IN_NODE("net.inet.ip.mcast.maxsocksrc", "most sources in the filter of a membership",
+	is_mcast.mc_maxsocksrc, 0, IN_MAXSOCKSRC),
     IN_NODE("net.inet.icmp.errppslimit", "most ICMP errors to one destination, a second",
 	is_icmplim, 0, 10000),
     IN_NODE("net.inet.arp.reachable", "how long a neighbour that answered is trusted, s",

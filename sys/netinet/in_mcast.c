@@ -38,6 +38,7 @@ in_mcast_init(struct netstack *ns)
 	int error;
 
 	mc->mc_maxmembers = 20;
+	mc->mc_maxsocksrc = IN_MAXSOCKSRC;
 	if ((error = in_multi_init(ns)) != 0)
 		return error;
 	if ((error = pool_init(&mc->mc_memberpool, "ip_member", sizeof(struct ip_member),
@@ -264,6 +265,168 @@ mcast_leave(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 	return EADDRNOTAVAIL;
 }
 
+/* --- source filters ------------------------------------------------------------------------- */
+
+/* A copy of imf in that mode, its sources in srcs_be. */
+static struct in_mfilter
+imf_edit(const struct in_mfilter *imf, enum in_fmode fmode, uint32_t *srcs_be)
+{
+	if (imf->imf_nsrcs > 0)
+		memcpy(srcs_be, imf->imf_srcs_be, imf->imf_nsrcs * sizeof(uint32_t));
+	return (struct in_mfilter){.imf_fmode = fmode,
+	    .imf_nsrcs = imf->imf_nsrcs,
+	    .imf_srcs_be = srcs_be};
+}
+
+/* The place of a source in the list, or its length. */
+static uint32_t
+imf_index(const struct in_mfilter *imf, uint32_t src_be)
+{
+	uint32_t i;
+
+	for (i = 0; i < imf->imf_nsrcs && imf->imf_srcs_be[i] != src_be; i++)
+		;
+	return i;
+}
+
+/*
+ * Adds a source to the list of a membership, or takes it away; a list that is empty takes the mode that
+ * is meant. => errno as Linux's: EINVAL: of the other mode; EADDRNOTAVAIL: it is there already, or is not;
+ * ENOBUFS
+ */
+static int
+member_source(struct inpcb *inp, struct ip_member *im, uint32_t src_be, enum in_fmode fmode,
+    bool add)
+{
+	const struct in_mfilter *old = &im->im_filter;
+	uint32_t srcs_be[IN_MAXSOCKSRC + 1], at;
+	struct in_mfilter new;
+
+	if (old->imf_nsrcs > 0 && old->imf_fmode != fmode)
+		return EINVAL;
+	at = imf_index(old, src_be);
+	if ((at < old->imf_nsrcs) == add)
+		return EADDRNOTAVAIL;
+	new = imf_edit(old, fmode, srcs_be);
+	if (!add) {
+		srcs_be[at] = srcs_be[--new.imf_nsrcs];
+		if (new.imf_nsrcs == 0 && fmode == IN_INCLUDE) {
+			member_free(inp, im); /* nothing is wanted any more */
+			return 0;
+		}
+		return member_setfilter(inp->inp_ns, im, &new);
+	}
+	if (new.imf_nsrcs >= inp->inp_ns->ns_inet->is_mcast.mc_maxsocksrc)
+		return ENOBUFS;
+	srcs_be[new.imf_nsrcs++] = src_be;
+	return member_setfilter(inp->inp_ns, im, &new);
+}
+
+/* The socket's membership of a group at the interface named. => EINVAL, ENODEV */
+static int
+mcast_find(struct inpcb *inp, const struct bsd_ip_mreqn *mreq, struct ip_member **imp)
+{
+	const struct in_dgram *dg = in_dgram_find(inp);
+	const struct ifnet *ifp;
+
+	if (!ipv4_is_multicast(mreq->imr_multiaddr_be))
+		return EINVAL;
+	if ((ifp = mreq_ifp(inp->inp_ns, mreq)) == NULL)
+		return ENODEV;
+	*imp = dg != NULL ? member_find(dg, ifp, mreq->imr_multiaddr_be) : NULL;
+	return *imp != NULL ? 0 : EINVAL;
+}
+
+static int
+mcast_source(struct inpcb *inp, int name, const struct bsd_ip_mreq_source *mrs)
+{
+	const struct bsd_ip_mreqn mreq = {.imr_multiaddr_be = mrs->imr_multiaddr_be,
+	    .imr_address_be = mrs->imr_address_be,
+	    .imr_ifindex = mrs->imr_ifindex};
+	const struct in_mfilter one = {.imf_fmode = IN_INCLUDE,
+	    .imf_nsrcs = 1,
+	    .imf_srcs_be = &mrs->imr_sourceaddr_be};
+	struct ip_member *im;
+	int error;
+
+	if (name == IP_ADD_SOURCE_MEMBERSHIP) {
+		if (inp->inp_ns->ns_inet->is_mcast.mc_maxsocksrc == 0)
+			return ENOBUFS;
+		error = mcast_join_filter(inp, &mreq, &one, &im);
+		if (error != EADDRINUSE)
+			return error;
+	} else if ((error = mcast_find(inp, &mreq, &im)) != 0) {
+		return error;
+	}
+	return member_source(inp, im, mrs->imr_sourceaddr_be,
+	    name == IP_BLOCK_SOURCE || name == IP_UNBLOCK_SOURCE ? IN_EXCLUDE : IN_INCLUDE,
+	    name == IP_ADD_SOURCE_MEMBERSHIP || name == IP_BLOCK_SOURCE);
+}
+
+/* Each source once. => their number */
+static uint32_t
+msfilter_sources(const struct bsd_ip_msfilter *msf, uint32_t *srcs_be)
+{
+	uint32_t n = 0, k;
+
+	for (uint32_t i = 0; i < msf->imsf_numsrc; i++) {
+		for (k = 0; k < n && srcs_be[k] != msf->imsf_slist_be[i]; k++)
+			;
+		if (k == n)
+			srcs_be[n++] = msf->imsf_slist_be[i];
+	}
+	return n;
+}
+
+/* A whole filter takes the place of another. => errno as Linux's */
+static int
+mcast_msfilter(struct inpcb *inp, const struct sockopt *sopt)
+{
+	struct bsd_ip_msfilter msf = {0};
+	uint32_t srcs_be[BSD_IP_MSFILTER_MAX];
+	struct in_mfilter new = {.imf_srcs_be = srcs_be};
+	struct bsd_ip_mreqn mreq;
+	struct ip_member *im;
+	int error;
+
+	if (sopt->sopt_size < BSD_IP_MSFILTER_LEN(0))
+		return EINVAL;
+	memcpy(&msf, sopt->sopt_data, KERN_MIN(sopt->sopt_size, sizeof(msf)));
+	if (msf.imsf_numsrc > inp->inp_ns->ns_inet->is_mcast.mc_maxsocksrc)
+		return ENOBUFS;
+	if (sopt->sopt_size < BSD_IP_MSFILTER_LEN(msf.imsf_numsrc) ||
+	    (msf.imsf_fmode != BSD_MCAST_INCLUDE && msf.imsf_fmode != BSD_MCAST_EXCLUDE))
+		return EINVAL;
+	mreq = (struct bsd_ip_mreqn){.imr_multiaddr_be = msf.imsf_multiaddr_be,
+	    .imr_address_be = msf.imsf_address_be,
+	    .imr_ifindex = msf.imsf_ifindex};
+	if ((error = mcast_find(inp, &mreq, &im)) != 0)
+		return error;
+	new.imf_fmode = msf.imsf_fmode == BSD_MCAST_EXCLUDE ? IN_EXCLUDE : IN_INCLUDE;
+	new.imf_nsrcs = msfilter_sources(&msf, srcs_be);
+	if (new.imf_fmode == IN_INCLUDE &&new.imf_nsrcs == 0) {
+		member_free(inp, im);
+		return 0;
+	}
+	return member_setfilter(inp->inp_ns, im, &new);
+}
+
+static int
+mcast_setsource(struct inpcb *inp, const struct sockopt *sopt)
+{
+	struct bsd_ip_mreq_source mrs = {0};
+
+	if (sopt->sopt_name == IP_MSFILTER)
+		return mcast_msfilter(inp, sopt);
+	if (sopt->sopt_size < BSD_IP_MREQ_SOURCE_LEN)
+		return EINVAL;
+	memcpy(&mrs, sopt->sopt_data,
+	    sopt->sopt_size < sizeof(mrs) ? BSD_IP_MREQ_SOURCE_LEN : sizeof(mrs));
+	return mcast_source(inp, sopt->sopt_name, &mrs);
+}
+
+/* --- options -------------------------------------------------------------------------------- */
+
 /* The interface of groups' packets; named by nothing, it is the route's again. */
 static int
 mcast_setif(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
@@ -283,7 +446,8 @@ mcast_setif(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 bool
 in_mcast_isopt(int name)
 {
-	return name == IP_MULTICAST_IF || name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP;
+	return name == IP_MULTICAST_IF || name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP ||
+	    (name >= IP_ADD_SOURCE_MEMBERSHIP && name <= IP_MSFILTER);
 }
 
 int
@@ -294,6 +458,8 @@ in_mcast_setopt(struct inpcb *inp, const struct sockopt *sopt)
 
 	if (inp->inp_socket->so_proto->pr_type == SOCK_STREAM)
 		return isif ? EINVAL : EPROTO;
+	if (sopt->sopt_name >= IP_ADD_SOURCE_MEMBERSHIP)
+		return mcast_setsource(inp, sopt);
 	if (isif && sopt->sopt_size >= 4 && sopt->sopt_size < BSD_IP_MREQ_LEN) {
 		memcpy(&mreq.imr_address_be, sopt->sopt_data, 4);
 		return mcast_setif(inp, &mreq);

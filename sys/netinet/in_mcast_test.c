@@ -170,6 +170,32 @@ test_raw(void **state)
 	soclose(raw);
 }
 
+/* A filter of sources is the socket's own; without a membership, what the host's members want counts. */
+static void
+test_sources(void **state)
+{
+	struct bsd_ip_mreq_source only = {GROUP, A, 0, 0};
+	struct socket *holder = test_udpsocket(b);
+
+	(void)state;
+	only.imr_sourceaddr_be = LOOP; /* somebody else */
+	assert_int_equal(setopt(holder, BSD_IP_ADD_SOURCE_MEMBERSHIP, &only, sizeof(only)), 0);
+	say(GROUP);
+	assert_false(hears(rcv));
+	only.imr_sourceaddr_be = A;
+	assert_int_equal(setopt(holder, BSD_IP_ADD_SOURCE_MEMBERSHIP, &only, sizeof(only)), 0);
+	say(GROUP);
+	assert_true(hears(rcv));
+	assert_int_equal(join(rcv, GROUP), 0);
+	assert_int_equal(setopt(rcv, BSD_IP_BLOCK_SOURCE, &only, sizeof(only)), 0);
+	say(GROUP);
+	assert_false(hears(rcv));
+	assert_int_equal(setopt(rcv, BSD_IP_UNBLOCK_SOURCE, &only, sizeof(only)), 0);
+	say(GROUP);
+	assert_true(hears(rcv));
+	soclose(holder);
+}
+
 /* The sender's own host hears by IP_MULTICAST_LOOP, once. */
 static void
 test_own_host(void **state)
@@ -298,6 +324,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_members_hear, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_others_groups, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_raw, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_own_host, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_loopback, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
