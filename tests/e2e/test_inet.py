@@ -244,5 +244,59 @@ def groups():
               "what the stack got")
 
 
+@test("IGMP: a Linux beside the stack sees what it tells of its groups, and filters keep Linux out")
+def igmp():
+    linux = """if 1:
+        import socket, struct, sys
+        s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_IGMP)
+        ip, me, stack = socket.IPPROTO_IP, socket.inet_aton(sys.argv[1]), sys.argv[2]
+        s.setsockopt(ip, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("224.0.0.22") + me)
+        s.settimeout(20)
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        u.bind(("", 7019))
+        u.setsockopt(ip, socket.IP_MULTICAST_IF, me)
+        u.settimeout(20)
+        def told(kinds):
+            while True:
+                p, peer = s.recvfrom(2000)
+                p = p[(p[0] & 15) * 4:]
+                if peer[0] != stack or p[0] != 0x22:
+                    continue
+                kind, _, n = struct.unpack("!BBH", p[8:12])
+                if socket.inet_ntoa(p[12:16]) == "239.1.1.9" and kind in kinds:
+                    return [kind] + [socket.inet_ntoa(p[16 + 4 * i:20 + 4 * i]) for i in range(n)]
+        print("ready", flush=True)
+        for kinds in (4,), (6,), (5,), (3,):
+            data, peer = u.recvfrom(100)
+            print(*told(kinds))
+            u.sendto(b"group", ("239.1.1.9", 7018))
+            u.sendto(b"next", peer)
+    """
+    text = """if 1:
+        import socket, sys
+        ip, linux, me = socket.IPPROTO_IP, *map(socket.inet_aton, sys.argv[1:3])
+        group = socket.inet_aton("239.1.1.9")
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(("", 7018))
+        s.settimeout(20)
+        block, unblock = 38, 37  # IP_BLOCK_SOURCE, IP_UNBLOCK_SOURCE
+        for name, value in ((socket.IP_ADD_MEMBERSHIP, group + me), (block, group + me + linux),
+                            (unblock, group + me + linux),
+                            (socket.IP_DROP_MEMBERSHIP, group + me)):
+            s.setsockopt(ip, name, value)
+            s.sendto(b"done", (sys.argv[1], 7019))
+            while True:
+                data = s.recv(100).decode()
+                print(data)
+                if data == "next":
+                    break
+    """
+    with rig() as r:
+        got, peer = r.beside_linux(linux, text, wire.LINUX_B, r.server.address)
+        blocked = wire.LINUX_B
+        equal(peer, ["4", "6", blocked, "5", blocked, "3"], "what Linux was told")
+        equal(got, ["group", "next", "next", "group", "next", "next"], "what the stack got")
+
+
 if __name__ == "__main__":
     sys.exit(libe2e.main())
