@@ -34,5 +34,6 @@ void print_tcp(struct fmt *f, const struct print_payload *pp);
 void print_udp(struct fmt *f, const struct print_payload *pp);
 void print_icmp4(struct fmt *f, const struct print_payload *pp);
 void print_icmp6(struct fmt *f, const struct print_payload *pp);
+void print_igmp(struct fmt *f, const struct print_payload *pp);
 
 #endif /* WIRE_PRINT_IMPL_H */

@@ -180,10 +180,12 @@ print_transport(struct fmt *f, const struct ipv4_hdr *ip, const struct print_pay
 	case IPV4_PROTO_ICMP:
 		print_icmp4(f, pp);
 		break;
+	case IPV4_PROTO_IGMP:
+		print_igmp(f, pp);
+		break;
 	default:
 		print_ends(f, pp);
-		fmt_field(f, ip->ip_p == IPV4_PROTO_IGMP ? ": IGMP, proto " : ": proto ", ip->ip_p,
-		    "");
+		fmt_field(f, ": proto ", ip->ip_p, "");
 		fmt_field(f, ", length ", (uint32_t)pp->pp_len, "");
 		break;
 	}

@@ -11,6 +11,7 @@
 #include "wire/ether.h"
 #include "wire/icmp6.h"
 #include "wire/icmp4.h"
+#include "wire/igmp.h"
 #include "wire/ipv4.h"
 #include "wire/print.h"
 #include "wire/tcp.h"
@@ -193,11 +194,10 @@ test_ipv4_headers(void **state)
 
 	(void)state;
 	assert_int_equal(ipv4_emit_opts(p, &ip, alert, sizeof(alert)), 24);
-	assert_ipv4_line(p, 24,
-	    "IP [CE] [options, 4 bytes] 0.0.0.0 > 0.0.0.0: IGMP, proto 2, length 0");
+	assert_ipv4_line(p, 24, "IP [CE] [options, 4 bytes] 0.0.0.0 > 0.0.0.0: [|igmp: too short]");
 	p[21] = 1;
 	assert_ipv4_line(p, 24,
-	    "IP [bad cksum] [CE] [bad options] 0.0.0.0 > 0.0.0.0: IGMP, proto 2, length 0");
+	    "IP [bad cksum] [CE] [bad options] 0.0.0.0 > 0.0.0.0: [|igmp: too short]");
 	assert_ipv4_line(p, 23, "IP [|ip: short]");
 	p[3] = 23;
 	assert_ipv4_line(p, 24, "IP [|ip: length below the header's]");
@@ -218,6 +218,41 @@ test_fragments(void **state)
 	ipv4_emit(p, &ip);
 	assert_ipv4_line(p, 28,
 	    "IP 0.0.0.0 > 0.0.0.0: frag id 7, offset 0, more, proto 6, length 8");
+}
+
+static void
+test_igmp(void **state)
+{
+	const struct igmp_query iq = {.iq_code = 100, .iq_group_be = ipv4_addr_be(239, 1, 2, 3)};
+	uint32_t srcs[10];
+	uint8_t p[100];
+	size_t len;
+
+	(void)state;
+	for (uint8_t i = 0; i < 10; i++)
+		srcs[i] = ipv4_addr_be(10, 0, 0, i);
+#define IGMP "IP 10.9.0.2 > 10.9.0.1: IGMP "
+	igmp_emit(p, IGMP_HOST_MEMBERSHIP_QUERY, 0, 0);
+	assert_payload_line(2, p, 8, IGMP "v1 query, max resp 100/10 s, length 8");
+	igmp_emit(p, IGMP_V2_HOST_MEMBERSHIP_REPORT, 0, iq.iq_group_be);
+	assert_payload_line(2, p, 8, IGMP "v2 report 239.1.2.3, length 8");
+	igmp_emit(p, IGMP_HOST_LEAVE_MESSAGE, 0, iq.iq_group_be);
+	assert_payload_line(2, p, 8, IGMP "v2 leave 239.1.2.3, length 8");
+	p[0] = 0x99;
+	assert_payload_line(2, p, 8, IGMP "type 153, length 8");
+	len = igmp_emit_query(p, &iq, srcs, 2);
+	assert_payload_line(2, p, len,
+	    IGMP "v3 query, group 239.1.2.3, max resp 100/10 s { 10.0.0.0 10.0.0.1 }, length 20");
+	assert_payload_line(2, p, len - 1, "IP 10.9.0.2 > 10.9.0.1: [|igmp: length wrong]");
+	igmp_emit_report(p, 2);
+	igmp_emit_record(p + 8, IGMP_ALLOW_NEW_SOURCES, iq.iq_group_be, 10);
+	memcpy(p + 16, srcs, 40);
+	igmp_emit_record(p + 56, 9, iq.iq_group_be, 0);
+	assert_payload_line(2, p, 64,
+	    IGMP "v3 report, 239.1.2.3 allow { 10.0.0.0 10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 "
+		 "10.0.0.5 10.0.0.6 10.0.0.7 ... }, 239.1.2.3 ? { }, length 64");
+	assert_payload_line(2, p, 20, IGMP "v3 report, [|record], length 20");
+#undef IGMP
 }
 
 static void
@@ -446,6 +481,7 @@ main(void)
 	    cmocka_unit_test(test_other_types),
 	    cmocka_unit_test(test_ip6),
 	    cmocka_unit_test(test_ipv4_headers),
+	    cmocka_unit_test(test_igmp),
 	    cmocka_unit_test(test_fragments),
 	    cmocka_unit_test(test_udp_refusals),
 	    cmocka_unit_test(test_icmp_errors),
