@@ -11,6 +11,7 @@
 #include "wire/cksum.h"
 #include "wire/ether.h"
 #include "wire/icmp4.h"
+#include "wire/igmp.h"
 #include "wire/icmp6.h"
 #include "wire/ipv4.h"
 #include "wire/print.h"
@@ -198,6 +199,21 @@ try_icmp6(const uint8_t *p, size_t len)
 		FUZZ_CHECK(pi + ND_OPT_PREFIX_LEN <= p + len);
 }
 
+static void
+try_igmp(const uint8_t *p, size_t len)
+{
+	struct igmp_record_iter iter;
+	struct igmp_record ig;
+	struct igmp_hdr igmp;
+
+	if (igmp_parse(p, len, &igmp) == IGMP_PARSE_OK && igmp.igmp_nsources > 0)
+		FUZZ_CHECK(IGMP_V3_QUERY_MINLEN + 4 * (size_t)igmp.igmp_nsources <= len);
+	if (!igmp_record_first(&iter, p, len))
+		return;
+	while (igmp_record_next(&iter, &ig))
+		FUZZ_CHECK(ig.ig_sources + 4 * (size_t)ig.ig_nsources <= p + len);
+}
+
 /* The sum by the definition, against the fast one, whole and in two pieces. */
 static void
 try_cksum(const uint8_t *p, size_t len, size_t split)
@@ -262,6 +278,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_tcp(data, size);
 	try_tcp_opts(data, size, true);
 	try_tcp_opts(data, size, false);
+	try_igmp(data, size);
 	try_udp_icmp(data, size);
 	try_ip6(data, size);
 	try_ip6_opts(data, size);
