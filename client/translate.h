@@ -68,6 +68,7 @@ enum option_kind {
 	OPT_BYTES,  /* the same bytes in both */
 	OPT_MCASTIF, /* in_addr, ip_mreq or ip_mreqn with Linux; in_addr or ip_mreqn towards the stack */
 	OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
+	OPT_MCAST,   /* translate_mcast.c */
 	OPT_MREQ6,   /* struct ipv6_mreq, the same in both */
 	OPT_TCPINFO, /* Linux's struct tcp_info; read only */
 	OPT_NKIND
@@ -105,6 +106,10 @@ int linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_
  */
 void bsd_to_linux_option(const struct sockopt_map *map, const union bsd_option *in, uint32_t blen,
     void *val, socklen_t *len);
+
+/* The value of an option about sources of groups. => *blen bytes in *out; errno */
+int linux_to_bsd_mcast(int name, const void *val, socklen_t len, union bsd_option *out,
+    uint32_t *blen);
 
 /* The same for TCP_INFO, of which blen bytes were given. */
 void bsd_to_linux_tcpinfo(const struct bsd_tcp_info *in, uint32_t blen, void *val, socklen_t *len);
