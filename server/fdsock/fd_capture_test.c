@@ -30,22 +30,6 @@ static const struct request everything = {
 
 static struct fdt_reply rep;
 
-static int
-setup(void **state)
-{
-	(void)state;
-	fdt_start();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fdt_end();
-	return 0;
-}
-
 /* => errno; 0: rep.fd is the stream */
 static int
 ask(const struct request *rq, size_t len)
@@ -269,11 +253,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_capture, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_filter_and_snaplen, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_78_requests, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_79_slow_reader, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_79_goes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_capture, fdt_setup, fdt_teardown),
+	    cmocka_unit_test_setup_teardown(test_filter_and_snaplen, fdt_setup, fdt_teardown),
+	    cmocka_unit_test_setup_teardown(test_78_requests, fdt_setup, fdt_teardown),
+	    cmocka_unit_test_setup_teardown(test_79_slow_reader, fdt_setup, fdt_teardown),
+	    cmocka_unit_test_setup_teardown(test_79_goes, fdt_setup, fdt_teardown),
 	    cmocka_unit_test(test_server_ends),
 	};
 

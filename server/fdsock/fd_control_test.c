@@ -32,23 +32,6 @@
 
 static struct fdt_reply rep;
 
-static int
-setup(void **state)
-{
-	(void)state;
-	(void)signal(SIGPIPE, SIG_IGN);
-	fdt_start();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fdt_end();
-	return 0;
-}
-
 static void
 test_hello(void **state)
 {
@@ -695,7 +678,7 @@ test_errnos(void **state)
 int
 main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fdt_setup, fdt_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_hello),
 	    T(test_tag),

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <netinet/udp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,23 +22,6 @@ struct dgram {
 	struct fdsock_dgram hdr;
 	uint8_t data[UDP_MAX + 1];
 };
-
-static int
-setup(void **state)
-{
-	(void)state;
-	(void)signal(SIGPIPE, SIG_IGN);
-	fdt_start();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fdt_end();
-	return 0;
-}
 
 static void
 address(struct fdsock_dgram *dg, uint16_t port)
@@ -531,7 +513,7 @@ test_inet6(void **state)
 int
 main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fdt_setup, fdt_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_sizes),
 	    T(test_too_long),

@@ -26,23 +26,6 @@
 
 static struct fdt_reply rep;
 
-static int
-setup(void **state)
-{
-	(void)state;
-	(void)signal(SIGPIPE, SIG_IGN);
-	fdt_start();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fdt_end();
-	return 0;
-}
-
 /* => errno; the value and its length are in rep */
 static int
 get(int sock, int level, int name, int room)
@@ -462,7 +445,7 @@ test_group_sources(void **state)
 int
 main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fdt_setup, fdt_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_identity),
 	    T(test_meminfo),

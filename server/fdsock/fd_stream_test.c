@@ -24,23 +24,6 @@
 #define EXACT_BYTES (6u * 1024 * 1024)
 #define DARK 0x0a090001u /* 10.9.0.1: behind an interface that swallows everything */
 
-static int
-setup(void **state)
-{
-	(void)state;
-	(void)signal(SIGPIPE, SIG_IGN);
-	fdt_start();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fdt_end();
-	return 0;
-}
-
 /* -- bytes ----------------------------------------------------------------------------------- */
 
 struct way {
@@ -713,10 +696,10 @@ test_names(void **state)
 int
 main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fdt_setup, fdt_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_exact),
-	    cmocka_unit_test_setup_teardown(test_exact_scarce, setup_scarce, teardown),
+	    cmocka_unit_test_setup_teardown(test_exact_scarce, setup_scarce, fdt_teardown),
 	    T(test_backpressure),
 	    T(test_urgent),
 	    T(test_urgent_race),

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -140,6 +141,23 @@ fdt_end(void)
 	assert_int_equal(access(fdt.path, F_OK), -1);
 	assert_int_equal(rmdir(fdt.dir), 0);
 	assert_int_equal(left, 0);
+}
+
+int
+fdt_setup(void **state)
+{
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	fdt_start();
+	return 0;
+}
+
+int
+fdt_teardown(void **state)
+{
+	(void)state;
+	fdt_end();
+	return 0;
 }
 
 struct fdt_var {

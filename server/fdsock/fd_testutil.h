@@ -25,6 +25,9 @@ void fdt_start(void);
 void fdt_start_scarce(unsigned nclusters, unsigned njumbos);
 /* Waits until the door has no socket left, ends the server and checks that nothing is left. */
 void fdt_end(void);
+/* The same for a test of cmocka's; a write to nobody is no signal. */
+int fdt_setup(void **state);
+int fdt_teardown(void **state);
 const char *fdt_path(void);
 /* Runs fn in the server's thread and waits for it. */
 void fdt_call(void (*fn)(struct fd_server *fd, struct netstack *ns, void *arg), void *arg);
