@@ -188,19 +188,6 @@ source(struct socket *s, int name, uint32_t group_be, uint32_t src_be)
 	return sosetopt(s, &sopt);
 }
 
-static int
-msfilter(struct socket *s, uint32_t group_be, uint32_t fmode, const uint32_t *srcs_be, uint32_t n)
-{
-	struct bsd_ip_msfilter msf = {group_be, A, 0, fmode, n, {0}};
-	struct sockopt sopt = {.sopt_level = BSD_IPPROTO_IP,
-	    .sopt_name = BSD_IP_MSFILTER,
-	    .sopt_size = BSD_IP_MSFILTER_LEN(n)};
-
-	memcpy(msf.imsf_slist_be, srcs_be, n * 4);
-	memcpy(sopt.sopt_data, &msf, sopt.sopt_size);
-	return sosetopt(s, &sopt);
-}
-
 /* A message of the link as it may come; fields that tests change are in it. */
 struct msg {
 	uint32_t src_be, dst_be;
@@ -744,61 +731,6 @@ test_merged(void **state)
 	soclose(second);
 }
 
-/* A whole filter at once, and what is refused: the errno are Linux's. */
-static void
-test_msfilter(void **state)
-{
-	const uint32_t srcs[3] = {S1, S2, S1};
-
-	(void)state;
-	assert_int_equal(msfilter(so, GROUP, BSD_MCAST_INCLUDE, srcs, 1), BSD_EINVAL);
-	assert_int_equal(source(so, BSD_IP_BLOCK_SOURCE, GROUP, S1), BSD_EINVAL);
-	assert_int_equal(source(so, BSD_IP_ADD_SOURCE_MEMBERSHIP, A, S1), BSD_EINVAL);
-	assert_int_equal(join(so, GROUP), 0);
-	assert_int_equal(source(so, BSD_IP_UNBLOCK_SOURCE, GROUP, S1), BSD_EADDRNOTAVAIL);
-	assert_int_equal(source(so, BSD_IP_BLOCK_SOURCE, GROUP, S1), 0);
-	assert_int_equal(source(so, BSD_IP_BLOCK_SOURCE, GROUP, S1), BSD_EADDRNOTAVAIL);
-	assert_int_equal(source(so, BSD_IP_ADD_SOURCE_MEMBERSHIP, GROUP, S2), BSD_EINVAL);
-	assert_int_equal(source(so, BSD_IP_UNBLOCK_SOURCE, GROUP, S1), 0);
-	pass(2 * NSEC_PER_SEC);
-	assert_int_equal(msfilter(so, GROUP, BSD_MCAST_INCLUDE, srcs, 3), 0);
-	pass(2 * NSEC_PER_SEC);
-	assert_told(0, IGMP_CHANGE_TO_INCLUDE_MODE, GROUP);
-	assert_int_equal(told[0].nsrcs, 2);
-	assert_int_equal(msfilter(so, GROUP, 7, srcs, 1), BSD_EINVAL);
-	ns->ns_inet->is_mcast.mc_maxsocksrc = 2;
-	assert_int_equal(msfilter(so, GROUP, BSD_MCAST_INCLUDE, srcs, 3), BSD_ENOBUFS);
-	assert_int_equal(source(so, BSD_IP_ADD_SOURCE_MEMBERSHIP, GROUP, ROUTER), BSD_ENOBUFS);
-	ns->ns_inet->is_mcast.mc_maxsocksrc = 3;
-	ns->ns_inet->is_mcast.mc_maxgrpsrc = 2;
-	assert_int_equal(source(so, BSD_IP_ADD_SOURCE_MEMBERSHIP, GROUP, ROUTER), BSD_ENOBUFS);
-	assert_int_equal(msfilter(so, GROUP, BSD_MCAST_INCLUDE, srcs, 0), 0); /* is to leave */
-	assert_int_equal(leave(so, GROUP), BSD_EADDRNOTAVAIL);
-}
-
-/* Whichever allocation of a change fails: it is refused whole, the filter is what it was. */
-static void
-test_filter_no_memory(void **state)
-{
-	uint64_t n;
-
-	(void)state;
-	for (n = 1;; n++) {
-		ns->ns_fault.af_fail_at = n;
-		if (source(so, BSD_IP_ADD_SOURCE_MEMBERSHIP, GROUP, S1) == 0)
-			break;
-		ns->ns_fault.af_fail_at = 0;
-		assert_int_equal(leave(so, GROUP), BSD_EADDRNOTAVAIL);
-		pass(2 * NSEC_PER_SEC);
-		assert_int_equal(ntold, 0);
-	}
-	ns->ns_fault.af_fail_at = 0;
-	assert_true(n > 4);
-	pass(2 * NSEC_PER_SEC);
-	assert_int_equal(ntold, 2);
-	assert_told(0, IGMP_ALLOW_NEW_SOURCES, GROUP);
-}
-
 /* Groups and sources that do not fit in one report come in several, each within the MTU. */
 static void
 test_large(void **state)
@@ -857,8 +789,6 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_30_storm, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_include, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_merged, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_msfilter, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_filter_no_memory, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_large, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 	};

@@ -196,6 +196,82 @@ test_sources(void **state)
 	soclose(holder);
 }
 
+static int
+source(int name, uint32_t group_be, uint32_t src_be)
+{
+	struct bsd_ip_mreq_source mrs = {group_be, src_be, B, 0};
+
+	return setopt(rcv, name, &mrs, BSD_IP_MREQ_SOURCE_LEN);
+}
+
+static int
+msfilter(uint32_t group_be, uint32_t fmode, const uint32_t *srcs_be, uint32_t n)
+{
+	struct bsd_ip_msfilter msf = {group_be, B, 0, fmode, n, {0}};
+
+	memcpy(msf.imsf_slist_be, srcs_be, n * sizeof(*srcs_be));
+	return setopt(rcv, BSD_IP_MSFILTER, &msf, BSD_IP_MSFILTER_LEN(n));
+}
+
+/* A whole filter at once, and what is refused: the errno are Linux's. */
+static void
+test_msfilter(void **state)
+{
+	const uint32_t srcs[3] = {A, LOOP, A};
+	const struct in_mcast *mc = &b->ns_inet->is_mcast;
+
+	(void)state;
+	assert_int_equal(msfilter(GROUP, BSD_MCAST_INCLUDE, srcs, 1), BSD_EINVAL);
+	assert_int_equal(source(BSD_IP_BLOCK_SOURCE, GROUP, A), BSD_EINVAL);
+	assert_int_equal(source(BSD_IP_ADD_SOURCE_MEMBERSHIP, B, A), BSD_EINVAL);
+	assert_int_equal(join(rcv, GROUP), 0);
+	assert_int_equal(source(BSD_IP_UNBLOCK_SOURCE, GROUP, A), BSD_EADDRNOTAVAIL);
+	assert_int_equal(source(BSD_IP_BLOCK_SOURCE, GROUP, A), 0);
+	assert_int_equal(source(BSD_IP_BLOCK_SOURCE, GROUP, A), BSD_EADDRNOTAVAIL);
+	assert_int_equal(source(BSD_IP_ADD_SOURCE_MEMBERSHIP, GROUP, LOOP), BSD_EINVAL);
+	assert_int_equal(source(BSD_IP_UNBLOCK_SOURCE, GROUP, A), 0);
+	assert_int_equal(msfilter(GROUP, BSD_MCAST_INCLUDE, srcs, 3), 0);
+	assert_int_equal(mc->mc_sourcepool.pl_nout, 2);
+	say(GROUP);
+	assert_true(hears(rcv));
+	assert_int_equal(msfilter(GROUP, BSD_MCAST_EXCLUDE, srcs, 2), 0);
+	say(GROUP);
+	assert_false(hears(rcv));
+	assert_int_equal(msfilter(GROUP, 7, srcs, 1), BSD_EINVAL);
+	b->ns_inet->is_mcast.mc_maxsocksrc = 2;
+	assert_int_equal(msfilter(GROUP, BSD_MCAST_EXCLUDE, srcs, 3), BSD_ENOBUFS);
+	assert_int_equal(source(BSD_IP_BLOCK_SOURCE, GROUP, OTHER), BSD_ENOBUFS);
+	b->ns_inet->is_mcast.mc_maxsocksrc = 3;
+	b->ns_inet->is_mcast.mc_maxgrpsrc = 2;
+	assert_int_equal(source(BSD_IP_BLOCK_SOURCE, GROUP, OTHER), BSD_ENOBUFS);
+	say(GROUP);
+	assert_false(hears(rcv));
+	assert_int_equal(msfilter(GROUP, BSD_MCAST_INCLUDE, srcs, 0), 0); /* is to leave */
+	assert_int_equal(leave(rcv, GROUP), BSD_EADDRNOTAVAIL);
+}
+
+/* Whichever allocation of joining for a source fails: it is refused whole. */
+static void
+test_source_no_memory(void **state)
+{
+	uint64_t n;
+
+	(void)state;
+	for (n = 1;; n++) {
+		b->ns_fault.af_fail_at = n;
+		if (source(BSD_IP_ADD_SOURCE_MEMBERSHIP, GROUP, A) == 0)
+			break;
+		b->ns_fault.af_fail_at = 0;
+		assert_int_equal(leave(rcv, GROUP), BSD_EADDRNOTAVAIL);
+		say(GROUP);
+		assert_false(hears(rcv));
+	}
+	b->ns_fault.af_fail_at = 0;
+	assert_true(n > 4);
+	say(GROUP);
+	assert_true(hears(rcv));
+}
+
 /* The sender's own host hears by IP_MULTICAST_LOOP, once. */
 static void
 test_own_host(void **state)
@@ -325,6 +401,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_others_groups, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_raw, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_msfilter, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_source_no_memory, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_own_host, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_loopback, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
