@@ -53,28 +53,15 @@ loop_events(struct loop *lp, struct loop_source *ls, uint32_t events)
 	(void)epoll_ctl(lp->lp_epfd, EPOLL_CTL_MOD, ls->ls_fd, &ev);
 }
 
-static void
-loop_forget(struct loop *lp, const struct loop_source *ls)
-{
-	for (int i = lp->lp_at; i < lp->lp_nbatch; i++) {
-		if (lp->lp_batch[i].data.ptr == ls)
-			lp->lp_batch[i].data.ptr = NULL;
-	}
-}
-
 void
 loop_del(struct loop *lp, struct loop_source *ls)
 {
 	if (ls->ls_fd >= 0)
 		(void)epoll_ctl(lp->lp_epfd, EPOLL_CTL_DEL, ls->ls_fd, NULL);
-	loop_forget(lp, ls);
-}
-
-void
-loop_close(struct loop *lp, struct loop_source *ls)
-{
-	(void)close(ls->ls_fd);
-	loop_forget(lp, ls);
+	for (int i = lp->lp_at; i < lp->lp_nbatch; i++) {
+		if (lp->lp_batch[i].data.ptr == ls)
+			lp->lp_batch[i].data.ptr = NULL;
+	}
 }
 
 void

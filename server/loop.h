@@ -68,8 +68,6 @@ int loop_add(struct loop *lp, struct loop_source *ls, uint32_t events);
 void loop_events(struct loop *lp, struct loop_source *ls, uint32_t events);
 /* Takes ls out; it will not be called again. Does not close the descriptor. */
 void loop_del(struct loop *lp, struct loop_source *ls);
-/* The same, and closes the descriptor, of which there is no copy anywhere: that takes it out too. */
-void loop_close(struct loop *lp, struct loop_source *ls);
 
 /* Has lt_run called in this turn. One that defers itself again is called in the next. */
 void loop_defer(struct loop *lp, struct loop_task *lt);

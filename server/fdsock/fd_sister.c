@@ -117,19 +117,19 @@ fd_optlog_free(struct fd_optlog_list *list)
 static bool
 fd_optlog_add(struct fd_optlog_list *list, int level, int name, const void *val, size_t len)
 {
-	struct fd_optlog *ol;
+	struct fd_optlog *ol, *old;
 
-	TAILQ_FOREACH(ol, list, ol_list) {
-		if (ol->ol_level == level && ol->ol_name == name)
-			break;
-	}
-	if (ol != NULL) {
-		TAILQ_REMOVE(list, ol, ol_list);
-		free(ol);
-	}
 	ol = malloc(sizeof(*ol) + len);
 	if (ol == NULL)
 		return false;
+	TAILQ_FOREACH(old, list, ol_list) {
+		if (old->ol_level == level && old->ol_name == name)
+			break;
+	}
+	if (old != NULL) {
+		TAILQ_REMOVE(list, old, ol_list);
+		free(old);
+	}
 	ol->ol_level = level;
 	ol->ol_name = name;
 	ol->ol_len = len;
@@ -186,6 +186,8 @@ fd_twin_listen(struct fdsock *fs, const struct fd_twin_msg *tw)
 		return error;
 	fd_sock_getname(fs);
 	fs->fs_kind = FD_LISTENER;
+	if (fs->fs_inq) /* the option told the client's end when this was no listener yet */
+		fd_sock_tag(fs, tw->tw_clientfd);
 	fs->fs_backlog = tw->tw_backlog;
 	LIST_INSERT_HEAD(&fs->fs_server->fd_listeners, fs, fs_listening);
 	fd_sock_schedule(fs);

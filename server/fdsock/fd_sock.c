@@ -300,7 +300,8 @@ fd_sock_free(struct fdsock *fs)
 		TAILQ_REMOVE(&fd->fd_work, fs, fs_work);
 		fd->fd_nwork--;
 	}
-	loop_close(fd->fd_loop, &fs->fs_src);
+	loop_del(fd->fd_loop, &fs->fs_src); /* a twin of a sister's has a copy of the descriptor */
+	(void)close(fs->fs_src.ls_fd);
 	if (fs->fs_waiter >= 0)
 		fd_reply_none(fs->fs_waiter);
 	(void)soclose(fs->fs_so);

@@ -19,6 +19,7 @@ ECHO = """
 import selectors, socket, sys
 listener = socket.socket()
 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+listener.setsockopt(socket.IPPROTO_TCP, 36, 1)  # TCP_INQ, which the descriptor's own end knows
 listener.bind((sys.argv[1], 0))
 listener.listen(100)
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
