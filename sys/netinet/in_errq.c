@@ -61,20 +61,6 @@ in_errq_drain(struct inpcb *inp)
 }
 
 /* The error stands last in the control messages. */
-static void
-errq_put(struct mbuf *control, bool v6, const struct bsd_ip_recverr *re)
-{
-	struct bsd_cmsghdr cm = {.cmsg_len = (uint32_t)BSD_CMSG_LEN(sizeof(*re)),
-	    .cmsg_level = v6 ? IPPROTO_IPV6 : IPPROTO_IP,
-	    .cmsg_type = v6 ? IPV6_RECVERR : IP_RECVERR};
-	uint8_t *at = control->m_data + control->m_len;
-
-	memset(at, 0, BSD_CMSG_SPACE(sizeof(*re)));
-	memcpy(at, &cm, sizeof(cm));
-	memcpy(at + BSD_CMSG_LEN(0), re, sizeof(*re));
-	control->m_len += (uint32_t)BSD_CMSG_SPACE(sizeof(*re));
-}
-
 static struct bsd_ip_recverr
 errq_get(const struct mbuf *record)
 {
@@ -92,6 +78,7 @@ errq_record(const struct inpcb *inp, const struct in_afops *af, const struct in_
     const struct in_rxinfo *rx, const struct bsd_ip_recverr *re)
 {
 	struct mbuf *m = m_get(inp->inp_ns, MT_SONAME), *control = NULL;
+	const bool v6 = (inp->inp_flags & INP_V6) != 0;
 	union bsd_sockaddr_any sa;
 
 	if (m == NULL)
@@ -108,7 +95,8 @@ errq_record(const struct inpcb *inp, const struct in_afops *af, const struct in_
 		return NULL;
 	}
 	m->m_next = control;
-	errq_put(control, (inp->inp_flags & INP_V6) != 0, re);
+	in_cmsg_put(control, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, re,
+	    sizeof(*re));
 	return m;
 }
 
@@ -193,8 +181,7 @@ errq_append_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport,
 void
 in_errq_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, size_t skip)
 {
-	const uint8_t pmtudisc =
-	    ci->ci_af->af_family == AF_INET6 ? inp->in6p_pmtudisc : inp->inp_pmtudisc;
+	const uint8_t pmtudisc = in_pcb_pmtudisc(inp, ci->ci_af);
 	struct socket *so = inp->inp_socket;
 
 	KASSERT(in_errq_wanted(inp, ci->ci_af));

@@ -80,10 +80,10 @@ struct inpcb {
 #define INP_BOUNDADDR 0x0100 /* bind named an address */
 #define INP_RECVTOS 0x0200
 #define INP_BINDANY 0x0400    /* may bind to addresses that are not ours */
-#define INP_MCASTALL 0x8000   /* also of groups that others on the host have joined */
 #define INP_BINDNOPORT 0x0800 /* bind to an address does not choose the port yet */
 #define INP_ORPHAN 0x1000     /* no descriptor of the socket is left, and it is counted */
 #define INP_RECVERR 0x2000    /* errors are queued */
+#define INP_MCASTALL 0x8000   /* also of groups that others on the host have joined */
 /* of sockets of AF_INET6 (in_pcb_af.c) */
 #define INP_V6 0x00010000      /* is one: addresses of IPv4 are shown mapped */
 #define INP_DUAL 0x00020000    /* has neither address nor peer, and takes IPv4, too */

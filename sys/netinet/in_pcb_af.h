@@ -17,6 +17,12 @@ in_pcb_minttl(const struct inpcb *inp, const struct in_afops *af)
 {
 	return af->af_family == BSD_AF_INET6 ? inp->in6p_minhops : inp->inp_minttl;
 }
+/* Path MTU discovery for packets of that family: IP_PMTUDISC_* */
+static inline uint8_t
+in_pcb_pmtudisc(const struct inpcb *inp, const struct in_afops *af)
+{
+	return af->af_family == BSD_AF_INET6 ? inp->in6p_pmtudisc : inp->inp_pmtudisc;
+}
 /* That of the socket's domain. */
 const struct in_afops *in_pcb_domain_af(const struct inpcb *inp);
 /*

@@ -262,7 +262,7 @@ udp_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 {
 	struct socket *so = inp->inp_socket;
 
-	if (ci->ci_ctl == IN_CTL_MSGSIZE && inp->inp_pmtudisc < IP_PMTUDISC_INTERFACE)
+	if (ci->ci_ctl == IN_CTL_MSGSIZE && in_pcb_pmtudisc(inp, ci->ci_af) < IP_PMTUDISC_INTERFACE)
 		ci->ci_af->af_setmtu(inp->inp_ns, &ci->ci_dst, ci->ci_arg, ci->ci_pktlen);
 	if (in_errq_wanted(inp, ci->ci_af)) {
 		in_errq_icmp(inp, ci, be16_get(ci->ci_head + 2), UDP_HDR_LEN);

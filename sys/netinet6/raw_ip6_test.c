@@ -202,9 +202,11 @@ static void
 test_error(void **state)
 {
 	struct socket *so = open6(BSD_SOCK_DGRAM, BSD_IPPROTO_ICMPV6);
-	const struct inpcb *inp;
+	struct inpcb *inp;
 	union bsd_sockaddr_any nam = name(PEER);
 	struct ip6_hdr ip6 = test_ip6hdr(IP6_NXT_ICMP6, US, PEER, sizeof(echo));
+	uint32_t mtu = 0;
+	bool direct;
 	uint8_t msg[ICMP6_HDR_LEN + IP6_HDR_LEN + sizeof(echo)] = {ICMP6_UNREACH,
 	    ICMP6_UNREACH_ADDR};
 	uint8_t *inner = msg + ICMP6_HDR_LEN + IP6_HDR_LEN;
@@ -222,6 +224,16 @@ test_error(void **state)
 	msg[1] = ICMP6_UNREACH_PORT;
 	testif6_icmp6(&ti, PEER, US, 64, msg, sizeof(msg));
 	assert_int_equal(so->so_error, BSD_ECONNREFUSED);
+	/* The path is learnt, whatever the socket wants of IPv4. */
+	inp->inp_pmtudisc = BSD_IP_PMTUDISC_OMIT;
+	ip6.ip6_plen = 1460;
+	ip6_emit(msg + ICMP6_HDR_LEN, &ip6);
+	msg[0] = ICMP6_TOOBIG;
+	msg[1] = 0;
+	be32_put(msg + 4, 1300);
+	testif6_icmp6(&ti, PEER, US, 64, msg, sizeof(msg));
+	assert_non_null(inp->inp_af->af_route(so->so_ns, &inp->inp_faddr, NULL, &mtu, &direct));
+	assert_int_equal(mtu, 1300);
 	assert_int_equal(soclose(so), 0);
 }
 
