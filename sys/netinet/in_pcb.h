@@ -113,9 +113,9 @@ struct in_pair {
 	struct in_addrany ipr_faddr;
 	uint16_t ipr_lport;
 	uint16_t ipr_fport;
-	uint8_t ipr_ttl; /* as inp_ttl and its like */
+	uint16_t ipr_boundif; /* as inp_boundif and its like */
+	uint8_t ipr_ttl;
 	uint8_t ipr_minttl;
-	uint8_t ipr_tos;
 };
 
 struct inpcbtable {
@@ -232,9 +232,14 @@ int in_pcb_ctloutput(struct inpcb *inp, struct sockopt *sopt);
 struct ifnet *in_pcb_ifp(const struct inpcb *inp);
 /* May it have a packet of that interface? 0: of whichever it is bound to */
 static inline bool
+in_boundif_has(uint16_t boundif, uint32_t ifindex)
+{
+	return boundif == 0 || ifindex == 0 || boundif == ifindex;
+}
+static inline bool
 in_pcb_hasif(const struct inpcb *inp, uint32_t ifindex)
 {
-	return inp->inp_boundif == 0 || ifindex == 0 || inp->inp_boundif == ifindex;
+	return in_boundif_has(inp->inp_boundif, ifindex);
 }
 /* The two options, and those of in_pcb_opt.c. => ENODEV, EINVAL; ENOPROTOOPT: another one */
 int in_pcb_ifopt(struct inpcb *inp, struct sockopt *sopt);

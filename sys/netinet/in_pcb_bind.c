@@ -83,6 +83,7 @@ pair_overlaps(const struct inpcb *inp, const struct bind_claim *bc)
 
 	while ((ipr = in_pairnext_port(inp->inp_table, bc->bc_ep.ie_port, ipr)) != NULL)
 		if (claim_meets(bc, ipr->ipr_af, false) &&
+		    in_boundif_has(ipr->ipr_boundif, inp->inp_boundif) &&
 		    laddr_overlaps(&bc->bc_ep.ie_addr, &ipr->ipr_laddr))
 			return true;
 	return false;

@@ -102,7 +102,8 @@ in_pairlookup(const struct inpcbtable *table, const struct in_lookup *il)
 	    &table->it_pairhash[in_pcbhash_pair(table, il) & (table->it_pairhash_size - 1)],
 	    ipr_hash) {
 		if (ipr->ipr_lport == il->il_lport && ipr->ipr_fport == il->il_fport &&
-		    ipr->ipr_af == il->il_af && in_addrany_eq(&ipr->ipr_faddr, &il->il_faddr) &&
+		    ipr->ipr_af == il->il_af && in_boundif_has(ipr->ipr_boundif, il->il_ifindex) &&
+		    in_addrany_eq(&ipr->ipr_faddr, &il->il_faddr) &&
 		    in_addrany_eq(&ipr->ipr_laddr, &il->il_laddr))
 			return ipr;
 	}

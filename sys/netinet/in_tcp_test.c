@@ -85,21 +85,37 @@ stack_start(void)
 }
 
 static void
-end_attach(struct end *e, uint8_t station)
+end_join(struct end *e, struct netstack *ns, uint8_t station, unsigned prefixlen)
 {
 	const uint8_t mac[6] = {2, 0, 0, 0, 0, station};
 
-	*e = (struct end){.e_ns = stack_start()};
+	*e = (struct end){.e_ns = ns};
 	mbufq_init(&e->e_q, 4096);
 	memcpy(e->e_if.if_xname, "cable0", 7);
+	e->e_if.if_xname[5] = (char)('0' + station);
 	e->e_if.if_flags = IFF_UP | IFF_RUNNING | IFF_BROADCAST;
 	e->e_if.if_mtu = 1500;
 	e->e_if.if_start = end_start;
 	e->e_if.if_softc = e;
 	assert_int_equal(if_attach(e->e_ns, &e->e_if), 0);
 	assert_int_equal(ether_ifattach(&e->e_if, mac), 0);
-	assert_int_equal(in_control_addr(e->e_ns, &e->e_if, ipv4_addr_be(10, 0, 0, station), 24),
+	assert_int_equal(in_control_addr(e->e_ns, &e->e_if, ipv4_addr_be(10, 0, 0, station),
+			     prefixlen),
 	    0);
+}
+
+static void
+end_attach(struct end *e, uint8_t station)
+{
+	end_join(e, stack_start(), station, 24);
+}
+
+static void
+end_detach(struct end *e)
+{
+	ether_ifdetach(&e->e_if);
+	if_detach(&e->e_if);
+	mbufq_drain(&e->e_q);
 }
 
 /* A copy into the other stack's memory: the ends share none. */
@@ -285,9 +301,7 @@ ethernet(struct end e[2], unsigned lose, uint32_t pathmtu)
 	for (unsigned i = 0; i < 100000; i++)
 		ends_step(e);
 	for (unsigned i = 0; i < 2; i++) {
-		ether_ifdetach(&e[i].e_if);
-		if_detach(&e[i].e_if);
-		mbufq_drain(&e[i].e_q);
+		end_detach(&e[i]);
 		test_netstack_end(e[i].e_ns);
 	}
 }
@@ -420,9 +434,79 @@ test_bound_to_interface(void **state)
 	for (unsigned i = 0; i < 100000; i++)
 		ends_step(e);
 	for (unsigned i = 0; i < 2; i++) {
-		ether_ifdetach(&e[i].e_if);
-		if_detach(&e[i].e_if);
-		mbufq_drain(&e[i].e_q);
+		end_detach(&e[i]);
+		test_netstack_end(e[i].e_ns);
+	}
+}
+
+/* A connection of e[0] to e[1], bound to its interface, in TIME-WAIT. => the peer's FIN as it came */
+static struct mbuf *
+bound_in_timewait(struct end e[2])
+{
+	union bsd_sockaddr_any nam = name(ipv4_addr_be(10, 0, 0, 2));
+	struct socket *head = listener(e[1].e_ns), *so, *peer = NULL;
+	struct mbuf *fin;
+
+	assert_int_equal(socreate(e[0].e_ns, BSD_AF_INET, BSD_SOCK_STREAM, 0, &so), 0);
+	assert_int_equal(bind_to(so, &e[0].e_if), 0);
+	assert_int_equal(soconnect(so, &nam.sa), 0);
+	for (unsigned i = 0; i < 100 && peer == NULL; i++) {
+		ends_step(e);
+		(void)soaccept(head, true, &peer, NULL);
+	}
+	assert_non_null(peer);
+	(void)soclose(so);
+	for (unsigned i = 0; i < 1000; i++)
+		ends_step(e);
+	assert_int_equal(e[1].e_q.mq_len, 0);
+	(void)soclose(peer);
+	(void)soclose(head);
+	netstack_run(e[1].e_ns);
+	assert_int_equal(e[1].e_q.mq_len, 1);
+	fin = mbufq_dequeue(&e[1].e_q);
+	end_receive(&e[0], m_dup(fin));
+	for (unsigned i = 0; i < 1000; i++)
+		ends_step(e);
+	assert_int_equal(e[0].e_ns->ns_tcp->tcps_timewait.tws_count, 1);
+	return fin;
+}
+
+/*
+ * What is left of a connection that was bound to an interface hears that one only, and answers by it
+ * though the route leads elsewhere; a port is taken for that interface only.
+ */
+static void
+test_timewait_bound_to_interface(void **state)
+{
+	union bsd_sockaddr_any nam = name(0);
+	struct end e[2], other;
+	struct mbuf *fin;
+	struct socket *so;
+
+	(void)state;
+	end_attach(&e[0], 1);
+	end_attach(&e[1], 2);
+	end_join(&other, e[0].e_ns, 3, 29);
+	fin = bound_in_timewait(e);
+	end_receive(&e[0], m_dup(fin));
+	assert_int_equal(e[0].e_q.mq_len, 1);
+	for (unsigned i = 0; i < 1000; i++)
+		ends_step(e);
+	end_receive(&other, m_dup(fin));
+	assert_int_equal(e[0].e_q.mq_len, 0);
+	m_freem(fin);
+	nam.sin.sin_port =
+	    htobe16(e[0].e_ns->ns_tcp->tcps_timewait.tws_queue.tqh_first->tw_pair.ipr_lport);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(socreate(e[0].e_ns, BSD_AF_INET, BSD_SOCK_STREAM, 0, &so), 0);
+		assert_int_equal(bind_to(so, i == 0 ? &e[0].e_if : &other.e_if), 0);
+		assert_int_equal(sobind(so, &nam.sa), i == 0 ? BSD_EADDRINUSE : 0);
+		(void)soclose(so);
+	}
+	netstack_run(e[0].e_ns);
+	end_detach(&other);
+	for (unsigned i = 0; i < 2; i++) {
+		end_detach(&e[i]);
 		test_netstack_end(e[i].e_ns);
 	}
 }
@@ -438,6 +522,7 @@ main(void)
 	    cmocka_unit_test(test_silent_neighbour),
 	    cmocka_unit_test(test_end_in_timewait),
 	    cmocka_unit_test(test_bound_to_interface),
+	    cmocka_unit_test(test_timewait_bound_to_interface),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,14 +4,16 @@
  * (RFC 1122 §4.2.2.13, RFC 6191).
  *
  * Theory of operation: a connection whose program still has the socket stays whole, for the
- * program's questions. Once the socket is gone a record of 128 bytes takes the place of tcpcb and pcb: the pair of
- * endpoints, which lookups and bind find as they would find a pcb, and the numbers of which a
- * last ACK is made. Records are in one list in order of time, a last FIN that comes again moves its own to the
- * end, and one callout waits for the first. Of more than net.inet.tcp.maxtcptw the oldest goes.
+ * program's questions. Once the socket is gone a record of 128 bytes takes the place of tcpcb and
+ * pcb: the pair of endpoints, which lookups and bind find as they would find a pcb, and the numbers
+ * of which a last ACK is made. Records are in one list in order of time, a last FIN that comes again
+ * moves its own to the end, and one callout waits for the first. Of more than net.inet.tcp.maxtcptw
+ * the oldest goes.
  */
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
 #include "kern/netstack.h"
+#include "net/if.h"
 #include "netinet/in_pcb_af.h"
 #include "netinet/tcp_input.h"
 #include "netinet/tcp_sack.h"
@@ -166,10 +168,11 @@ tw_fill(struct tcptw *tw, const struct tcpcb *tp)
 	    .ipr_faddr = inp->inp_faddr,
 	    .ipr_lport = inp->inp_lport,
 	    .ipr_fport = inp->inp_fport,
+	    .ipr_boundif = inp->inp_boundif,
 	    .ipr_minttl = in_pcb_minttl(inp, inp->inp_af)};
 	in_pcb_txinfo(tp->t_inpcb, inp->inp_af, IPPROTO_TCP, &tx);
 	tw->tw_pair.ipr_ttl = tx.tx_ttl;
-	tw->tw_pair.ipr_tos = tx.tx_tos;
+	tw->tw_tos = tx.tx_tos;
 	tw->tw_snd_nxt = tp->snd_max;
 	tw->tw_rcv_nxt = tp->rcv_nxt;
 	tw->tw_win = (uint16_t)KERN_MIN(tcp_rcvwnd(tp) >> tp->rcv_scale, TCP_MAXWIN);
@@ -323,9 +326,11 @@ tw_respond(struct netstack *ns, const struct tcptw *tw)
 	const struct in_txinfo tx = {.tx_ns = ns,
 	    .tx_src = ipr->ipr_laddr,
 	    .tx_dst = ipr->ipr_faddr,
+	    .tx_ifp = ipr->ipr_boundif == 0 ? NULL : if_byindex(ns, ipr->ipr_boundif),
+	    .tx_boundif = ipr->ipr_boundif,
 	    .tx_proto = IPPROTO_TCP,
 	    .tx_ttl = ipr->ipr_ttl,
-	    .tx_tos = ipr->ipr_tos,
+	    .tx_tos = tw->tw_tos,
 	    .tx_df = true};
 	struct tcp_opts to = {0};
 	struct mbuf *m = m_gethdr(ns, MT_HEADER);

@@ -33,6 +33,7 @@ struct tcptw {
 	uint32_t tw_answer_ms; /* when a segment was last answered, if its sender may do without */
 	uint16_t tw_win;       /* the window as announced, scaled */
 	uint8_t tw_flags;
+	uint8_t tw_tos;
 };
 _Static_assert(sizeof(struct tcptw) <= 128, "a connection in TIME-WAIT is small");
 
