@@ -71,6 +71,20 @@ say_names(int fd)
 	say_name("the peer's", error, &sin6);
 }
 
+/* A port that nobody has, of either family, nor had lately (TIME-WAIT). */
+static int
+free_port(int type)
+{
+	const int off = 0;
+	int fd = socket_of("::", type), port;
+
+	MUST(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)));
+	MUST(bind_to(fd, "::", 0));
+	port = calls_port(fd);
+	MUST(close(fd));
+	return port;
+}
+
 static void
 conflicts_of(int type, int only)
 {
@@ -80,15 +94,16 @@ conflicts_of(int type, int only)
 	    {"::ffff:127.0.0.1", "::"}, {"::ffff:0.0.0.0", "::1"}};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		const int port = free_port(type);
 		int one = socket_of(pairs[i][0], type), two = socket_of(pairs[i][1], type), error;
 
 		(void)setsockopt(one, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
 		(void)setsockopt(two, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
-		error = bind_to(one, pairs[i][0], 0);
+		error = bind_to(one, pairs[i][0], port);
 		(void)printf("%s, only %d -> %s\n", pairs[i][0], only,
 		    error != 0 ? calls_errname(errno) : "0");
 		if (error == 0) {
-			error = bind_to(two, pairs[i][1], calls_port(one));
+			error = bind_to(two, pairs[i][1], port);
 			(void)printf("%s beside it -> %s\n", pairs[i][1],
 			    error != 0 ? calls_errname(errno) : "0");
 		}
