@@ -9,6 +9,7 @@
 
 #include "run.h"
 #include "wire/be.h"
+#include "wire/ip6.h"
 #include "wire/print.h"
 
 struct call_kind {
@@ -19,7 +20,7 @@ struct call_kind {
 
 #define ARGS_MAX 6
 
-static int64_t
+int64_t
 call_wrong(struct run *r, const char *what)
 {
 	if (r->r_callwhy[0] == '\0')
@@ -29,7 +30,7 @@ call_wrong(struct run *r, const char *what)
 
 /* -- arguments -------------------------------------------------------------------------------- */
 
-static int
+int
 arg_int(struct run *r, const struct expr *ex)
 {
 	if (ex->ex_kind == EX_LIST && ex->ex_first != NULL)
@@ -91,16 +92,47 @@ struct arg_nam {
 	uint32_t an_len;
 };
 
+/*
+ * {sa_family = AF_INET6, sin6_port = htons(80), sin6_addr = "ff02::1"}, an address that is no counterpart
+ * of one of IPv4. One of a link is on that of the interface. => false: ex is something else
+ */
+static bool
+arg_sockaddr6(struct run *r, const struct expr *ex, struct bsd_sockaddr_in6 *sin6)
+{
+	const struct expr *addr = ex->ex_kind == EX_STRUCT ? expr_field(ex, "sin6_addr") : NULL;
+	const struct expr *port;
+	uint32_t a[4];
+
+	if (addr == NULL)
+		return false;
+	*sin6 = (struct bsd_sockaddr_in6){.sin6_len = sizeof(*sin6),
+	    .sin6_family = BSD_AF_INET6,
+	    .sin6_port = htobe16(r->r_script->sc_port)};
+	if (addr->ex_kind != EX_STRING || ip6_pton(addr->ex_text, a) != 0) {
+		call_wrong(r, "no address that makes sense");
+		return true;
+	}
+	if ((port = expr_field(ex, "sin6_port")) != NULL)
+		sin6->sin6_port = htobe16((uint16_t)port->ex_int);
+	if (ip6_is_scoped(a))
+		sin6->sin6_scope_id = r->r_ifindex;
+	ip6_addr_put(sin6->sin6_addr.s6_bytes, a);
+	return true;
+}
+
 static struct arg_nam
 arg_name(struct run *r, const struct expr *ex, uint32_t addr_be)
 {
 	struct bsd_sockaddr_in sin = arg_sockaddr(r, ex, addr_be);
-	struct arg_nam an = {.an_len = sizeof(sin)};
+	struct arg_nam an = {.an_len = sizeof(an.an_sa.sin6)};
 
-	an.an_sa.sin = sin;
+	if (arg_sockaddr6(r, ex, &an.an_sa.sin6))
+		return an;
 	if (r->r_ip6) {
-		ip6_sockaddr(&sin, &an.an_sa);
-		an.an_len = sizeof(an.an_sa.sin6);
+		ip6_sockaddr(r, &sin, &an.an_sa);
+	} else {
+		an.an_len = sizeof(sin);
+		an.an_sa.sin = sin;
 	}
 	return an;
 }
@@ -165,7 +197,7 @@ accept_common(struct run *r, const struct expr *const *args, int flags)
 	int fd = rumpus_accept(r->r_proc, arg_fd(r, args[0]), &from.sa, &len, flags);
 
 	if (fd >= 0 && r->r_ip6)
-		ip6_sockaddr_back(&from);
+		ip6_sockaddr_back(r, &from);
 	if (fd >= 0 && from.sin.sin_addr.s_addr != r->r_remoteaddr_be)
 		call_wrong(r, "accept gave another address than the peer's");
 	return fd_made(r, fd, true);
@@ -203,7 +235,7 @@ name_common(struct run *r, const struct expr *const *args, bool peer)
 			  : rumpus_getsockname(r->r_proc, fd, &nam.sa, &len);
 
 	if (result == 0 && r->r_ip6)
-		ip6_sockaddr_back(&nam);
+		ip6_sockaddr_back(r, &nam);
 	if (result == 0 && args[1]->ex_kind == EX_STRUCT) {
 		struct bsd_sockaddr_in want =
 		    arg_sockaddr(r, args[1], peer ? r->r_remoteaddr_be : r->r_localaddr_be);
@@ -489,16 +521,8 @@ do_recvmsg(struct run *r, const struct expr *const *args)
 
 /* -- options ---------------------------------------------------------------------------------- */
 
-union optval {
-	int32_t ov_int;
-	struct bsd_linger ov_linger;
-	struct bsd_timeval ov_timeval;
-	char ov_text[32];
-	uint8_t ov_bytes[256];
-};
-
-static int64_t
-field(const struct expr *ex, const char *name, unsigned position)
+int64_t
+arg_field(const struct expr *ex, const char *name, unsigned position)
 {
 	const struct expr *f = expr_field(ex, name);
 
@@ -506,31 +530,6 @@ field(const struct expr *ex, const char *name, unsigned position)
 	     position--)
 		f = f->ex_next;
 	return f != NULL ? f->ex_int : 0;
-}
-
-/* An option's value: [1], {onoff=1, linger=0}, {tv_sec=1, tv_usec=0}, "cubic". => its length */
-static uint32_t
-arg_optval(struct run *r, const struct expr *ex, int level, int name, union optval *ov)
-{
-	memset(ov, 0, sizeof(*ov));
-	if (ex->ex_kind == EX_LIST && ex->ex_first != NULL)
-		ex = ex->ex_first;
-	if (ex->ex_kind == EX_STRING) {
-		memcpy(ov->ov_bytes, ex->ex_text, ex->ex_len < 31 ? ex->ex_len : 31);
-		return (uint32_t)ex->ex_len;
-	}
-	if (ex->ex_kind == EX_STRUCT && level == BSD_SOL_SOCKET && name == BSD_SO_LINGER) {
-		ov->ov_linger.l_onoff = (int32_t)field(ex, "onoff", 0);
-		ov->ov_linger.l_linger = (int32_t)field(ex, "linger", 1);
-		return sizeof(ov->ov_linger);
-	}
-	if (ex->ex_kind == EX_STRUCT) {
-		ov->ov_timeval.tv_sec = field(ex, "tv_sec", 0);
-		ov->ov_timeval.tv_usec = (int32_t)field(ex, "tv_usec", 1);
-		return sizeof(ov->ov_timeval);
-	}
-	ov->ov_int = arg_int(r, ex);
-	return sizeof(ov->ov_int);
 }
 
 static int64_t
@@ -599,12 +598,12 @@ do_poll(struct run *r, const struct expr *const *args)
 		const struct expr *fd = expr_field(ex, "fd");
 
 		pfds[n].fd = fd != NULL ? arg_fd(r, fd) : -1;
-		pfds[n].events = (int16_t)field(ex, "events", 1);
+		pfds[n].events = (int16_t)arg_field(ex, "events", 1);
 	}
 	result = rumpus_poll(r->r_proc, pfds, n, arg_int(r, args[2]));
 	n = 0;
 	for (ex = args[0]->ex_first; ex != NULL && n < 8 && result >= 0; ex = ex->ex_next, n++) {
-		if (pfds[n].revents != (int16_t)field(ex, "revents", 2))
+		if (pfds[n].revents != (int16_t)arg_field(ex, "revents", 2))
 			snprintf(r->r_callwhy, sizeof(r->r_callwhy), "other revents: 0x%x",
 			    (unsigned)(uint16_t)pfds[n].revents);
 	}

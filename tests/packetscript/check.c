@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Commands (`sysctl NAME=VALUE`, a line each) and assertions, a small subset of what other runners
+ * Commands (`sysctl NAME=VALUE`, a line each; ipcmd.c has more) and assertions, a small subset of what other runners
  * leave to Python: `assert A == B [and C < D] [, remark]`, a line each.
  *
  * Names: tcpi_* of the latest connection, counted as Linux does (windows in segments, times in us),
  * tcpi_*_bytes for the same in bytes; state: of the latest flow, CLOSED if there is none; tcps_*:
- * the stack's counters; drop_*: its drops by reason; and the words that calls know too.
+ * the stack's counters, so igmps_*, ip6s_*, icmp6s_*; drop_*: its drops by reason; now: us since the script
+ * began; and the words that calls know too.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -112,6 +113,8 @@ command_line(struct run *r, const char *text, size_t len)
 		return true;
 	if (len >= sizeof(defaults) && strcmp(end - (sizeof(defaults) - 1), defaults) == 0)
 		return true; /* each script begins with the defaults here */
+	if (strncmp(line, "ip ", 3) == 0)
+		return ip_command_do(r, line + 3);
 	if (!command_skip(&p, line) || (value = strchr(p, '=')) == NULL)
 		return run_fail(r, "not a command: %s", line);
 	*value++ = '\0';
@@ -250,20 +253,36 @@ flow_state(const struct run *r)
 static bool
 word_value(struct run *r, const char *word, int64_t *value)
 {
+	static const struct {
+		const char *front;
+		const char *sysctl;
+	} counters[] = {
+	    {"tcps_", "net.inet.tcp.stats."},
+	    {"igmps_", "net.inet.igmp.stats."},
+	    {"ip6s_", "net.inet6.ip6.stats."},
+	    {"icmp6s_", "net.inet6.icmp6.stats."},
+	    {"drop_", "net.drop."},
+	};
+	char name[120] = "";
 	uint64_t counter;
-	char name[100];
 
 	if (strcmp(word, "state") == 0) {
 		*value = flow_state(r);
 		return true;
 	}
+	if (strcmp(word, "now") == 0) {
+		*value = (int64_t)(r->r_now_ns / 1000);
+		return true;
+	}
 	if (strncmp(word, "tcpi_", 5) == 0)
 		return tcpi_value(r, word, value);
-	if (strncmp(word, "tcps_", 5) == 0)
-		snprintf(name, sizeof(name), "net.inet.tcp.stats.%s", word + 5);
-	else if (strncmp(word, "drop_", 5) == 0)
-		snprintf(name, sizeof(name), "net.drop.%s", word + 5);
-	else
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		size_t len = strlen(counters[i].front);
+
+		if (strncmp(word, counters[i].front, len) == 0)
+			snprintf(name, sizeof(name), "%s%s", counters[i].sysctl, word + len);
+	}
+	if (name[0] == '\0')
 		return name_value(word, strlen(word), value);
 	if (rumpus_sysctl_get(r->r_ns, name, &counter) != 0)
 		return false;

@@ -4,8 +4,9 @@
  * does it, so that all else of the runner, and of a script, knows IPv4 only.
  *
  * An address a.b.c.d is fd3d:a0b:17d6::a.b.c.d, and the MTU is 20 bytes more, for what the header is
- * longer. Sums are looked at in what leaves, and made anew: a wrong one stays wrong. What has no
- * counterpart (fragments, options, other messages) is no packet of such a script.
+ * longer. A script for IPv6 only may have addresses of its own: those with the 96 bits of --local_ip in
+ * front are counterparts then. Sums are looked at and made anew: a wrong one stays wrong. What
+ * has no counterpart (fragments, options, other messages) is written as it is.
  */
 #include <string.h>
 
@@ -35,34 +36,32 @@ static const struct {
     {ICMP4_PARAMPROB, ICMP4_PARAMPROB_ERRATPTR, ICMP6_PARAMPROB, ICMP6_PARAMPROB_HEADER},
 };
 
-static void
-addr6(uint32_t a[4], uint32_t addr_be)
+void
+ip6_mapped(const struct run *r, uint32_t addr_be, uint32_t a[4])
 {
-	a[0] = htobe32(0xfd3d0a0b);
-	a[1] = htobe32(0x17d60000);
-	a[2] = 0;
+	memcpy(a, r->r_prefix, sizeof(r->r_prefix));
 	a[3] = addr_be;
 }
 
-bool
-ip6_isours(const uint32_t a[4])
+static bool
+is_mapped(const struct run *r, const uint32_t a[4])
 {
 	uint32_t want[4];
 
-	addr6(want, a[3]);
+	ip6_mapped(r, a[3], want);
 	return ip6_addr_eq(a, want);
 }
 
 static struct ip6_hdr
-header6(const struct ipv4_hdr *ip)
+header6(const struct run *r, const struct ipv4_hdr *ip)
 {
 	struct ip6_hdr ip6 = {.ip6_tclass = ip->ip_tos,
 	    .ip6_plen = (uint16_t)(ip->ip_len - ip->ip_hl),
 	    .ip6_nxt = ip->ip_p == IPV4_PROTO_ICMP ? IP6_NXT_ICMP6 : ip->ip_p,
 	    .ip6_hlim = ip->ip_ttl};
 
-	addr6(ip6.ip6_src, ip->ip_src_be);
-	addr6(ip6.ip6_dst, ip->ip_dst_be);
+	ip6_mapped(r, ip->ip_src_be, ip6.ip6_src);
+	ip6_mapped(r, ip->ip_dst_be, ip6.ip6_dst);
 	return ip6;
 }
 
@@ -73,8 +72,17 @@ sum_off(uint8_t proto)
 	return proto == IP6_NXT_TCP ? TCP_OFF_SUM : proto == IP6_NXT_UDP ? UDP_OFF_SUM : 2;
 }
 
+static bool
+sum6_ok(const uint8_t *p, size_t len, const struct ip6_hdr *ip6)
+{
+	uint32_t sum = cksum_pseudo6(ip6->ip6_src, ip6->ip6_dst, ip6->ip6_nxt, (uint32_t)len);
+
+	return cksum_finish(cksum_partial(p, len, sum)) == 0;
+}
+
+/* right: a wrong one is to stay wrong */
 static void
-sum6_put(uint8_t *p, size_t len, const struct ip6_hdr *ip6)
+sum6_put(uint8_t *p, size_t len, const struct ip6_hdr *ip6, bool right)
 {
 	uint32_t sum = cksum_pseudo6(ip6->ip6_src, ip6->ip6_dst, ip6->ip6_nxt, (uint32_t)len);
 	size_t off = sum_off(ip6->ip6_nxt);
@@ -85,11 +93,12 @@ sum6_put(uint8_t *p, size_t len, const struct ip6_hdr *ip6)
 	be16_put(p + off, 0);
 	cksum = cksum_finish(cksum_partial(p, len, sum));
 	be16_put(p + off, cksum == 0 && ip6->ip6_nxt == IP6_NXT_UDP ? 0xffff : cksum);
+	p[off] ^= !right;
 }
 
 /* An error, and the packet that it is about, both with the longer header. => 0: no counterpart */
 static size_t
-error6(const uint8_t *in, size_t len, uint8_t *out)
+error6(const struct run *r, const uint8_t *in, size_t len, uint8_t *out)
 {
 	struct icmp6_hdr icmp6 = {0};
 	struct icmp4_hdr icmp;
@@ -112,15 +121,26 @@ error6(const uint8_t *in, size_t len, uint8_t *out)
 	if (icmp6.icmp6_type == ICMP6_TOOBIG)
 		icmp6.icmp6_word = icmp4_nextmtu(&icmp) + (uint32_t)LONGER;
 	icmp6_emit(out, &icmp6);
-	ip6 = header6(&ip);
+	ip6 = header6(r, &ip);
 	ip6_emit(out + ICMP6_HDR_LEN, &ip6);
 	len -= ICMP4_HDR_LEN + (size_t)ip.ip_hl;
 	memcpy(out + ICMP6_HDR_LEN + IP6_HDR_LEN, in + ICMP4_HDR_LEN + ip.ip_hl, len);
 	return ICMP6_HDR_LEN + IP6_HDR_LEN + len;
 }
 
+static bool
+sum4_ok(const uint8_t *p, const struct ipv4_hdr *ip)
+{
+	uint16_t len = (uint16_t)(ip->ip_len - ip->ip_hl);
+	uint32_t sum = 0;
+
+	if (ip->ip_p != IPV4_PROTO_ICMP)
+		sum = cksum_pseudo4(ip->ip_src_be, ip->ip_dst_be, ip->ip_p, len);
+	return cksum_finish(cksum_partial(p, len, sum)) == 0;
+}
+
 size_t
-ip6_from_ipv4(const uint8_t *in, size_t len, uint8_t *out)
+ip6_from_ipv4(const struct run *r, const uint8_t *in, size_t len, uint8_t *out)
 {
 	struct ipv4_hdr ip;
 	struct ip6_hdr ip6;
@@ -129,16 +149,16 @@ ip6_from_ipv4(const uint8_t *in, size_t len, uint8_t *out)
 	if (ipv4_parse(in, len, &ip) != IPV4_PARSE_OK)
 		return 0;
 	n = (size_t)ip.ip_len - ip.ip_hl;
-	ip6 = header6(&ip);
+	ip6 = header6(r, &ip);
 	if (ip.ip_p == IPV4_PROTO_ICMP)
-		n = error6(in + ip.ip_hl, n, out + IP6_HDR_LEN);
+		n = error6(r, in + ip.ip_hl, n, out + IP6_HDR_LEN);
 	else
 		memcpy(out + IP6_HDR_LEN, in + ip.ip_hl, n);
 	if (n == 0)
 		return 0;
 	ip6.ip6_plen = (uint16_t)n;
 	ip6_emit(out, &ip6);
-	sum6_put(out + IP6_HDR_LEN, n, &ip6);
+	sum6_put(out + IP6_HDR_LEN, n, &ip6, sum4_ok(in + ip.ip_hl, &ip));
 	return IP6_HDR_LEN + n;
 }
 
@@ -177,7 +197,7 @@ error4(const uint8_t *in, size_t len, uint8_t *out)
 }
 
 size_t
-ip6_to_ipv4(const uint8_t *in, size_t len, uint8_t *out)
+ip6_to_ipv4(const struct run *r, const uint8_t *in, size_t len, bool foreign, uint8_t *out)
 {
 	struct ip6_hdr ip6;
 	struct ipv4_hdr ip = {0};
@@ -186,14 +206,13 @@ ip6_to_ipv4(const uint8_t *in, size_t len, uint8_t *out)
 	size_t n, off;
 	bool right;
 
-	if (ip6_parse_partial(in, len, len, &ip6) != IP6_PARSE_OK || !ip6_isours(ip6.ip6_src) ||
-	    !ip6_isours(ip6.ip6_dst))
+	if (ip6_parse_partial(in, len, len, &ip6) != IP6_PARSE_OK ||
+	    (!foreign && (!is_mapped(r, ip6.ip6_src) || !is_mapped(r, ip6.ip6_dst))))
 		return 0;
 	in += IP6_HDR_LEN;
 	n = ip6.ip6_plen;
 	off = sum_off(ip6.ip6_nxt);
-	sum = cksum_pseudo6(ip6.ip6_src, ip6.ip6_dst, ip6.ip6_nxt, (uint32_t)n);
-	right = cksum_finish(cksum_partial(in, n, sum)) == 0;
+	right = sum6_ok(in, n, &ip6);
 	if (ip6.ip6_nxt == IP6_NXT_ICMP6)
 		n = error4(in, n, p);
 	else if ((ip6.ip6_nxt == IP6_NXT_TCP || ip6.ip6_nxt == IP6_NXT_UDP) && n >= off + 2) {
@@ -219,7 +238,7 @@ ip6_to_ipv4(const uint8_t *in, size_t len, uint8_t *out)
 }
 
 void
-ip6_sockaddr(const struct bsd_sockaddr_in *sin, union bsd_sockaddr_any *sa)
+ip6_sockaddr(const struct run *r, const struct bsd_sockaddr_in *sin, union bsd_sockaddr_any *sa)
 {
 	uint32_t a[4] = {0};
 
@@ -228,12 +247,12 @@ ip6_sockaddr(const struct bsd_sockaddr_in *sin, union bsd_sockaddr_any *sa)
 	sa->sin6.sin6_family = sin->sin_family == BSD_AF_INET ? BSD_AF_INET6 : sin->sin_family;
 	sa->sin6.sin6_port = sin->sin_port;
 	if (sin->sin_addr.s_addr != 0)
-		addr6(a, sin->sin_addr.s_addr);
+		ip6_mapped(r, sin->sin_addr.s_addr, a);
 	ip6_addr_put(sa->sin6.sin6_addr.s6_bytes, a);
 }
 
 void
-ip6_sockaddr_back(union bsd_sockaddr_any *sa)
+ip6_sockaddr_back(const struct run *r, union bsd_sockaddr_any *sa)
 {
 	struct bsd_sockaddr_in sin = {.sin_len = sizeof(sin),
 	    .sin_family = BSD_AF_INET,
@@ -243,7 +262,25 @@ ip6_sockaddr_back(union bsd_sockaddr_any *sa)
 	if (sa->sa.sa_family != BSD_AF_INET6)
 		return;
 	ip6_addr_get(a, sa->sin6.sin6_addr.s6_bytes);
-	if (ip6_isours(a))
+	if (is_mapped(r, a))
 		sin.sin_addr.s_addr = a[3];
 	sa->sin = sin;
+}
+
+void
+ip6_readdress(uint8_t *packet, size_t len, const struct address *from, const struct address *to)
+{
+	struct ip6_hdr ip6;
+	bool right;
+
+	if ((!from->ad_given && !to->ad_given) ||
+	    ip6_parse_partial(packet, len, len, &ip6) != IP6_PARSE_OK)
+		return;
+	right = sum6_ok(packet + IP6_HDR_LEN, ip6.ip6_plen, &ip6);
+	if (from->ad_given)
+		memcpy(ip6.ip6_src, from->ad_w, sizeof(ip6.ip6_src));
+	if (to->ad_given)
+		memcpy(ip6.ip6_dst, to->ad_w, sizeof(ip6.ip6_dst));
+	ip6_emit(packet, &ip6);
+	sum6_put(packet + IP6_HDR_LEN, ip6.ip6_plen, &ip6, right);
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/print.h"
+
 #define CHUNK_BYTES 16384u
 
 struct arena_chunk {
@@ -246,6 +248,84 @@ lex_until(struct lex *lx, const char *terminator)
 	}
 	lex_fail(lx, "text without end");
 	return NULL;
+}
+
+size_t
+lex_token(struct lex *lx, char *text, size_t space)
+{
+	size_t n = 0;
+
+	if (!lex_skip(lx))
+		return 0;
+	while (lx->lx_p + n < lx->lx_end && strchr(" \t\r\n,<>(){}[]", lx->lx_p[n]) == NULL)
+		n++;
+	if (n >= space)
+		return 0;
+	memcpy(text, lx->lx_p, n);
+	text[n] = '\0';
+	lx->lx_p += n;
+	return n;
+}
+
+size_t
+lex_bytes(struct lex *lx, uint8_t *bytes, size_t space)
+{
+	static const char all[] = "0123456789abcdef";
+	size_t digits = 0;
+
+	if (!lex_need(lx, "0x"))
+		return 0;
+	for (; lx->lx_p < lx->lx_end; lx->lx_p++, digits++) {
+		const char *found = memchr(all, *lx->lx_p, sizeof(all) - 1);
+
+		if (found == NULL)
+			break;
+		if (digits / 2 < space)
+			bytes[digits / 2] = (uint8_t)(bytes[digits / 2] << 4 | (found - all));
+	}
+	if (digits == 0 || digits % 2 != 0)
+		lex_fail(lx, "an even number of hexadecimal digits expected");
+	else if (digits / 2 > space)
+		lex_fail(lx, "more bytes than fit");
+	return lx->lx_failed ? 0 : digits / 2;
+}
+
+bool
+lex_addr(struct lex *lx, bool ip6, uint32_t addr[4])
+{
+	const struct lex before = *lx;
+	char text[IP6_ADDRSTRLEN] = "";
+
+	memset(addr, 0, 16);
+	(void)lex_token(lx, text, sizeof(text));
+	if (!lx->lx_failed && (ip6 ? ip6_pton(text, addr) : ipv4_pton(text, addr)) == 0)
+		return true;
+	*lx = before;
+	return lex_fail(lx, ip6 ? "address of IPv6 expected" : "address of IPv4 expected");
+}
+
+bool
+lex_station(struct lex *lx, uint8_t station[6])
+{
+	const struct lex before = *lx;
+	char text[ETHER_ADDRSTRLEN] = "";
+
+	(void)lex_token(lx, text, sizeof(text));
+	if (!lx->lx_failed && ether_pton(text, station) == 0)
+		return true;
+	*lx = before;
+	return lex_fail(lx, "address of a station expected");
+}
+
+uint32_t
+lex_worth(struct lex *lx, const char *word, uint32_t otherwise)
+{
+	uint32_t value;
+
+	if (!lex_take_word(lx, word))
+		return otherwise;
+	lex_u32(lx, &value);
+	return value;
 }
 
 static char

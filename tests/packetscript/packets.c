@@ -9,7 +9,9 @@
 #include "run.h"
 #include "wire/be.h"
 #include "wire/cksum.h"
+#include "wire/ether.h"
 #include "wire/icmp4.h"
+#include "wire/ip6.h"
 #include "wire/ipv4.h"
 #include "wire/print.h"
 #include "wire/tcp.h"
@@ -22,12 +24,6 @@ uint8_t
 pattern_byte(uint64_t n)
 {
 	return (uint8_t)(n * 37 + (n >> 8) * 11 + 5);
-}
-
-void
-packet_print(char *buf, size_t space, const uint8_t *bytes, size_t len)
-{
-	wire_print_ipv4(buf, space, bytes, len);
 }
 
 /* -- flows ------------------------------------------------------------------------------------ */
@@ -193,6 +189,7 @@ make_tcp(struct run *r, const struct packet *pk, struct flow *fl, uint8_t *p,
 	if (ecr != NULL && be32_get(ecr) != 0)
 		opts_shift(p + TCP_HDR_LEN, pk->pk_optlen, TCPOPT_TS, 6, fl->fl_tsoff);
 	tcp_cksum_put(p, len, addrs);
+	p[TCP_OFF_SUM] ^= pk->pk_badsum;
 	return len;
 }
 
@@ -211,6 +208,7 @@ make_udp(const struct packet *pk, uint16_t sport, uint16_t dport, uint8_t *p,
 		p[UDP_HDR_LEN + i] = pattern_byte(i + 1);
 	cksum = cksum_finish(cksum_partial(p, uh.uh_ulen, sum));
 	be16_put(p + UDP_OFF_SUM, cksum == 0 ? 0xffff : cksum);
+	p[UDP_OFF_SUM] ^= pk->pk_badsum;
 	return uh.uh_ulen;
 }
 
@@ -240,20 +238,32 @@ make_icmp(const struct run *r, const struct packet *pk, const struct flow *fl, u
 	return len;
 }
 
-bool
-packet_inject(struct run *r, const struct packet *pk)
+/* The ends of a packet of IPv4, as the direction has it, or the script. */
+static void
+ends4(const struct run *r, const struct packet *pk, bool incoming, uint32_t addrs[2])
 {
-	static uint8_t bytes[PACKET_MAX], bytes6[PACKET_MAX];
-	const uint32_t addrs[2] = {r->r_remoteaddr_be, r->r_localaddr_be};
+	addrs[incoming] = r->r_localaddr_be;
+	addrs[!incoming] = r->r_remoteaddr_be;
+	if (pk->pk_from.ad_given && !r->r_ip6)
+		addrs[0] = pk->pk_from.ad_w[0];
+	if (pk->pk_to.ad_given && !r->r_ip6)
+		addrs[1] = pk->pk_to.ad_w[0];
+}
+
+/* A packet of a flow. => length; 0: said why */
+static size_t
+flow_packet(struct run *r, const struct packet *pk, uint8_t *bytes)
+{
 	struct flow *fl = flow_in(r, pk);
 	uint8_t proto = IPV4_PROTO_TCP;
+	uint32_t addrs[2];
 	size_t len;
-	int error;
 
-	if (fl == NULL)
-		return run_fail(r, "more than %d flows", FLOWS_MAX);
-	if (pk->pk_len > PACKET_MAX - 200)
-		return run_fail(r, "the packet is too large");
+	if (fl == NULL) {
+		run_fail(r, "more than %d flows", FLOWS_MAX);
+		return 0;
+	}
+	ends4(r, pk, true, addrs);
 	if (pk->pk_kind == PK_TCP) {
 		len = make_tcp(r, pk, fl, bytes + IPV4_HDR_LEN, addrs);
 	} else if (pk->pk_kind == PK_UDP) {
@@ -263,11 +273,45 @@ packet_inject(struct run *r, const struct packet *pk)
 		proto = IPV4_PROTO_ICMP;
 		len = make_icmp(r, pk, fl, bytes + IPV4_HDR_LEN);
 	}
-	len = ip_put(bytes, pk, proto, len, addrs);
-	if (r->r_ip6 && (len = ip6_from_ipv4(bytes, len, bytes6)) == 0)
-		return run_fail(r, "the packet has no counterpart in IPv6");
-	error = rumpus_ptp_input(r->r_ns, IFNAME, r->r_ip6 ? bytes6 : bytes, len);
-	return error == 0 ? true : run_fail(r, "the packet was refused: %s", errno_name(error));
+	return ip_put(bytes, pk, proto, len, addrs);
+}
+
+/* A packet of a flow made one of IPv6, with the ends and headers that the script gives it. => length, 0 */
+static size_t
+dress6(struct run *r, const struct packet *pk, uint8_t *bytes, size_t len)
+{
+	static uint8_t bytes6[PACKET_MAX];
+
+	if (pk->pk_kind != PK_MESSAGE) {
+		len = ip6_from_ipv4(r, bytes, len, bytes6);
+		if (len == 0) {
+			run_fail(r, "the packet has no counterpart in IPv6");
+			return 0;
+		}
+		ip6_readdress(bytes6, len, &pk->pk_from, &pk->pk_to);
+		memcpy(bytes, bytes6, len);
+	}
+	if (pk->pk_exts == NULL)
+		return len;
+	memcpy(bytes6, bytes, len);
+	if ((len = ip6_extend(bytes6, len, pk->pk_exts, bytes)) == 0)
+		run_fail(r, "the fragment ends behind the packet");
+	return len;
+}
+
+bool
+packet_inject(struct run *r, const struct packet *pk)
+{
+	static uint8_t bytes[2 * PACKET_MAX];
+	size_t len;
+
+	if (pk->pk_kind == PK_MESSAGE)
+		len = message_make(r, pk, true, bytes);
+	else
+		len = flow_packet(r, pk, bytes);
+	if (len != 0 && r->r_ip6)
+		len = dress6(r, pk, bytes, len);
+	return len != 0 && link_input(r, pk, bytes, len);
 }
 
 /* -- from bytes to script --------------------------------------------------------------------- */
@@ -353,23 +397,33 @@ captured_to_script(struct run *r, const struct packet *pk, struct captured *cp)
 		    be16_get(cp->cp_bytes + ip.ip_hl + 2));
 }
 
-void
-packet_to_script(struct run *r, struct captured *cp)
+/* A packet of IPv6 as the one of IPv4 that scripts know. => NULL: there is none */
+static struct captured *
+captured_plain(struct run *r, const struct packet *pk, struct captured *cp)
 {
-	captured_to_script(r, NULL, cp);
+	bool foreign = pk != NULL && (pk->pk_from.ad_given || pk->pk_to.ad_given);
+	struct captured *plain;
+
+	if (!r->r_ip6)
+		return cp;
+	plain = arena_get(&r->r_arena, sizeof(*cp) + cp->cp_len);
+	*plain = *cp;
+	plain->cp_len = ip6_to_ipv4(r, cp->cp_bytes, cp->cp_len, foreign, plain->cp_bytes);
+	return plain->cp_len == 0 ? NULL : plain;
 }
 
 /* What the script expected, as bytes, in its own numbers. */
 static size_t
 expected_bytes(struct run *r, const struct packet *pk, const struct flow *fl, uint8_t *bytes)
 {
-	const uint32_t addrs[2] = {r->r_localaddr_be, r->r_remoteaddr_be};
 	uint16_t lport = pk->pk_sport != 0 ? pk->pk_sport : fl != NULL ? fl->fl_lport : 0;
 	uint16_t rport = pk->pk_dport != 0 ? pk->pk_dport : fl != NULL ? fl->fl_rport : 0;
 	const struct flow about = {.fl_lport = rport, .fl_rport = lport};
 	uint8_t proto = IPV4_PROTO_TCP;
+	uint32_t addrs[2];
 	size_t len;
 
+	ends4(r, pk, false, addrs);
 	if (pk->pk_kind == PK_TCP) {
 		len = tcp_put(bytes + IPV4_HDR_LEN, pk, lport, rport, 1);
 	} else if (pk->pk_kind == PK_UDP) {
@@ -382,6 +436,22 @@ expected_bytes(struct run *r, const struct packet *pk, const struct flow *fl, ui
 	return ip_put(bytes, pk, proto, len, addrs);
 }
 
+/* One line about a packet of either version, as it was on the wire. */
+static void
+wire_line(char *buf, size_t space, const uint8_t *bytes, size_t len)
+{
+	static uint8_t frame[ETHER_HDR_LEN + 2 * PACKET_MAX];
+	struct ether_hdr eh = {.ether_type = ETHERTYPE_IPV6};
+
+	if (len == 0 || bytes[0] >> 4 != 6) {
+		wire_print_ipv4(buf, space, bytes, len);
+		return;
+	}
+	ether_emit(frame, &eh);
+	memcpy(frame + ETHER_HDR_LEN, bytes, len);
+	wire_print_inner(buf, space, frame, ETHER_HDR_LEN + len);
+}
+
 /* The printer leaves out the number of a segment without data; here it may be what differs. */
 static void
 packet_line(char *buf, size_t space, const uint8_t *bytes, size_t len)
@@ -390,7 +460,7 @@ packet_line(char *buf, size_t space, const uint8_t *bytes, size_t len)
 	struct tcp_hdr th;
 	size_t n;
 
-	packet_print(buf, space, bytes, len);
+	wire_line(buf, space, bytes, len);
 	n = strlen(buf);
 	if (ipv4_parse(bytes, len, &ip) == IPV4_PARSE_OK && ip.ip_p == IPV4_PROTO_TCP &&
 	    tcp_parse(bytes + ip.ip_hl, ip.ip_len - ip.ip_hl, &th) == TCP_PARSE_OK &&
@@ -398,14 +468,32 @@ packet_line(char *buf, size_t space, const uint8_t *bytes, size_t len)
 		snprintf(buf + n, space - n, " (at seq %u)", th.th_seq);
 }
 
-/* Says what was expected and what came, as packet lines. */
-static bool
-packet_differs(struct run *r, const struct packet *pk, const struct captured *cp, const char *what)
+void
+packet_print(struct run *r, char *buf, size_t space, struct captured *cp)
 {
-	static uint8_t bytes[PACKET_MAX];
-	char want[400], got[400];
+	struct captured *plain = captured_plain(r, NULL, cp);
 
-	packet_line(want, sizeof(want), bytes, expected_bytes(r, pk, r->r_flow, bytes));
+	if (plain != NULL) {
+		captured_to_script(r, NULL, plain);
+		cp = plain;
+	}
+	wire_line(buf, space, cp->cp_bytes, cp->cp_len);
+}
+
+bool
+packet_differs(struct run *r, const struct packet *pk, struct captured *cp, const char *what)
+{
+	static uint8_t bytes[2 * PACKET_MAX];
+	char want[400], got[400];
+	size_t len;
+
+	if (pk->pk_kind == PK_MESSAGE)
+		len = message_make(r, pk, false, bytes);
+	else
+		len = expected_bytes(r, pk, r->r_flow, bytes);
+	if (r->r_ip6 && (pk->pk_kind == PK_MESSAGE || pk->pk_exts != NULL))
+		len = dress6(r, pk, bytes, len);
+	packet_line(want, sizeof(want), bytes, len);
 	packet_line(got, sizeof(got), cp->cp_bytes, cp->cp_len);
 	return run_fail(r, "%s\n    expected %s%s\n    got      %s", what, want,
 	    pk->pk_kind == PK_TCP && (pk->pk_win < 0 || pk->pk_optlen == OPTS_ANY)
@@ -478,7 +566,8 @@ icmp_wrong(const struct packet *pk, const uint8_t *p, size_t len)
 
 /* Header checks that hold of every packet, whatever the script says of it. */
 static const char *
-ip_wrong(const struct packet *pk, const struct captured *cp, struct ipv4_hdr *ip)
+ip_wrong(const struct run *r, const struct packet *pk, const struct captured *cp,
+    struct ipv4_hdr *ip)
 {
 	static const uint8_t protos[] = {IPV4_PROTO_TCP, IPV4_PROTO_UDP, IPV4_PROTO_ICMP};
 	const uint8_t *p = cp->cp_bytes;
@@ -488,6 +577,10 @@ ip_wrong(const struct packet *pk, const struct captured *cp, struct ipv4_hdr *ip
 		return "no IPv4 packet that makes sense";
 	if (ip->ip_p != protos[pk->pk_kind])
 		return "another protocol";
+	if (!r->r_ip6 && pk->pk_from.ad_given && ip->ip_src_be != pk->pk_from.ad_w[0])
+		return "another source address";
+	if (!r->r_ip6 && pk->pk_to.ad_given && ip->ip_dst_be != pk->pk_to.ad_w[0])
+		return "another destination address";
 	if (pk->pk_tos == TOS_ECT01 ? (ip->ip_tos & 3) % 3 == 0
 				    : pk->pk_tos >= 0 && ip->ip_tos != pk->pk_tos)
 		return "another type of service";
@@ -511,11 +604,12 @@ ports_wrong(const struct packet *pk, const uint8_t *p)
 									      : NULL;
 }
 
-bool
-packet_check(struct run *r, const struct packet *pk, struct captured *cp)
+/* What scripts call by IPv4's names, of either version. */
+static bool
+plain_check(struct run *r, const struct packet *pk, struct captured *cp)
 {
 	struct ipv4_hdr ip;
-	const char *what = ip_wrong(pk, cp, &ip);
+	const char *what = ip_wrong(r, pk, cp, &ip);
 	uint8_t *p = cp->cp_bytes + ip.ip_hl;
 	size_t len;
 
@@ -531,4 +625,74 @@ packet_check(struct run *r, const struct packet *pk, struct captured *cp)
 	else if (what == NULL)
 		what = icmp_wrong(pk, p, len);
 	return what == NULL ? true : packet_differs(r, pk, cp, what);
+}
+
+/* The ends that the script gives, and the station that the packet goes to. */
+static const char *
+link_wrong(const struct run *r, const struct packet *pk, const struct captured *cp)
+{
+	uint8_t station[STATION_LEN];
+	struct ip6_hdr ip6;
+	struct ipv4_hdr ip;
+	uint32_t dst[4];
+
+	if (r->r_ip6) {
+		if (ip6_parse_partial(cp->cp_bytes, cp->cp_len, cp->cp_len, &ip6) != IP6_PARSE_OK)
+			return "no IPv6 packet that makes sense";
+		if (pk->pk_from.ad_given && !ip6_addr_eq(ip6.ip6_src, pk->pk_from.ad_w))
+			return "another source address";
+		if (pk->pk_to.ad_given && !ip6_addr_eq(ip6.ip6_dst, pk->pk_to.ad_w))
+			return "another destination address";
+		memcpy(dst, ip6.ip6_dst, sizeof(dst));
+	} else {
+		if (ipv4_parse(cp->cp_bytes, cp->cp_len, &ip) != IPV4_PARSE_OK)
+			return "no IPv4 packet that makes sense";
+		memcpy(dst, (const uint32_t[4]){ip.ip_dst_be}, sizeof(dst));
+	}
+	if (!link_groupstation(r, dst, station))
+		memcpy(station, pk->pk_ether ? pk->pk_station : (const uint8_t *)STATION_REMOTE,
+		    STATION_LEN);
+	return r->r_port != NULL && !ether_addr_equal(station, cp->cp_station)
+	    ? "another station that it goes to"
+	    : NULL;
+}
+
+/* A datagram with extension headers, a fragment above all: its bytes, but for an id that is not given. */
+static bool
+headers_check(struct run *r, const struct packet *pk, struct captured *cp)
+{
+	static uint8_t want[2 * PACKET_MAX];
+	size_t len = dress6(r, pk, want, expected_bytes(r, pk, r->r_flow, want)), off;
+	uint8_t nxt;
+
+	if (len == 0)
+		return false;
+	if (!exthdrs_match(pk->pk_exts, cp->cp_bytes, cp->cp_len))
+		return packet_differs(r, pk, cp, "other extension headers");
+	off = ip6_headers(cp->cp_bytes, cp->cp_len, &nxt);
+	if (len != cp->cp_len)
+		return packet_differs(r, pk, cp, "another length");
+	return memcmp(want + off, cp->cp_bytes + off, len - off) == 0
+	    ? true
+	    : packet_differs(r, pk, cp, "other bytes of data");
+}
+
+bool
+packet_check(struct run *r, const struct packet *pk, struct captured *cp)
+{
+	const char *what = link_wrong(r, pk, cp);
+	struct captured *plain;
+
+	if (what == NULL && pk->pk_kind == PK_MESSAGE)
+		what = message_wrong(r, pk, cp);
+	if (what != NULL)
+		return packet_differs(r, pk, cp, what);
+	if (pk->pk_kind == PK_MESSAGE)
+		return true;
+	if (pk->pk_exts != NULL)
+		return headers_check(r, pk, cp);
+	plain = captured_plain(r, pk, cp);
+	return plain != NULL
+	    ? plain_check(r, pk, plain)
+	    : packet_differs(r, pk, cp, "a packet left that has no counterpart in IPv4");
 }

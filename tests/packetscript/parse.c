@@ -18,11 +18,18 @@ option_value(struct lex *lx)
 	return arena_text(&lx->lx_script->sc_arena, from, (size_t)(lx->lx_p - from));
 }
 
+static bool
+is_addr(const char *text)
+{
+	uint32_t a[4];
+
+	return ipv4_pton(text, a) == 0 || ip6_pton(text, a) == 0;
+}
+
 static void
 option_set(struct lex *lx, const char *name, size_t len, const char *value)
 {
 	struct script *sc = lx->lx_script;
-	uint32_t addr_be;
 	char *end;
 	unsigned long number = strtoul(value, &end, 10);
 	bool isnumber = end != value && *end == '\0';
@@ -34,10 +41,16 @@ option_set(struct lex *lx, const char *name, size_t len, const char *value)
 		sc->sc_mtu = (uint32_t)number;
 	else if ((IS("bind_port") || IS("connect_port")) && isnumber && number <= 65535)
 		sc->sc_port = (uint16_t)number;
-	else if (IS("local_ip") && ipv4_pton(value, &addr_be) == 0)
+	else if (IS("local_ip") && is_addr(value))
 		sc->sc_local = value;
-	else if (IS("remote_ip") && ipv4_pton(value, &addr_be) == 0)
+	else if (IS("remote_ip") && is_addr(value))
 		sc->sc_remote = value;
+	else if (IS("gateway_ip") && is_addr(value))
+		sc->sc_gateway = value;
+	else if (IS("interface") && strcmp(value, "ethernet") == 0)
+		sc->sc_ether = true;
+	else if (IS("configure") && strcmp(value, "no") == 0)
+		sc->sc_bare = true;
 	else if (IS("ip_version") && strcmp(value, "ipv4") == 0)
 		sc->sc_only4 = true;
 	else if (IS("ip_version") && strcmp(value, "ipv6") == 0)
@@ -56,6 +69,28 @@ parse_option(struct lex *lx)
 	len = lex_word(lx, &name);
 	if (lex_need(lx, "="))
 		option_set(lx, name, len, option_value(lx));
+}
+
+/* Settings that do not go together. */
+static void
+options_look(struct lex *lx)
+{
+	const struct script *sc = lx->lx_script;
+	uint32_t local[4], remote[4];
+	bool ip6 = strchr(sc->sc_local, ':') != NULL;
+
+	if (sc->sc_only4 && sc->sc_only6)
+		lex_fail(lx, "one --ip_version= only");
+	if (ip6 != (strchr(sc->sc_remote, ':') != NULL))
+		lex_fail(lx, "--local_ip= and --remote_ip= are of one version");
+	else if (ip6 && !sc->sc_only6)
+		lex_fail(lx, "addresses of IPv6 need --ip_version=ipv6");
+	else if (ip6 &&
+	    (ip6_pton(sc->sc_local, local) != 0 || ip6_pton(sc->sc_remote, remote) != 0 ||
+		memcmp(local, remote, 12) != 0))
+		lex_fail(lx, "--local_ip= and --remote_ip= share their first 96 bits");
+	if (sc->sc_bare && !sc->sc_ether)
+		lex_fail(lx, "--configure=no is for --interface=ethernet");
 }
 
 /* 0.1  +0.1  *  0.1~0.2  +0.1~+0.2  0...0.2 */
@@ -134,6 +169,8 @@ script_parse(struct script *sc, const char *path, const char *text, size_t len)
 		if (lex_take(&lx, "--")) {
 			parse_option(&lx);
 		} else {
+			if (sc->sc_events == NULL)
+				options_look(&lx);
 			*next = parse_event(&lx);
 			next = &(*next)->ev_next;
 		}

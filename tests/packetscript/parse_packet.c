@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Packets: [8080 > 5001] [[ect0]] flags seq:end(len) [ack N] [win N] [urg N] [<options>]; udp (len);
- * icmp kind code [mtu N] [[seq:end(len)] or [udp (len)]].
+ * icmp kind code [mtu N] [[seq:end(len)] or [udp (len)]]; and those of parse_group.c and parse_icmp6.c.
  */
 #include <string.h>
 
@@ -11,6 +11,8 @@
 #include "wire/ipv4.h"
 #include "wire/tcp.h"
 
+#define PACKET_MOST \
+	65335u /* bytes, extension headers among them; the rest is for IP and transport */
 #define TCPOPT_FASTOPEN 34 /* the stack does not know it */
 
 static bool
@@ -269,34 +271,6 @@ parse_icmp(struct lex *lx, struct packet *pk)
 	lex_need(lx, "]");
 }
 
-/* [ect0], [ce], [tos 0x10], [ttl 64] */
-static void
-parse_ip(struct lex *lx, struct packet *pk)
-{
-	static const char *const ecn[] = {"noecn", "ect1", "ect0", "ce"};
-	uint32_t value = 0;
-
-	for (uint8_t i = 0; i < 4; i++) {
-		if (lex_take_word(lx, ecn[i])) {
-			pk->pk_tos = i;
-			lex_need(lx, "]");
-			return;
-		}
-	}
-	if (lex_take_word(lx, "ect01")) {
-		pk->pk_tos = TOS_ECT01;
-	} else if (lex_take_word(lx, "tos")) {
-		lex_u32(lx, &value);
-		pk->pk_tos = (int)(value & 0xff);
-	} else if (lex_take_word(lx, "ttl")) {
-		lex_u32(lx, &value);
-		pk->pk_ttl = (int)(value & 0xff);
-	} else {
-		lex_fail(lx, "unknown word about the IP header");
-	}
-	lex_need(lx, "]");
-}
-
 static void
 parse_ports(struct lex *lx, struct packet *pk)
 {
@@ -320,6 +294,36 @@ parse_udp(struct lex *lx, struct packet *pk)
 	lex_need(lx, ")");
 }
 
+/* What a packet cannot be. */
+static void
+packet_look(struct lex *lx, const struct packet *pk, bool incoming)
+{
+	const bool tcp = pk->pk_kind == PK_TCP;
+	const struct exthdr *eh;
+	size_t len = pk->pk_len;
+
+	for (eh = pk->pk_exts; eh != NULL; eh = eh->eh_next)
+		len += eh->eh_len;
+	if (len > PACKET_MOST)
+		lex_fail(lx, "the packet is too large");
+
+	if (incoming && pk->pk_kind == PK_ICMP && !pk->pk_about)
+		lex_fail(lx, "an ICMP error that arrives must say what it is about");
+	if (incoming && pk->pk_tos == TOS_ECT01)
+		lex_fail(lx, "what arrives has ect0 or ect1");
+	if (incoming && tcp && pk->pk_optlen == OPTS_ANY)
+		lex_fail(lx, "options that arrive must be given");
+	if (incoming && pk->pk_msg != NULL && pk->pk_msg->ms_anytail)
+		lex_fail(lx, "options that arrive must be given");
+	if (pk->pk_ra == RA_WITH && (pk->pk_msg == NULL || pk->pk_msg->ms_ip6))
+		lex_fail(lx,
+		    "only messages over IPv4 have a router alert; those of IPv6 have options");
+	if (pk->pk_exts != NULL && !incoming && pk->pk_kind != PK_UDP && pk->pk_kind != PK_MESSAGE)
+		lex_fail(lx, "what leaves so has no extension headers");
+	if (pk->pk_badsum && pk->pk_kind == PK_ICMP)
+		lex_fail(lx, "the checksum of an error stays right");
+}
+
 struct packet *
 parse_packet(struct lex *lx, bool incoming)
 {
@@ -328,18 +332,22 @@ parse_packet(struct lex *lx, bool incoming)
 	pk->pk_tos = pk->pk_ttl = -1;
 	parse_ports(lx, pk);
 	while (lex_take(lx, "["))
-		parse_ip(lx, pk);
+		parse_ip(lx, pk, incoming);
 	if (lex_take_word(lx, "udp"))
 		parse_udp(lx, pk);
 	else if (lex_take_word(lx, "icmp"))
 		parse_icmp(lx, pk);
+	else if (lex_take_word(lx, "igmp"))
+		parse_igmp(lx, pk);
+	else if (lex_take_word(lx, "mld"))
+		parse_mld(lx, pk);
+	else if (lex_take_word(lx, "icmp6"))
+		parse_icmp6(lx, pk, incoming);
+	else if (lex_take_word(lx, "protocol"))
+		parse_proto(lx, pk);
 	else
 		parse_tcp(lx, pk);
-	if (!lx->lx_failed && incoming && pk->pk_kind == PK_ICMP && !pk->pk_about)
-		lex_fail(lx, "an ICMP error that arrives must say what it is about");
-	if (!lx->lx_failed && incoming && pk->pk_tos == TOS_ECT01)
-		lex_fail(lx, "what arrives has ect0 or ect1");
-	if (!lx->lx_failed && incoming && pk->pk_kind == PK_TCP && pk->pk_optlen == OPTS_ANY)
-		lex_fail(lx, "options that arrive must be given");
+	if (!lx->lx_failed)
+		packet_look(lx, pk, incoming);
 	return pk;
 }

@@ -23,6 +23,7 @@
 #define NCLUSTERS 128
 #define NSOCKETS 64
 #define IP6_PREFIX "fd3d:a0b:17d6::" /* ip6.c: of addresses of IPv4 */
+#define SETTLE_NS 10000000000ull     /* an ethernet is up for so long when a script begins */
 
 bool
 run_fail(struct run *r, const char *fmt, ...)
@@ -44,24 +45,6 @@ run_fail(struct run *r, const char *fmt, ...)
 
 /* -- packets out ------------------------------------------------------------------------------ */
 
-static void
-capture(void *arg, const uint8_t *packet, size_t len)
-{
-	struct run *r = arg;
-	struct captured *cp = arena_get(&r->r_arena, sizeof(*cp) + len);
-
-	cp->cp_time_ns = r->r_now_ns;
-	cp->cp_len = len;
-	if (!r->r_ip6)
-		memcpy(cp->cp_bytes, packet, len);
-	else if ((cp->cp_len = ip6_to_ipv4(packet, len, cp->cp_bytes)) == 0) {
-		run_fail(r, "a packet left that has no counterpart in IPv4");
-		return;
-	}
-	*r->r_lastcaptured = cp;
-	r->r_lastcaptured = &cp->cp_next;
-}
-
 static struct captured *
 captured_take(struct run *r)
 {
@@ -81,7 +64,9 @@ step(struct run *r)
 {
 	const char *wrong;
 
-	rumpus_run(r->r_ns);
+	do
+		rumpus_run(r->r_ns);
+	while (link_answer(r));
 	wrong = tcp_inspect_check_all(r->r_ns);
 	if (wrong == NULL)
 		return;
@@ -295,21 +280,81 @@ finish(struct run *r)
 		return false;
 	if (r->r_captured == NULL)
 		return true;
-	packet_to_script(r, r->r_captured);
-	packet_print(line, sizeof(line), r->r_captured->cp_bytes, r->r_captured->cp_len);
+	packet_print(r, line, sizeof(line), r->r_captured);
 	return run_fail(r, "the script ends, but this packet had left at %.6f s\n    %s",
 	    (double)r->r_captured->cp_time_ns / 1e9, line);
+}
+
+/* The ends as words: of IPv6 the last of each, behind what both have in front. */
+static bool
+setup_ends(struct run *r)
+{
+	const struct script *sc = r->r_script;
+	bool ip6 = strchr(sc->sc_local, ':') != NULL;
+	uint32_t local[4], remote[4];
+
+	(void)ip6_pton(IP6_PREFIX, remote);
+	memcpy(r->r_prefix, remote, sizeof(r->r_prefix));
+	if (!ip6)
+		return ipv4_pton(sc->sc_local, &r->r_localaddr_be) == 0 &&
+		    ipv4_pton(sc->sc_remote, &r->r_remoteaddr_be) == 0;
+	if (ip6_pton(sc->sc_local, local) != 0 || ip6_pton(sc->sc_remote, remote) != 0)
+		return false;
+	memcpy(r->r_prefix, local, sizeof(r->r_prefix));
+	r->r_localaddr_be = local[3];
+	r->r_remoteaddr_be = remote[3];
+	return true;
+}
+
+/* The address, and a default route: on a point-to-point interface to any gateway, which it has no use for. */
+static bool
+setup_addr(struct run *r)
+{
+	const struct script *sc = r->r_script;
+	bool ip6 = strchr(sc->sc_local, ':') != NULL, mapped = r->r_ip6 && !ip6;
+	const char *front = mapped ? IP6_PREFIX : "";
+	char text[80];
+
+	snprintf(text, sizeof(text), "%s%s/%d", front, sc->sc_local,
+	    ip6          ? 64
+		: mapped ? 96 + 24
+			 : 24);
+	if (rumpus_addr_add(r->r_ns, r->r_ifname, text) != 0)
+		return false;
+	if (sc->sc_gateway != NULL)
+		return rumpus_route_add(r->r_ns, "default", sc->sc_gateway) == 0;
+	if (sc->sc_ether)
+		return true;
+	if (ip6)
+		snprintf(text, sizeof(text), "%s", sc->sc_remote);
+	else
+		snprintf(text, sizeof(text), "%s%.*s.254", front,
+		    (int)(strrchr(sc->sc_local, '.') - sc->sc_local), sc->sc_local);
+	(void)rumpus_route_add(r->r_ns, "default", text);
+	return true;
+}
+
+/* Before a script begins, addresses have been probed and told to the link. */
+static void
+settle(struct run *r)
+{
+	if (r->r_port == NULL || r->r_script->sc_bare)
+		return;
+	r->r_settling = true;
+	step(r);
+	run_until(r, SETTLE_NS);
+	r->r_settling = false;
+	r->r_zero_ns += SETTLE_NS;
+	r->r_now_ns = 0;
 }
 
 static bool
 setup(struct run *r, const struct script_config *sf)
 {
-	const struct script *sc = r->r_script;
 	struct rumpus_config rc = {.rc_now_ns = ZERO_NS,
 	    .rc_nmbufs = NMBUFS,
 	    .rc_nclusters = NCLUSTERS,
 	    .rc_maxsockets = NSOCKETS};
-	char cidr[64];
 
 	memset(rc.rc_seed, sf->sf_seed, sizeof(rc.rc_seed));
 	r->r_ns = rumpus_create(&rc);
@@ -320,21 +365,12 @@ setup(struct run *r, const struct script_config *sf)
 	r->r_lastfd = -1;
 	r->r_nextrport = RPORT_FIRST;
 	r->r_ip6 = sf->sf_ip6;
-	snprintf(cidr, sizeof(cidr), "%s%s/%d", r->r_ip6 ? IP6_PREFIX : "", sc->sc_local,
-	    r->r_ip6 ? 96 + 24 : 24);
-	if (ipv4_pton(sc->sc_local, &r->r_localaddr_be) != 0 ||
-	    ipv4_pton(sc->sc_remote, &r->r_remoteaddr_be) != 0 ||
-	    rumpus_ptp_attach(r->r_ns, IFNAME, sc->sc_mtu + (r->r_ip6 ? 20u : 0u), capture, r) !=
-		0 ||
-	    rumpus_addr_add(r->r_ns, IFNAME, cidr) != 0)
+	if (!setup_ends(r) || !link_attach(r) || (!r->r_script->sc_bare && !setup_addr(r)))
 		return run_fail(r, "the interface could not be set up");
-	/* A point-to-point link has no use for a gateway's address, a route has. */
-	snprintf(cidr, sizeof(cidr), "%s%.*s.254", r->r_ip6 ? IP6_PREFIX : "",
-	    (int)(strrchr(sc->sc_local, '.') - sc->sc_local), sc->sc_local);
-	(void)rumpus_route_add(r->r_ns, "default", cidr);
+	settle(r);
 	r->r_proc = rumpus_proc_create(r->r_ns, "script");
 	r->r_ns->ns_fault.af_fail_at = sf->sf_fail_at;
-	return r->r_proc != NULL ? true : run_fail(r, "no process");
+	return r->r_proc != NULL ? !r->r_failed : run_fail(r, "no process");
 }
 
 /* Everything goes; the stack itself sees to it that no memory of its pools is left behind. */

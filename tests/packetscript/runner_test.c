@@ -36,7 +36,8 @@ outcome(const char *text)
 	why[0] = '\0';
 	if (!script_parse(&sc, "t.pkt", text, strlen(text)))
 		memcpy(why, sc.sc_error, sizeof(sc.sc_error));
-	else if (script_run(&sc, &sf, why, sizeof(why)) == SCRIPT_OK)
+	sf.sf_ip6 = sc.sc_only6;
+	if (why[0] == '\0' && script_run(&sc, &sf, why, sizeof(why)) == SCRIPT_OK)
 		why[0] = '\0';
 	script_free(&sc);
 	return why;

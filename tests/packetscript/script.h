@@ -59,17 +59,68 @@ struct call {
 
 /* -- packets ---------------------------------------------------------------------------------- */
 
-enum packet_kind { PK_TCP, PK_UDP, PK_ICMP, PK_KIND_COUNT };
+enum packet_kind { PK_TCP, PK_UDP, PK_ICMP, PK_MESSAGE, PK_KIND_COUNT };
 
 #define TOS_ECT01 0x100    /* pk_tos: either of ECT(0), ECT(1) */
 #define OPTS_ANY UINT8_MAX /* pk_optlen: any options will do */
+
+/* A message of IGMP, ICMPv6, or of any protocol, as its bytes; and which of them are compared. */
+struct message_field {
+	struct message_field *mf_next;
+	const char *mf_name; /* for people */
+	size_t mf_off;
+	size_t mf_len;
+};
+
+struct message {
+	uint8_t ms_proto;
+	bool ms_ip6;
+	uint8_t *ms_bytes; /* the checksum is made later */
+	size_t ms_len;
+	struct message_field *ms_fields;
+	size_t ms_sumoff;  /* of the checksum; 0: none */
+	size_t ms_records; /* where a list of group records begins, in any order; 0: none */
+	size_t ms_nonce;   /* where a nonce is, the stack's own; 0: none */
+	bool ms_anytail;   /* options: any will do */
+	bool ms_quotes;    /* behind the fields: the beginning of a packet that arrived */
+	uint8_t ms_ttl;    /* that the protocol wants; 0: any */
+	int ms_tos;        /* likewise; -1: any */
+};
+
+/* An extension header of IPv6; the first byte, which names what follows it, is made later. */
+struct exthdr {
+	struct exthdr *eh_next;
+	uint8_t eh_proto;
+	size_t eh_len;
+	uint8_t *eh_bytes;
+	bool eh_fragment;
+	bool eh_anyid; /* of a fragment that leaves */
+	bool eh_range; /* only these bytes of what follows are in the packet */
+	uint32_t eh_from;
+	uint32_t eh_to;
+};
+
+struct address {
+	bool ad_given;
+	uint32_t ad_w[4]; /* of IPv4 the first only, as on the wire */
+};
+
+enum router_alert { RA_DEFAULT, RA_WITH, RA_WITHOUT };
 
 struct packet {
 	enum packet_kind pk_kind;
 	uint16_t pk_sport; /* 0: the flow's */
 	uint16_t pk_dport;
-	int pk_tos; /* -1: any, or 0 when sent */
-	int pk_ttl; /* likewise, 255 when sent */
+	int pk_tos;             /* -1: any, or 0 when sent */
+	int pk_ttl;             /* likewise, 255 when sent */
+	struct address pk_from; /* not given: by the direction, or the message */
+	struct address pk_to;
+	bool pk_ether;         /* the station of the other side is given */
+	uint8_t pk_station[6]; /* to it, or from it */
+	enum router_alert pk_ra;
+	bool pk_badsum;
+	struct exthdr *pk_exts;
+	struct message *pk_msg; /* of PK_MESSAGE */
 	/* TCP, in the script's numbers */
 	uint8_t pk_flags;
 	uint32_t pk_seq;
@@ -116,10 +167,13 @@ struct script {
 	uint32_t sc_mtu;
 	bool sc_only4; /* --ip_version= */
 	bool sc_only6;
-	uint16_t sc_port; /* of the stack's listeners, or of the peer when the stack connects */
-	const char *sc_local;
+	bool sc_ether;        /* --interface=ethernet */
+	bool sc_bare;         /* --configure=no: no address until the script gives one */
+	uint16_t sc_port;     /* of the stack's listeners, or of the peer when the stack connects */
+	const char *sc_local; /* of IPv6: sc_remote too, and they share their first 96 bits */
 	const char *sc_remote;
-	char sc_error[256]; /* why it could not be read, with the line */
+	const char *sc_gateway; /* NULL: on a point-to-point interface one that does not matter */
+	char sc_error[256];     /* why it could not be read, with the line */
 };
 
 /* Reads a script. => false: sc_error tells why. script_free in either case */
