@@ -409,12 +409,10 @@ igmp_learn(struct igmp_ifsoftc *igi, const struct igmp_hdr *h)
 		igmp_cancel(igi);
 }
 
-/* Fires within most_ns, or earlier when that is so already. */
+/* Fires then, or earlier when that is so already. */
 static void
-igmp_hasten(struct netstack *ns, struct callout *c, uint64_t most_ns)
+igmp_hasten(struct callout *c, uint64_t at)
 {
-	uint64_t at = ns->ns_now + igmp_random(ns, most_ns);
-
 	if (!callout_pending(c) || at < c->c_deadline_ns)
 		callout_schedule(c, at);
 }
@@ -458,29 +456,35 @@ igmp_ask(struct in_multi *inm, const struct igmp_msg *im)
 	return true;
 }
 
-/* A query of a group, or of sources of it (RFC 3376 §5.2, 3 to 5). */
+/* A query of a group, or of sources of it (RFC 3376 §5.2, 1 and 3 to 5). */
 static void
 igmp_query_group(struct in_multi *inm, const struct igmp_msg *im, uint64_t most_ns)
 {
+	struct netstack *ns = inm->inm_ifp->if_ns;
+	uint64_t at = ns->ns_now + igmp_random(ns, most_ns);
+	const struct callout *general = &im->im_igi->igi_gqtimer;
 	bool pending = callout_pending(&inm->inm_timer);
-	struct pool *pool = &inm->inm_ifp->if_ns->ns_inet->is_mcast.mc_askedpool;
+	struct pool *pool = &ns->ns_inet->is_mcast.mc_askedpool;
 	bool whole = im->im_h.igmp_nsources == 0 || (pending && inm->inm_asked == NULL);
 
+	if (callout_pending(general) && general->c_deadline_ns <= at)
+		return; /* that answer tells of the group, too */
 	if ((whole || !igmp_ask(inm, im)) && inm->inm_asked != NULL) {
 		pool_put(pool, inm->inm_asked);
 		inm->inm_asked = NULL;
 	}
-	igmp_hasten(inm->inm_ifp->if_ns, &inm->inm_timer, most_ns);
+	igmp_hasten(&inm->inm_timer, at);
 }
 
 static void
 igmp_query_general(struct igmp_ifsoftc *igi, uint64_t most_ns)
 {
+	struct netstack *ns = igi->igi_ifp->if_ns;
 	struct in_multi *inm;
 
 	if (igmp_version(igi) == 3) {
 		if (!TAILQ_EMPTY(&igi->igi_groups))
-			igmp_hasten(igi->igi_ifp->if_ns, &igi->igi_gqtimer, most_ns);
+			igmp_hasten(&igi->igi_gqtimer, ns->ns_now + igmp_random(ns, most_ns));
 		return;
 	}
 	TAILQ_FOREACH(inm, &igi->igi_groups, inm_list)
@@ -502,7 +506,9 @@ igmp_query(struct igmp_msg *im)
 	if ((im->im_igi = igmp_ifget(ifp)) == NULL)
 		return DROP_MBUF_NOBUFS;
 	if (!igmp_ratecheck(im->im_igi, h->igmp_group_be == 0)) {
-		IGMPSTAT_INC(ifp->if_ns, drop_gsr_queries);
+		IGMPSTAT_INC(ifp->if_ns, drop_queries);
+		if (h->igmp_nsources != 0)
+			IGMPSTAT_INC(ifp->if_ns, drop_gsr_queries);
 		return DROP_IGMP_RATE;
 	}
 	igmp_learn(im->im_igi, h);

@@ -83,18 +83,25 @@ tos_of(const struct packet *pk)
 	return pk->pk_tos >= 0 ? pk->pk_tos : pk->pk_msg->ms_tos;
 }
 
+static size_t
+body_len(const struct packet *pk)
+{
+	return pk->pk_cut != 0 ? pk->pk_cut : pk->pk_msg->ms_len;
+}
+
 /* The message and its checksum; pseudo: of the ends, where it has to do with them. */
 static void
 body_emit(const struct packet *pk, const uint8_t *nonce, uint32_t pseudo, uint8_t *p)
 {
 	const struct message *ms = pk->pk_msg;
+	size_t len = body_len(pk);
 
 	memcpy(p, ms->ms_bytes, ms->ms_len);
 	if (ms->ms_nonce != 0)
 		memcpy(p + ms->ms_nonce, nonce, ND_NONCE_LEN);
-	if (ms->ms_sumoff != 0)
+	if (ms->ms_sumoff != 0 && len >= ms->ms_sumoff + 2)
 		be16_put(p + ms->ms_sumoff,
-		    cksum_finish(cksum_partial(p, ms->ms_len, pseudo)) ^ pk->pk_badsum);
+		    cksum_finish(cksum_partial(p, len, pseudo)) ^ pk->pk_badsum);
 }
 
 size_t
@@ -102,7 +109,7 @@ message_make(struct run *r, const struct packet *pk, bool incoming, uint8_t *out
 {
 	const struct message *ms = pk->pk_msg;
 	uint32_t from[4], to[4];
-	size_t hlen;
+	size_t hlen, len = body_len(pk);
 	int tos = tos_of(pk);
 
 	message_from(r, pk, incoming, from);
@@ -110,18 +117,18 @@ message_make(struct run *r, const struct packet *pk, bool incoming, uint8_t *out
 	if (ms->ms_ip6) {
 		ip6_emit(out,
 		    &(struct ip6_hdr){.ip6_tclass = tos < 0 ? 0 : (uint8_t)tos,
-			.ip6_plen = (uint16_t)ms->ms_len,
+			.ip6_plen = (uint16_t)len,
 			.ip6_nxt = ms->ms_proto,
 			.ip6_hlim = hops_of(pk),
 			.ip6_src = {from[0], from[1], from[2], from[3]},
 			.ip6_dst = {to[0], to[1], to[2], to[3]}});
-		body_emit(pk, r->r_nonce,
-		    cksum_pseudo6(from, to, ms->ms_proto, (uint32_t)ms->ms_len), out + IP6_HDR_LEN);
-		return IP6_HDR_LEN + ms->ms_len;
+		body_emit(pk, r->r_nonce, cksum_pseudo6(from, to, ms->ms_proto, (uint32_t)len),
+		    out + IP6_HDR_LEN);
+		return IP6_HDR_LEN + len;
 	}
 	hlen = IPV4_HDR_LEN + (pk->pk_ra == RA_WITH ? sizeof(alert4) : 0);
 	(void)ipv4_emit_opts(out,
-	    &(struct ipv4_hdr){.ip_len = (uint16_t)(hlen + ms->ms_len),
+	    &(struct ipv4_hdr){.ip_len = (uint16_t)(hlen + len),
 		.ip_tos = tos < 0 ? 0 : (uint8_t)tos,
 		.ip_ttl = hops_of(pk),
 		.ip_p = ms->ms_proto,
@@ -129,7 +136,7 @@ message_make(struct run *r, const struct packet *pk, bool incoming, uint8_t *out
 		.ip_dst_be = to[0]},
 	    alert4, hlen - IPV4_HDR_LEN);
 	body_emit(pk, NULL, 0, out + hlen);
-	return hlen + ms->ms_len;
+	return hlen + len;
 }
 
 /* -- group records ---------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a script says of the headers in front of a packet, a bracket each: [ect0], [ce], [tos N], [ttl N];
- * [from ADDRESS], [to ADDRESS], [ether STATION]; [ra], [nora]; [badsum]; and of IPv6, in their order,
+ * [from ADDRESS], [to ADDRESS], [ether STATION]; [ra], [nora]; [badsum]; [cut N]; and of IPv6, in their order,
  *
  *   [hopopts OPTION ...] [dstopts OPTION ...]    OPTION: pad1, padn N, ralert N, 0xBYTES; padding is filled in
  *   [routing TYPE left N [ADDRESS ...]]
@@ -243,6 +243,9 @@ parse_ip(struct lex *lx, struct packet *pk, bool incoming)
 		pk->pk_ra = RA_WITHOUT;
 	} else if (incoming && lex_take_word(lx, "badsum")) {
 		pk->pk_badsum = true;
+	} else if (incoming && lex_take_word(lx, "cut")) {
+		lex_u32(lx, &value);
+		pk->pk_cut = value;
 	} else {
 		lex_fail(lx, "unknown word about the IP header");
 	}

@@ -320,6 +320,8 @@ packet_look(struct lex *lx, const struct packet *pk, bool incoming)
 		    "only messages over IPv4 have a router alert; those of IPv6 have options");
 	if (pk->pk_exts != NULL && !incoming && pk->pk_kind != PK_UDP && pk->pk_kind != PK_MESSAGE)
 		lex_fail(lx, "what leaves so has no extension headers");
+	if (pk->pk_cut != 0 && (pk->pk_msg == NULL || pk->pk_cut > pk->pk_msg->ms_len))
+		lex_fail(lx, "only a message is cut, and to less than it has");
 	if (pk->pk_badsum && pk->pk_kind == PK_ICMP)
 		lex_fail(lx, "the checksum of an error stays right");
 }

@@ -119,6 +119,7 @@ struct packet {
 	uint8_t pk_station[6]; /* to it, or from it */
 	enum router_alert pk_ra;
 	bool pk_badsum;
+	size_t pk_cut; /* so many bytes of a message are there; 0: all */
 	struct exthdr *pk_exts;
 	struct message *pk_msg; /* of PK_MESSAGE */
 	/* TCP, in the script's numbers */
