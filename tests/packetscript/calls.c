@@ -282,12 +282,24 @@ do_dup(struct run *r, const struct expr *const *args)
 
 /* -- data ------------------------------------------------------------------------------------- */
 
+/* Where the pattern of what a socket sends or reads next goes on: each datagram begins it anew. */
+static uint64_t
+pattern_at(struct run *r, int fd, uint64_t stream)
+{
+	uint32_t size = sizeof(int);
+	int type = 0;
+
+	(void)rumpus_getsockopt(r->r_proc, fd, BSD_SOL_SOCKET, BSD_SO_TYPE, &type, &size);
+	return type == BSD_SOCK_STREAM ? stream : 0;
+}
+
 /* args: fd, what ("..." for the pattern, or text), length, flags, address */
 static int64_t
 send_common(struct run *r, const struct expr *const *args, int flags, const struct bsd_sockaddr *to)
 {
 	int64_t len = args[2]->ex_int, result;
 	int fd = arg_fd(r, args[0]);
+	uint64_t at = pattern_at(r, fd, fdinfo(r, fd)->fd_wrote);
 	uint8_t *buf = arg_buffer(r, len);
 
 	if (r->r_callwhy[0] != '\0')
@@ -299,7 +311,7 @@ send_common(struct run *r, const struct expr *const *args, int flags, const stru
 		memcpy(buf, args[1]->ex_text, (size_t)len);
 	} else {
 		for (int64_t i = 0; i < len; i++)
-			buf[i] = pattern_byte(fdinfo(r, fd)->fd_wrote + (uint64_t)i + 1);
+			buf[i] = pattern_byte(at + (uint64_t)i + 1);
 	}
 	if ((flags & BSD_MSG_OOB) != 0)
 		r->r_nopattern = true;
@@ -336,17 +348,13 @@ recv_check(struct run *r, int fd, const struct expr *what, const uint8_t *buf, i
     int flags)
 {
 	struct fdinfo *fi = fdinfo(r, fd);
-	uint32_t size = sizeof(int);
-	int type = 0;
+	uint64_t at = pattern_at(r, fd, fi->fd_read);
 
-	(void)rumpus_getsockopt(r->r_proc, fd, BSD_SOL_SOCKET, BSD_SO_TYPE, &type, &size);
 	if (what->ex_kind == EX_STRING &&
 	    ((size_t)len != what->ex_len || memcmp(buf, what->ex_text, what->ex_len) != 0))
 		call_wrong(r, "other data than the script has");
 	for (int64_t i = 0; i < len && !r->r_nopattern && what->ex_kind != EX_STRING; i++) {
-		uint64_t at = type == BSD_SOCK_STREAM ? fi->fd_read + (uint64_t)i : (uint64_t)i;
-
-		if (buf[i] != pattern_byte(at + 1)) {
+		if (buf[i] != pattern_byte(at + (uint64_t)i + 1)) {
 			call_wrong(r, "bytes that the peer did not send there");
 			break;
 		}
@@ -431,6 +439,7 @@ static int64_t
 send_vector(struct run *r, int fd, const struct expr *list, struct bsd_msghdr *msg, int flags)
 {
 	struct fdinfo *fi = fdinfo(r, fd);
+	uint64_t at = pattern_at(r, fd, fi->fd_wrote);
 	struct bsd_iovec iov[IOV_MOST];
 	int64_t total, result;
 	int n;
@@ -439,7 +448,7 @@ send_vector(struct run *r, int fd, const struct expr *list, struct bsd_msghdr *m
 	if (r->r_callwhy[0] != '\0')
 		return 0;
 	for (int64_t i = 0; i < total; i++)
-		buf[i] = pattern_byte(fi->fd_wrote + (uint64_t)i + 1);
+		buf[i] = pattern_byte(at + (uint64_t)i + 1);
 	if (msg == NULL) {
 		result = rumpus_writev(r->r_proc, fd, iov, n);
 	} else {

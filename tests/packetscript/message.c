@@ -34,15 +34,15 @@ end_of(const struct run *r, bool ip6, bool local, uint32_t addr[4])
 		memcpy(addr, (const uint32_t[4]){addr_be}, 16);
 }
 
-/* Routers, and what is told them of groups, speak by their link-local addresses. */
+/* Routers, and what is told or asked them, have link-local addresses. */
 static bool
 is_linklocal_talk(const struct message *ms)
 {
 	uint8_t type = ms->ms_bytes[0];
 
 	return ms->ms_ip6 && ms->ms_proto == IP6_NXT_ICMP6 &&
-	    (type == ICMP6_RA || type == ICMP6_REDIRECT || type == ICMP6_MLD_QUERY ||
-		type == ICMP6_MLD2_REPORT);
+	    (type == ICMP6_RS || type == ICMP6_RA || type == ICMP6_REDIRECT ||
+		type == ICMP6_MLD_QUERY || type == ICMP6_MLD2_REPORT);
 }
 
 void

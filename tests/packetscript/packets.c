@@ -553,6 +553,17 @@ tcp_wrong(const struct run *r, const struct packet *pk, uint8_t *p, size_t len)
 }
 
 static const char *
+udp_wrong(const struct run *r, const struct packet *pk, const uint8_t *p, size_t len)
+{
+	if (len - UDP_HDR_LEN != pk->pk_len)
+		return "another length";
+	for (size_t i = 0; i < pk->pk_len && !r->r_nopattern; i++)
+		if (p[UDP_HDR_LEN + i] != pattern_byte(i + 1))
+			return "other bytes of data";
+	return NULL;
+}
+
+static const char *
 icmp_wrong(const struct packet *pk, const uint8_t *p, size_t len)
 {
 	struct icmp4_hdr icmp;
@@ -621,7 +632,7 @@ plain_check(struct run *r, const struct packet *pk, struct captured *cp)
 	if (what == NULL && pk->pk_kind == PK_TCP)
 		what = tcp_wrong(r, pk, p, len);
 	else if (what == NULL && pk->pk_kind == PK_UDP)
-		what = len - UDP_HDR_LEN != pk->pk_len ? "another length" : NULL;
+		what = udp_wrong(r, pk, p, len);
 	else if (what == NULL)
 		what = icmp_wrong(pk, p, len);
 	return what == NULL ? true : packet_differs(r, pk, cp, what);
