@@ -28,9 +28,9 @@ ext_problem(struct ifnet *ifp, struct mbuf *m, uint8_t code, uint32_t off, enum 
 	return ext_drop(ifp->if_ns, m, why);
 }
 
-/* Options that are not known say themselves what becomes of the packet. */
+/* Options that are not known say themselves what becomes of the packet, whose header is ip6. */
 static struct mbuf *
-ext_options(struct ifnet *ifp, struct mbuf *m, uint32_t off, size_t len)
+ext_options(struct ifnet *ifp, struct mbuf *m, const struct ip6_hdr *ip6, uint32_t off, size_t len)
 {
 	struct ip6_opt_iter iter;
 	struct ip6_opt opt;
@@ -45,7 +45,7 @@ ext_options(struct ifnet *ifp, struct mbuf *m, uint32_t off, size_t len)
 		case IP6_OPT_ACT_DISCARD:
 			return ext_drop(ifp->if_ns, m, DROP_IP6_OPTION);
 		case IP6_OPT_ACT_ICMP:
-			if ((m->m_flags & M_MCAST) != 0)
+			if ((m->m_flags & M_MCAST) != 0 || ip6_is_multicast(ip6->ip6_dst))
 				return ext_drop(ifp->if_ns, m, DROP_IP6_OPTION);
 			return ext_problem(ifp, m, ICMP6_PARAMPROB_OPTION, at, DROP_IP6_OPTION);
 		default:
@@ -72,7 +72,7 @@ ext_is(uint8_t nxt)
 
 /* One header; *ic moves behind it. => NULL: dropped */
 static struct mbuf *
-ext_one(struct ifnet *ifp, struct mbuf *m, struct ip6_chain *ic)
+ext_one(struct ifnet *ifp, struct mbuf *m, const struct ip6_hdr *ip6, struct ip6_chain *ic)
 {
 	struct netstack *ns = ifp->if_ns;
 	uint32_t off = ic->ic_off;
@@ -100,7 +100,8 @@ ext_one(struct ifnet *ifp, struct mbuf *m, struct ip6_chain *ic)
 	ic->ic_nxt = m->m_data[off];
 	ic->ic_nxtoff = off;
 	ic->ic_off = off + (uint32_t)len;
-	return nxt == IP6_NXT_ROUTING ? ext_routing(ifp, m, off) : ext_options(ifp, m, off, len);
+	return nxt == IP6_NXT_ROUTING ? ext_routing(ifp, m, off)
+				      : ext_options(ifp, m, ip6, off, len);
 }
 
 struct mbuf *
@@ -115,7 +116,7 @@ ip6_ext_walk(struct ifnet *ifp, struct mbuf *m, const struct ip6_hdr *ip6, struc
 			return ext_problem(ifp, m, ICMP6_PARAMPROB_NEXTHEADER, ic->ic_nxtoff,
 			    DROP_IP6_EXTHDR);
 		if (ext_is(ic->ic_nxt))
-			m = ext_one(ifp, m, ic);
+			m = ext_one(ifp, m, ip6, ic);
 		else if (ic->ic_nxt == IP6_NXT_FRAGMENT)
 			m = frag6_input(ifp, m, ip6, ic);
 		else

@@ -668,19 +668,32 @@ link_wrong(const struct run *r, const struct packet *pk, const struct captured *
 	    : NULL;
 }
 
+/* The first fragment of a datagram, or all of it, tells its flow. */
+static void
+headers_learn(struct run *r, const struct packet *pk, const uint8_t *p, size_t len, uint8_t nxt)
+{
+	const struct exthdr *eh;
+
+	for (eh = pk->pk_exts; eh != NULL && eh->eh_from == 0; eh = eh->eh_next)
+		continue;
+	if (eh == NULL && nxt == IP6_NXT_UDP && len >= UDP_HDR_LEN)
+		(void)flow_out(r, be16_get(p), be16_get(p + 2));
+}
+
 /* A datagram with extension headers, a fragment above all: its bytes, but for an id that is not given. */
 static bool
 headers_check(struct run *r, const struct packet *pk, struct captured *cp)
 {
 	static uint8_t want[2 * PACKET_MAX];
-	size_t len = dress6(r, pk, want, expected_bytes(r, pk, r->r_flow, want)), off;
 	uint8_t nxt;
+	size_t off = ip6_headers(cp->cp_bytes, cp->cp_len, &nxt), len;
 
+	headers_learn(r, pk, cp->cp_bytes + off, cp->cp_len - off, nxt);
+	len = dress6(r, pk, want, expected_bytes(r, pk, r->r_flow, want));
 	if (len == 0)
 		return false;
 	if (!exthdrs_match(pk->pk_exts, cp->cp_bytes, cp->cp_len))
 		return packet_differs(r, pk, cp, "other extension headers");
-	off = ip6_headers(cp->cp_bytes, cp->cp_len, &nxt);
 	if (len != cp->cp_len)
 		return packet_differs(r, pk, cp, "another length");
 	return memcmp(want + off, cp->cp_bytes + off, len - off) == 0
