@@ -18,6 +18,16 @@
 	       "+0 > S. 0:0(0) ack 1 <...>\n"         \
 	       "+.1 < . 1:1(0) ack 1 win 32792\n"     \
 	       "+0 accept(3, ..., ...) = 4\n"
+#define ETHER4 "--ip_version=ipv4\n--interface=ethernet\n--remote_ip=192.168.0.2\n"
+#define ETHER6                                      \
+	"--ip_version=ipv6\n--interface=ethernet\n" \
+	"--local_ip=2001:db8::1\n--remote_ip=2001:db8::2\n"
+#define PTP6 "--ip_version=ipv6\n--local_ip=2001:db8::1\n--remote_ip=2001:db8::2\n"
+#define JOIN                                                                                    \
+	"0 socket(AF_INET, SOCK_DGRAM, 0) = 3\n"                                                \
+	"+0 setsockopt(3, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, {imr_multiaddr=\"239.1.2.3\", " \
+	"imr_sourceaddr=\"10.0.0.1\", imr_interface=...}, 12) = 0\n"
+#define DGRAM6 "0 socket(AF_INET6, SOCK_DGRAM, 0) = 3\n+0 bind(3, ..., ...) = 0\n"
 #define WRITE ESTABLISHED "+0 write(4, ..., 100) = 100\n"
 
 struct row {
@@ -79,6 +89,33 @@ test_cannot_be_read(void **state)
 	    {"--mtu=1\n0 close(3) = 0\n", "unknown option, or not a value"},
 	    {"--no_such=1\n", "unknown option"},
 	    {"x", "time expected"},
+	    {"0 < igmp v2 query\n", "IGMP needs --ip_version=ipv4"},
+	    {ETHER4 "0 < igmp v4 query\n", "version expected"},
+	    {ETHER4 "0 < igmp v1 leave 239.1.2.3\n", "kind of message expected"},
+	    {ETHER4 "0 < igmp v2 query code 256\n", "a value beyond its 8 bits"},
+	    {ETHER4 "0 < igmp v3 report <to_up 239.1.2.3>\n", "kind of group record expected"},
+	    {ETHER4 "0 < igmp v2 report 239.1.2\n", "address of IPv4 expected"},
+	    {ETHER4 "0 < [cut 9] igmp v2 query\n", "only a message is cut"},
+	    {ETHER4 "0 < [hopopts padn 2] udp (1)\n", "extension headers need --ip_version=ipv6"},
+	    {"0 < [from 10.0.0.1] udp (1)\n", "an address needs --ip_version="},
+	    {"0 < [ether 02:00:00:00:00:02] udp (1)\n", "stations need --interface=ethernet"},
+	    {"0 > mld v2 report <to_ex ff02::2>\n", "MLD needs --ip_version=ipv6"},
+	    {"0 > icmp6 rs\n", "ICMPv6 needs --ip_version=ipv6"},
+	    {ETHER6 "0 < icmp6 ns 10.0.0.1\n", "address of IPv6 expected"},
+	    {ETHER6 "0 < icmp6 ns fe80::1 <slla 02:00>\n", "address of a station expected"},
+	    {ETHER6 "0 < icmp6 ns fe80::1 <foo>\n", "unknown option"},
+	    {ETHER6 "0 < icmp6 ns fe80::1 <...>\n", "options that arrive must be given"},
+	    {ETHER6 "0 < icmp6 paramprob code 0\n", "is written as one of ICMP"},
+	    {ETHER6 "0 < icmp6 ra <prefix fd00::1>\n", "prefix expected"},
+	    {PTP6 "0 < [fragment 0:8] udp (1)\n", "a fragment that arrives has an id"},
+	    {PTP6 "0 < [fragment id 1 4:8] udp (1)\n", "begins at a multiple of 8"},
+	    {PTP6 "0 < [dstopts padn 1] udp (1)\n", "such padding has 2 to 257 bytes"},
+	    {PTP6 "0 > [dstopts padn 6] . 1:1(0) ack 1\n", "what leaves so has no extension"},
+	    {PTP6 "0 < udp (70000)\n", "the packet is too large"},
+	    {"--local_ip=fd00::1\n0 close(3) = 0\n", "are of one version"},
+	    {"--ip_version=ipv6\n--local_ip=fd00::1\n--remote_ip=fd01::2\n0 close(3) = 0\n",
+		"share their first 96 bits"},
+	    {"--configure=no\n0 close(3) = 0\n", "--configure=no is for --interface=ethernet"},
 	};
 
 	(void)state;
@@ -182,6 +219,116 @@ test_forms(void **state)
 	check_rows(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+/* Messages about groups: each field, each record, the header that must be around them. */
+static void
+test_groups(void **state)
+{
+	static const struct row rows[] = {
+	    {ETHER4 JOIN "+0 > igmp v3 report <allow 239.1.2.3 {10.0.0.1}>\n"
+			 "+0~+1 > igmp v3 report <allow 239.1.2.3 {10.0.0.1}>\n",
+		NULL},
+	    {ETHER4 JOIN "+0 > igmp v3 report <block 239.1.2.3 {10.0.0.1}>\n",
+		"other group records"},
+	    {ETHER4 JOIN "+0 > igmp v3 report <allow 239.1.2.4 {10.0.0.1}>\n",
+		"other group records"},
+	    {ETHER4 JOIN "+0 > igmp v3 report <allow 239.1.2.3 {10.0.0.2}>\n",
+		"other group records"},
+	    {ETHER4 JOIN "+0 > igmp v3 report <allow 239.1.2.3 {10.0.0.1}, to_ex 239.1.2.3>\n",
+		"another message: the number of records"},
+	    {ETHER4 JOIN "+0 > igmp v2 report 239.1.2.3\n", "another destination address"},
+	    {ETHER4 JOIN "+0 > [to 224.0.0.22] igmp v2 report 239.1.2.3\n",
+		"another message: the type"},
+	    {ETHER4 JOIN "+0 > [from 10.0.0.9] igmp v3 report <allow 239.1.2.3 {10.0.0.1}>\n",
+		"another source address"},
+	    {ETHER4 JOIN "+0 > [ttl 2] igmp v3 report <allow 239.1.2.3 {10.0.0.1}>\n",
+		"another time to live"},
+	    {ETHER4 JOIN "+0 > [tos 0] igmp v3 report <allow 239.1.2.3 {10.0.0.1}>\n",
+		"another type of service"},
+	    {ETHER4 JOIN "+0 > [nora] igmp v3 report <allow 239.1.2.3 {10.0.0.1}>\n",
+		"the router alert"},
+	    {ETHER4 JOIN "+0 > udp (10)\n", "another protocol"},
+	    {ETHER6 "0 `ip addr add 2001:db8::5/64`\n+0 > mld v2 report <to_in ff02::1:ff00:5>\n",
+		"other group records"},
+	    {ETHER6 "0 `ip addr add 2001:db8::5/64`\n"
+		    "+0 > [hopopts padn 6] mld v2 report <to_ex ff02::1:ff00:5>\n",
+		"other extension headers"},
+	};
+
+	(void)state;
+	check_rows(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+#define ASKED ETHER6 DGRAM6 "+0 sendto(3, ..., 10, 0, ..., 16) = 10\n"
+#define NS_SLLA "icmp6 ns 2001:db8::2 <slla 02:00:00:00:00:01>\n"
+#define ANSWERED \
+	ASKED "+0 > " NS_SLLA "+0 < icmp6 na 2001:db8::2 solicited <tlla 02:00:00:00:00:03>\n"
+
+/* Neighbour Discovery: fields, options, the station that a packet goes to. */
+static void
+test_discovery(void **state)
+{
+	static const struct row rows[] = {
+	    {ANSWERED "+0 > [ether 02:00:00:00:00:03] udp (10)\n", NULL},
+	    {ANSWERED "+0 > udp (10)\n", "another station that it goes to"},
+	    {ANSWERED "+0 > [ether 02:00:00:00:00:03] udp (11)\n", "another length"},
+	    {ANSWERED "+0 > [ether 02:00:00:00:00:03] [to 2001:db8::3] udp (10)\n",
+		"another destination address"},
+	    {ASKED "+0 > icmp6 ns 2001:db8::2 <...>\n", NULL},
+	    {ASKED "+0 > icmp6 ns 2001:db8::2\n", "another length"},
+	    {ASKED "+0 > [to ff02::1:ff00:2] icmp6 ns 2001:db8::3 <...>\n",
+		"another message: the target"},
+	    {ASKED "+0 > icmp6 ns 2001:db8::2 <slla 02:00:00:00:00:02>\n",
+		"another message: the source station"},
+	    {ASKED "+0 > icmp6 na 2001:db8::2 <...>\n", "another destination address"},
+	    {ASKED "+0 > [ttl 1] " NS_SLLA, "another time to live"},
+	    {ASKED "+0 > [from ::] " NS_SLLA, "another source address"},
+	    {ASKED "+0 > udp (10)\n", "no counterpart in IPv4"},
+	    {ASKED, "this packet had left at 0.000000 s\n    IP6 2001:db8::1 > ff02::1:ff00:2"},
+	    {ETHER6 "0 `ip addr add 2001:db8::1/64`\n", "ip addr add 2001:db8::1/64: EEXIST"},
+	    {ETHER6 "0 `ip addr frob 2001:db8::1/64`\n", "not a command: ip addr frob"},
+	};
+
+	(void)state;
+	check_rows(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+/* Extension headers in both directions, and errors that quote what arrived. */
+static void
+test_headers(void **state)
+{
+	static const struct row rows[] = {
+	    {PTP6 DGRAM6 "+0 < [dstopts padn 6] udp (10)\n+0 recv(3, ..., 99, 0) = 10\n", NULL},
+	    {PTP6 DGRAM6 "+0 < [fragment id 1 0:16] udp (4)\n", "ends behind the packet"},
+	    {PTP6 DGRAM6 "+0 sendto(3, ..., 2000, 0, ..., 16) = 2000\n"
+			 "+0 > [fragment 0:1448 more] udp (2000)\n"
+			 "+0 > [fragment 1448:2008] udp (2000)\n",
+		NULL},
+	    {PTP6 DGRAM6 "+0 sendto(3, ..., 2000, 0, ..., 16) = 2000\n"
+			 "+0 > [fragment 0:1440 more] udp (2000)\n",
+		"another length"},
+	    {PTP6 DGRAM6 "+0 sendto(3, ..., 2000, 0, ..., 16) = 2000\n"
+			 "+0 > [fragment 0:1448] udp (2000)\n",
+		"other extension headers"},
+	    {PTP6 DGRAM6 "+0 sendto(3, ..., 2000, 0, ..., 16) = 2000\n"
+			 "+0 > [fragment 0:1448 more] udp (2001)\n",
+		"other bytes of data"},
+	    {PTP6 "0 < protocol 253 (8)\n+0 > icmp6 paramprob code 1 pointer 6\n", NULL},
+	    {PTP6 "0 < protocol 253 (8)\n+0 > icmp6 paramprob code 1 pointer 7\n",
+		"another message: the pointer or MTU"},
+	    {PTP6 "0 < protocol 253 (8)\n+0 > icmp6 paramprob code 2 pointer 6\n",
+		"another message: the code"},
+	    {PTP6 "0 < [fragment id 7 0:8 more] protocol 253 (16)\n"
+		  "+0 < [fragment id 7 8:16] protocol 253 (16)\n"
+		  "+0 > icmp6 paramprob code 1 pointer 6\n",
+		"an error that quotes no packet that arrived"},
+	    {PTP6 "0 < icmp6 echo id 1 seq 2 (8)\n+0 > icmp6 echoreply id 1 seq 3 (8)\n",
+		"another message: the sequence number"},
+	};
+
+	(void)state;
+	check_rows(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 int
 main(void)
 {
@@ -190,6 +337,9 @@ main(void)
 	    cmocka_unit_test(test_differs),
 	    cmocka_unit_test(test_data),
 	    cmocka_unit_test(test_forms),
+	    cmocka_unit_test(test_groups),
+	    cmocka_unit_test(test_discovery),
+	    cmocka_unit_test(test_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
