@@ -5,7 +5,7 @@
  *
  *     | struct fdsock_dgram | payload |
  */
-#include "preload.h"
+#include "dgram.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -222,6 +222,16 @@ store_control(uint64_t tag, const struct fdsock_dgram *dg, const struct fdsock_e
 	msg->msg_controllen = co.co_used;
 }
 
+void
+dgram_store(uint64_t tag, const struct fdsock_dgram *dg, int flags, struct msghdr *msg)
+{
+	msg->msg_flags = flags & MSG_TRUNC;
+	if ((dg->dg_flags & FDSOCK_DG_TRUNC) != 0)
+		msg->msg_flags |= MSG_TRUNC;
+	store_name(tag, dg, msg);
+	store_control(tag, dg, NULL, msg);
+}
+
 /* The pair has ended: shut down, or the server is gone. */
 static ssize_t
 dgram_ended(int fd)
@@ -254,9 +264,17 @@ dgram_error(int fd, const struct fdsock_dgram *dg, int flags)
 	return lost ? ECONNRESET : pending;
 }
 
+/* One receive: of whom, how, and dgram_recv_next's untold, or NULL. */
+struct receive {
+	int re_fd;
+	uint64_t re_tag;
+	int re_flags;
+	bool *re_untold;
+};
+
 /* iov has msg's vectors behind one for the header. */
 static ssize_t
-dgram_recv_into(int fd, uint64_t tag, struct msghdr *msg, int flags, struct iovec *iov)
+dgram_recv_into(const struct receive *re, struct msghdr *msg, struct iovec *iov)
 {
 	struct fdsock_dgram dg;
 	struct msghdr record = {.msg_iov = iov, .msg_iovlen = 1 + msg->msg_iovlen};
@@ -266,34 +284,34 @@ dgram_recv_into(int fd, uint64_t tag, struct msghdr *msg, int flags, struct iove
 	iov[0] = (struct iovec){&dg, sizeof(dg)};
 	memcpy(iov + 1, msg->msg_iov, msg->msg_iovlen * sizeof(*iov));
 	for (;;) {
-		n = real()->re_recvmsg(fd, &record, flags);
+		n = real()->re_recvmsg(re->re_fd, &record, re->re_flags);
 		if (n < 0)
-			return errno == ECONNRESET ? dgram_ended(fd) : -1;
+			return errno == ECONNRESET ? dgram_ended(re->re_fd) : -1;
 		if (n < (ssize_t)sizeof(dg))
-			return dgram_ended(fd);
+			return dgram_ended(re->re_fd);
 		if ((dg.dg_flags & FDSOCK_DG_ERROR) == 0)
 			break;
-		error = dgram_error(fd, &dg, flags);
+		if (re->re_untold != NULL) {
+			*re->re_untold = (re->re_flags & MSG_PEEK) == 0;
+			return fail(EAGAIN);
+		}
+		error = dgram_error(re->re_fd, &dg, re->re_flags);
 		if (error != 0)
 			return fail(error);
 	}
-	msg->msg_flags = record.msg_flags & MSG_TRUNC;
-	if ((dg.dg_flags & FDSOCK_DG_TRUNC) != 0)
-		msg->msg_flags |= MSG_TRUNC;
-	store_name(tag, &dg, msg);
-	store_control(tag, &dg, NULL, msg);
+	dgram_store(re->re_tag, &dg, record.msg_flags, msg);
 	return n - (ssize_t)sizeof(dg);
 }
 
 /* Up to the kernel's limit of vectors. => as dgram_recv */
 static __attribute__((noinline)) ssize_t
-dgram_recv_long(int fd, uint64_t tag, struct msghdr *msg, int flags)
+dgram_recv_long(const struct receive *re, struct msghdr *msg)
 {
 	struct iovec iov[IOV_MAX];
 
 	if (msg->msg_iovlen >= IOV_MAX) /* the header takes one */
 		return fail(EMSGSIZE);
-	return dgram_recv_into(fd, tag, msg, flags, iov);
+	return dgram_recv_into(re, msg, iov);
 }
 
 struct queued {
@@ -333,16 +351,23 @@ dgram_recv_error(int fd, uint64_t tag, struct msghdr *msg)
 }
 
 ssize_t
-dgram_recv(int fd, uint64_t tag, struct msghdr *msg, int flags)
+dgram_recv_next(int fd, uint64_t tag, struct msghdr *msg, int flags, bool *untold)
 {
+	/* as Linux: there is no MSG_OOB, and nobody minds */
+	const struct receive re = {fd, tag, flags & ~MSG_OOB, untold};
 	struct iovec iov[1 + 8];
 
 	if ((flags & MSG_ERRQUEUE) != 0)
 		return dgram_recv_error(fd, tag, msg);
-	flags &= ~MSG_OOB; /* as Linux: there is no such thing, and nobody minds */
 	if (msg->msg_iovlen > 8)
-		return dgram_recv_long(fd, tag, msg, flags);
-	return dgram_recv_into(fd, tag, msg, flags, iov);
+		return dgram_recv_long(&re, msg);
+	return dgram_recv_into(&re, msg, iov);
+}
+
+ssize_t
+dgram_recv(int fd, uint64_t tag, struct msghdr *msg, int flags)
+{
+	return dgram_recv_next(fd, tag, msg, flags, NULL);
 }
 
 int
@@ -525,6 +550,25 @@ dgram_forget(void)
 		atomic_store_explicit(&sent_before[i], 0, memory_order_relaxed);
 }
 
+static _Atomic uint64_t *
+sent_slot(uint64_t hash)
+{
+	return &sent_before[hash / 2 % SENT_BEFORE];
+}
+
+static bool
+needs_request(int fd, uint64_t tag, const struct fdsock_dgram *dg)
+{
+	uint64_t h;
+
+	if ((tag & FDSOCK_TAG_RECVERR) != 0)
+		return true;
+	if ((dg->dg_flags & FDSOCK_DG_ADDR) == 0)
+		return (tag & FDSOCK_TAG_CONNECTED) == 0;
+	h = sent_hash(fd, dg);
+	return is_group(dg) || atomic_load_explicit(sent_slot(h), memory_order_relaxed) != h;
+}
+
 /* => true: sent, or refused, with its errno; false: it has to go as a record */
 static bool
 sent_by_request(int fd, uint64_t tag, struct iovec *iov, size_t niov, int *errorp)
@@ -535,23 +579,17 @@ sent_by_request(int fd, uint64_t tag, struct iovec *iov, size_t niov, int *error
 	    .ex_data = iov,
 	    .ex_ndata = (int)niov};
 	uint64_t h = sent_hash(fd, dg);
-	_Atomic uint64_t *slot = &sent_before[h / 2 % SENT_BEFORE];
 
-	if (niov > EXCHANGE_VECTORS)
-		return false;
-	if ((tag & FDSOCK_TAG_RECVERR) == 0 &&
-	    ((dg->dg_flags & FDSOCK_DG_ADDR) == 0
-		    ? (tag & FDSOCK_TAG_CONNECTED) != 0
-		    : !is_group(dg) && atomic_load_explicit(slot, memory_order_relaxed) == h))
+	if (niov > EXCHANGE_VECTORS || !needs_request(fd, tag, dg))
 		return false;
 	*errorp = control_exchange(&ex);
 	if (*errorp == 0)
-		atomic_store_explicit(slot, h, memory_order_relaxed);
+		atomic_store_explicit(sent_slot(h), h, memory_order_relaxed);
 	return ex.ex_answered;
 }
 
-static int
-send_failed(int fd, int error)
+int
+dgram_send_failed(int fd, int error)
 {
 	int pending;
 	bool lost;
@@ -562,29 +600,37 @@ send_failed(int fd, int error)
 	return lost ? ECONNRESET : EPIPE;
 }
 
-/* iov has msg's vectors behind one for the header. */
+/* => bytes of msg; -1: more than a datagram of its family holds */
+static ssize_t
+payload_of(const struct msghdr *msg, const struct fdsock_dgram *dg)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < msg->msg_iovlen; i++) {
+		if (msg->msg_iov[i].iov_len > IPV6_PAYLOAD_MAX - total)
+			return -1;
+		total += msg->msg_iov[i].iov_len;
+	}
+	return total > IPV4_PAYLOAD_MAX && dg->dg_family != AF_INET6 ? -1 : (ssize_t)total;
+}
+
+/* iov has room for msg's vectors behind one for the header. */
 static ssize_t
 dgram_send_from(int fd, uint64_t tag, const struct msghdr *msg, int flags, struct iovec *iov)
 {
 	struct fdsock_dgram *dg = iov[0].iov_base;
 	struct msghdr record = {.msg_iov = iov, .msg_iovlen = 1 + msg->msg_iovlen};
-	size_t total = 0;
-	ssize_t n;
+	ssize_t total = payload_of(msg, dg), n;
 	int error;
 
-	memcpy(iov + 1, msg->msg_iov, msg->msg_iovlen * sizeof(*iov));
-	for (size_t i = 1; i <= msg->msg_iovlen; i++) {
-		if (iov[i].iov_len > IPV6_PAYLOAD_MAX - total)
-			return fail(EMSGSIZE);
-		total += iov[i].iov_len;
-	}
-	if (total > IPV4_PAYLOAD_MAX && dg->dg_family != AF_INET6)
+	if (total < 0)
 		return fail(EMSGSIZE);
+	memcpy(iov + 1, msg->msg_iov, msg->msg_iovlen * sizeof(*iov));
 	if (sent_by_request(fd, tag, iov, record.msg_iovlen, &error))
-		return error != 0 ? fail(error) : (ssize_t)total;
+		return error != 0 ? fail(error) : total;
 	n = real()->re_sendmsg(fd, &record, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
 	if (n < 0)
-		return fail(send_failed(fd, errno));
+		return fail(dgram_send_failed(fd, errno));
 	return n - (ssize_t)sizeof(*dg);
 }
 
@@ -598,19 +644,38 @@ dgram_send_long(int fd, uint64_t tag, const struct msghdr *msg, int flags, struc
 	return dgram_send_from(fd, tag, msg, flags, iov);
 }
 
+/* => errno */
+static int
+header_flags(uint64_t tag, int flags, struct fdsock_dgram *dg)
+{
+	*dg = (struct fdsock_dgram){0};
+	if ((flags & MSG_OOB) != 0)
+		return EOPNOTSUPP;
+	if ((flags & MSG_MORE) != 0 && FDSOCK_TAG_PROTOCOL(tag) != IPPROTO_UDP)
+		return EOPNOTSUPP; /* Deviation: Linux gathers by raw and ICMP sockets, too */
+	if ((flags & MSG_MORE) != 0)
+		dg->dg_flags |= FDSOCK_DG_MORE;
+	return 0;
+}
+
+bool
+dgram_is_record(int fd, uint64_t tag, const struct msghdr *msg, int flags, struct fdsock_dgram *dg)
+{
+	return header_flags(tag, flags, dg) == 0 &&
+	    !address_of_host(RULE_CONNECT, tag, msg->msg_name, msg->msg_namelen) &&
+	    header_name(tag, msg, dg) == 0 && header_control(msg, dg) == 0 &&
+	    payload_of(msg, dg) >= 0 && !needs_request(fd, tag, dg);
+}
+
 ssize_t
 dgram_send(int fd, uint64_t tag, const struct msghdr *msg, int flags)
 {
-	struct fdsock_dgram dg = {0};
+	struct fdsock_dgram dg;
 	struct iovec iov[1 + 8] = {{&dg, sizeof(dg)}};
-	int error = 0;
+	int error = header_flags(tag, flags, &dg);
 
-	if ((flags & MSG_OOB) != 0)
-		return fail(EOPNOTSUPP);
-	if ((flags & MSG_MORE) != 0 && FDSOCK_TAG_PROTOCOL(tag) != IPPROTO_UDP)
-		return fail(EOPNOTSUPP); /* Deviation: Linux gathers by raw and ICMP sockets, too */
-	if ((flags & MSG_MORE) != 0)
-		dg.dg_flags |= FDSOCK_DG_MORE;
+	if (error != 0)
+		return fail(error);
 	if (address_of_host(RULE_CONNECT, tag, msg->msg_name, msg->msg_namelen)) {
 		error = migrate(fd, tag);
 		if (error == 0)

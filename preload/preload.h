@@ -225,6 +225,9 @@ int migrate(int fd, uint64_t tag);
 
 ssize_t dgram_recv(int fd, uint64_t tag, struct msghdr *msg, int flags);
 ssize_t dgram_send(int fd, uint64_t tag, const struct msghdr *msg, int flags);
+int dgram_recvmmsg(int fd, uint64_t tag, struct mmsghdr *vec, unsigned n, int flags,
+    struct timespec *timeout);
+int dgram_sendmmsg(int fd, uint64_t tag, struct mmsghdr *vec, unsigned n, int flags);
 /* There is a new socket: what others may send says nothing of it. */
 void dgram_forget(void);
 /* Bytes of the datagram at the front, 0 for none. => errno */

@@ -293,11 +293,13 @@ const struct sockaddr_in peer = {.sin_family = AF_INET,
 int
 fake_setup(void **state)
 {
+	static unsigned n;
+
 	(void)state;
 	fake_start();
 	fake.fk_keep = true;
 	/* Of another kind than those before: none is to be made ahead for this test. */
-	(void)close(socket(AF_INET6, SOCK_STREAM, 0));
+	(void)close(socket(AF_INET6, SOCK_STREAM, n++ % 2 == 0 ? 0 : IPPROTO_TCP));
 	fake_stop();
 	fake_start();
 	return 0;

@@ -179,41 +179,6 @@ recvmsg(int fd, struct msghdr *msg, int flags)
 	return done;
 }
 
-static int64_t
-now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-/* The time is looked at after each datagram, as Linux does. */
-static int
-dgram_recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, const struct timespec *timeout)
-{
-	uint64_t tag = descriptor_tag(fd);
-	int64_t end_ns = 0;
-	unsigned i;
-
-	if (timeout != NULL)
-		end_ns = now_ns() + (int64_t)timeout->tv_sec * 1000000000 + timeout->tv_nsec;
-	for (i = 0; i < n; i++) {
-		ssize_t done = dgram_recv(fd, tag, &vec[i].msg_hdr, flags & ~MSG_WAITFORONE);
-
-		if (done < 0)
-			break;
-		vec[i].msg_len = (unsigned)done;
-		if ((flags & MSG_WAITFORONE) != 0)
-			flags |= MSG_DONTWAIT;
-		if (timeout != NULL && now_ns() >= end_ns) {
-			i++;
-			break;
-		}
-	}
-	return i > 0 || n == 0 ? (int)i : -1;
-}
-
 /* One message, which tells what was left behind it. */
 static int
 stream_recvmmsg1(int fd, struct mmsghdr *vec, int flags)
@@ -229,10 +194,11 @@ stream_recvmmsg1(int fd, struct mmsghdr *vec, int flags)
 TRAP int
 recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, struct timespec *timeout)
 {
+	uint64_t tag = dgram_tag(fd);
 	int done;
 
-	if (dgram_tag(fd) != 0)
-		return dgram_recvmmsg(fd, vec, n, flags, timeout);
+	if (tag != 0)
+		return dgram_recvmmsg(fd, tag, vec, n, flags, timeout);
 	if (stream_refuses(fd, flags))
 		return fail(EAGAIN);
 	if (n > 0 && wants_inq(fd))
@@ -367,10 +333,13 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
 TRAP int
 sendmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags)
 {
+	uint64_t tag = descriptor_tag(fd);
 	unsigned i;
 
-	if (descriptor_tag(fd) == 0)
+	if (tag == 0)
 		return real()->re_sendmmsg(fd, vec, n, flags);
+	if (descriptor_is_dgram(tag))
+		return dgram_sendmmsg(fd, tag, vec, n, flags);
 	for (i = 0; i < n && i < IOV_MAX; i++) {
 		ssize_t done = sendmsg(fd, &vec[i].msg_hdr, flags);
 
