@@ -166,7 +166,8 @@ struct fdsock_accepted {
 #define FDSOCK_DG_TTL 0x04     /* IP_TTL, IP_TOS: dg_ttl, dg_tos */
 #define FDSOCK_DG_TOS 0x08
 #define FDSOCK_DG_TIME 0x10
-/* Receiving: no datagram but an error, dg_error, to be returned by the call; nothing follows. */
+/* Receiving: no datagram but an error, dg_error, to be returned by the call; nothing follows. SENDTO, alone:
+ * the last one was taken by a call that could not tell it, and is to be put again. */
 #define FDSOCK_DG_ERROR 0x20
 #define FDSOCK_DG_TRUNC 0x40 /* the payload was cut on its way */
 /* With FDSOCK_DG_ERROR, of a socket with IP_RECVERR: whether an error is pending, QUERY tells. */

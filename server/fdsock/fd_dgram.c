@@ -7,10 +7,13 @@
  * (IP_RECVERR) the record only says that something is queued or pending, and who finds it asks: taking
  * an error off the queue changes what is pending, while the record may lie behind datagrams. Whenever
  * an error has been told and more are queued, a record is put again, so that poll goes on to tell.
+ *
+ * A record may be many datagrams, so a socket's share of a turn is counted in datagrams and bytes.
  */
 #include "server/fdsock/fd_dgram.h"
 #include "server/fdsock/fd_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -23,10 +26,36 @@
 #define FD_BATCH 16u         /* datagrams handed to the client in one call */
 #define FD_PIECES 6u         /* each of at most so many pieces, its header among them */
 #define FD_DGRAM_SMALL 2048u /* room made before the length is known */
-#define FD_SEGMENTS 128u     /* datagrams of one record, as Linux has it */
+#define FD_READ_BATCH 4u /* records read in one call: few, as each may be FD_SEGMENTS datagrams */
+#define FD_DGRAM_REST (FD_SCRATCH / FD_READ_BATCH) /* what one has beyond that room */
+#define FD_SEGMENTS 128u                           /* datagrams of one record, as Linux has it */
 #define FD_JOINED 32u /* datagrams of one record to the client, at most (UDP_GRO), and its bytes */
 #define FD_JOINED_MAX 65507u
-#define FD_DGRAMS_SETTLED 1024u /* more than a pair holds, whose writer may be busy meanwhile */
+#define FD_DGRAMS_OUT (4 * FD_DGRAMS_A_TURN) /* a turn; more than an interface brings */
+/* For a request: what a pair holds, unless it is full of segments of less than 50 bytes. */
+#define FD_DGRAMS_SETTLED 4096u
+#define FD_BYTES_SETTLED (1024u * 1024)
+
+static_assert(FD_DGRAM_REST >= UINT16_MAX, "a record of the longest datagram is read whole");
+
+/* What is still to be done at once. */
+struct fd_share {
+	unsigned sh_dgrams;
+	size_t sh_bytes;
+};
+
+static bool
+fd_share_left(const struct fd_share *sh)
+{
+	return sh->sh_dgrams > 0 && sh->sh_bytes > 0;
+}
+
+static void
+fd_share_take(struct fd_share *sh, unsigned dgrams, size_t bytes)
+{
+	sh->sh_dgrams -= KERN_MIN(sh->sh_dgrams, dgrams);
+	sh->sh_bytes -= KERN_MIN(sh->sh_bytes, bytes);
+}
 
 /* What one datagram is sent with. */
 struct fd_dgsend {
@@ -189,58 +218,121 @@ fd_dgram_parse(const struct fdsock *fs, const struct fdsock_dgram *dg, struct fd
 	return 0;
 }
 
-/* One record. => how many datagrams it was; 0: there is none now */
-static unsigned
-fd_dgram_in1(struct fdsock *fs)
+/* Where a record is read to: its header, a datagram's room, and what is too long for that. */
+struct fd_dgread {
+	struct fdsock_dgram dr_dg;
+	struct mbuf *dr_m;
+	struct kvec dr_room;
+	uint8_t *dr_rest;
+	struct iovec dr_iov[3];
+};
+
+/* The i-th of a call. => false: no memory */
+static bool
+fd_dgram_room(struct fdsock *fs, unsigned i, struct fd_dgread *dr, struct mmsghdr *msg)
 {
-	struct fd_server *fd = fs->fs_server;
-	struct fdsock_dgram dg;
-	struct fd_dgsend ds;
 	unsigned nkv = 1;
-	struct kvec room;
-	struct mbuf *m = sodirect_room(fs->fs_so, FD_DGRAM_SMALL, &room, &nkv);
-	struct iovec iov[3] = {{&dg, sizeof(dg)}, {room.kv_base, room.kv_len},
-	    {fd->fd_scratch, FD_SCRATCH}};
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = nitems(iov)};
-	size_t len;
-	ssize_t n;
+
+	dr->dr_m = sodirect_room(fs->fs_so, FD_DGRAM_SMALL, &dr->dr_room, &nkv);
+	if (dr->dr_m == NULL)
+		return false;
+	dr->dr_rest = fs->fs_server->fd_scratch + (size_t)i * FD_DGRAM_REST;
+	dr->dr_iov[0] = (struct iovec){&dr->dr_dg, sizeof(dr->dr_dg)};
+	dr->dr_iov[1] = (struct iovec){dr->dr_room.kv_base, dr->dr_room.kv_len};
+	dr->dr_iov[2] = (struct iovec){dr->dr_rest, FD_DGRAM_REST};
+	*msg = (struct mmsghdr){.msg_hdr.msg_iov = dr->dr_iov,
+	    .msg_hdr.msg_iovlen = nitems(dr->dr_iov)};
+	return true;
+}
+
+/* Sends a record of n bytes. */
+static void
+fd_dgram_in1(struct fdsock *fs, struct fd_dgread *dr, size_t n, struct fd_share *sh)
+{
+	size_t len = n - sizeof(dr->dr_dg);
+	struct fd_dgsend ds;
 	int error;
 
-	if (m == NULL) {
-		fd_sock_nomem(fs);
-		return 0;
-	}
-	n = recvmsg(fs->fs_src.ls_fd, &msg, MSG_DONTWAIT);
-	if (n < (ssize_t)sizeof(dg)) {
-		sodirect_free(m);
-		if (n > 0)
-			fd->fd_stat.fds_dgrams_bad++;
-		fs->fs_canread = n > 0;
-		return n > 0;
-	}
-	fd->fd_stat.fds_dgrams_in++;
-	len = (size_t)n - sizeof(dg);
-	error = fd_dgram_parse(fs, &dg, &ds);
-	if (error == 0 && len <= room.kv_len && (ds.ds_segment == 0 || len <= ds.ds_segment)) {
-		error = fd_dgram_sendroom(fs, m, len, &ds);
+	fs->fs_server->fd_stat.fds_dgrams_in++;
+	error = fd_dgram_parse(fs, &dr->dr_dg, &ds);
+	if (error == 0 && len <= dr->dr_room.kv_len &&
+	    (ds.ds_segment == 0 || len <= ds.ds_segment)) {
+		error = fd_dgram_sendroom(fs, dr->dr_m, len, &ds);
 	} else {
 		if (error == 0)
-			error = fd_dgram_sendparts(fs, &ds, fd->fd_scratch, &room, len);
-		sodirect_free(m);
+			error = fd_dgram_sendparts(fs, &ds, dr->dr_rest, &dr->dr_room, len);
+		sodirect_free(dr->dr_m);
 	}
 	if (error != 0 && fs->fs_so->so_error == 0)
 		fs->fs_so->so_error = error;
-	return ds.ds_segment == 0 ? 1 : (unsigned)KERN_MAX(howmany(len, ds.ds_segment), (size_t)1);
+	fd_share_take(sh,
+	    ds.ds_segment == 0 ? 1 : (unsigned)KERN_MAX(howmany(len, ds.ds_segment), (size_t)1), n);
 }
 
+/*
+ * Reads up to most records. That fewer came than there was room for says that there are no more for
+ * now. A client that went with data unread shows as an error first; what it wrote is behind it.
+ * => false: no memory
+ */
+static bool
+fd_dgram_read(struct fdsock *fs, unsigned most, struct fd_share *sh)
+{
+	struct fd_dgread dr[FD_READ_BATCH];
+	struct mmsghdr msgs[FD_READ_BATCH];
+	unsigned n = 0;
+	int got;
+
+	while (n < most && fd_dgram_room(fs, n, &dr[n], &msgs[n]))
+		n++;
+	if (n == 0)
+		return false;
+	got = recvmmsg(fs->fs_src.ls_fd, msgs, n, MSG_DONTWAIT, NULL);
+	if (got < (int)n)
+		fs->fs_canread = got < 0 && errno == ECONNRESET;
+	for (unsigned i = 0; i < n; i++) {
+		size_t len = (int)i < got ? msgs[i].msg_len : 0;
+
+		if (len >= sizeof(dr[i].dr_dg)) {
+			fd_dgram_in1(fs, &dr[i], len, sh);
+			continue;
+		}
+		sodirect_free(dr[i].dr_m);
+		fs->fs_server->fd_stat.fds_dgrams_bad += len > 0;
+		fd_share_take(sh, len > 0, len);
+		if (len == 0 && (int)i < got)
+			fs->fs_canread = false; /* the end */
+	}
+	return true;
+}
+
+/* Sends what the client wrote, until there is none or the share is used up. */
+static void
+fd_dgram_in(struct fdsock *fs, struct fd_share *sh)
+{
+	unsigned most = 2; /* most often it is one, which is then known to be alone */
+
+	for (; fs->fs_canread && fd_share_left(sh); most = FD_READ_BATCH) {
+		if (!fd_dgram_read(fs, most, sh)) {
+			fd_sock_nomem(fs);
+			return;
+		}
+	}
+}
+
+/* What is written meanwhile is an event of its own, so that what is there now is all that is to be read. */
 void
 fd_dgram_settle(struct fdsock *fs)
 {
-	unsigned n = 0;
+	struct fd_share sh = {FD_DGRAMS_SETTLED, 0};
+	int waiting = 0;
 
-	fs->fs_canread = true;
-	while (fs->fs_canread && n++ < FD_DGRAMS_SETTLED && fd_dgram_in1(fs) > 0)
-		continue;
+	if (ioctl(fs->fs_src.ls_fd, SIOCINQ, &waiting) == 0 && waiting > 0) {
+		sh.sh_bytes = KERN_MIN((size_t)waiting, (size_t)FD_BYTES_SETTLED);
+		fs->fs_canread = true;
+		fd_dgram_in(fs, &sh);
+		if (sh.sh_bytes == 0 && waiting <= (int)FD_BYTES_SETTLED)
+			fs->fs_canread = fs->fs_hup;
+	}
 	fd_sock_schedule(fs);
 }
 
@@ -255,6 +347,26 @@ fd_dgram_send(struct fdsock *fs, const struct fdsock_dgram *dg, const void *payl
 	if (error == 0)
 		error = fd_dgram_sendparts(fs, &ds, payload, &none, len);
 	return error;
+}
+
+/* The client is behind. */
+static void
+fd_dgram_full(struct fdsock *fs)
+{
+	fd_sock_full(fs);
+	loop_yield(fs->fs_server->fd_loop);
+}
+
+/* The pair did not take a record: errno says why. */
+static void
+fd_dgram_nottaken(struct fdsock *fs)
+{
+	if (errno == EAGAIN)
+		fd_dgram_full(fs);
+	else if (errno == ENOMEM || errno == ENOBUFS)
+		fd_sock_nomem(fs);
+	else
+		fs->fs_discard = true;
 }
 
 /* => false: the pair is full, or gone */
@@ -272,14 +384,7 @@ fd_dgram_write(struct fdsock *fs, const struct fdsock_dgram *dg, const struct kv
 		iov[i + 1] = (struct iovec){kv[i].kv_base, kv[i].kv_len};
 	if (sendmsg(fs->fs_src.ls_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return true;
-	if (errno == EAGAIN) {
-		fd_sock_full(fs);
-		loop_yield(fs->fs_server->fd_loop);
-	} else if (errno == ENOMEM || errno == ENOBUFS) {
-		fd_sock_nomem(fs);
-	} else {
-		fs->fs_discard = true;
-	}
+	fd_dgram_nottaken(fs);
 	return false;
 }
 
@@ -388,16 +493,27 @@ fd_dgram_header(const struct fdsock *fs, const struct sodirect_record *sr, struc
 	fd_dgram_control(fs, &sr->sr_control, dg);
 }
 
+/* The first n were handed over. */
+static void
+fd_dgram_gone(struct fdsock *fs, unsigned n, size_t bytes, struct fd_share *sh)
+{
+	for (unsigned i = 0; i < n; i++)
+		sodirect_droprecord(fs->fs_so);
+	fs->fs_server->fd_stat.fds_dgrams_out += n;
+	fd_share_take(sh, n, bytes);
+}
+
 /*
  * Hands over several, as far as they are alike and the pair takes them; what is special about one
- * is left to fd_dgram_out1. => how many
+ * is left to fd_dgram_out1. => false: none were
  */
-static unsigned
-fd_dgram_outmany(struct fdsock *fs)
+static bool
+fd_dgram_outmany(struct fdsock *fs, struct fd_share *sh)
 {
 	struct fdsock_dgram dg[FD_BATCH];
 	struct kvec kv[FD_BATCH][FD_PIECES];
 	struct mmsghdr msgs[FD_BATCH];
+	size_t bytes = 0;
 	unsigned n;
 	int sent;
 
@@ -412,12 +528,18 @@ fd_dgram_outmany(struct fdsock *fs)
 		    .msg_hdr.msg_iovlen = 1 + sr.sr_nkv};
 	}
 	if (n < 2 || fs->fs_discard)
-		return 0;
+		return false;
 	sent = sendmmsg(fs->fs_src.ls_fd, msgs, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0) {
+		fd_dgram_nottaken(fs);
+		return false;
+	}
+	if (sent < (int)n)
+		fd_dgram_full(fs);
 	for (int i = 0; i < sent; i++)
-		sodirect_droprecord(fs->fs_so);
-	fs->fs_server->fd_stat.fds_dgrams_out += sent > 0 ? (unsigned)sent : 0;
-	return sent > 0 ? (unsigned)sent : 0;
+		bytes += msgs[i].msg_len;
+	fd_dgram_gone(fs, (unsigned)sent, bytes, sh);
+	return true;
 }
 
 /* Do both tell the same but of their time, and how many were dropped before? */
@@ -431,10 +553,10 @@ fd_dgram_alike(struct fdsock_dgram a, struct fdsock_dgram b)
 
 /*
  * UDP_GRO: datagrams of one sender that follow each other, all but the last of the same length, go as one
- * record. => how many; 0: the first stands alone, or not now
+ * record. => false: the first stands alone, or not now
  */
-static unsigned
-fd_dgram_outgro(struct fdsock *fs)
+static bool
+fd_dgram_outgro(struct fdsock *fs, struct fd_share *sh)
 {
 	struct fdsock_dgram dg = {0}, next;
 	struct kvec kv[FD_IOV];
@@ -463,16 +585,14 @@ fd_dgram_outgro(struct fdsock *fs)
 	}
 	dg.dg_flags |= FDSOCK_DG_SEGMENT;
 	if (n < 2 || fs->fs_discard || !fd_dgram_write(fs, &dg, kv, nkv))
-		return 0;
-	for (unsigned i = 0; i < n; i++)
-		sodirect_droprecord(fs->fs_so);
-	fs->fs_server->fd_stat.fds_dgrams_out += n;
-	return n;
+		return false;
+	fd_dgram_gone(fs, n, total, sh);
+	return true;
 }
 
 /* => false: not now */
 static bool
-fd_dgram_out1(struct fdsock *fs)
+fd_dgram_out1(struct fdsock *fs, struct fd_share *sh)
 {
 	struct kvec kv[FD_IOV];
 	struct sodirect_record sr = {.sr_kv = kv, .sr_nkv = FD_IOV};
@@ -490,7 +610,20 @@ fd_dgram_out1(struct fdsock *fs)
 		return false;
 	fs->fs_server->fd_stat.fds_dgrams_out += !fs->fs_discard;
 	sodirect_droprecord(fs->fs_so);
+	fd_share_take(sh, 1, sr.sr_len);
 	return true;
+}
+
+/* Hands over what was received, until the pair is full or the share is used up. */
+static void
+fd_dgram_out(struct fdsock *fs, struct fd_share *sh)
+{
+	while (fs->fs_canwrite && fd_share_left(sh)) {
+		if (fs->fs_gro ? fd_dgram_outgro(fs, sh) : fd_dgram_outmany(fs, sh))
+			continue;
+		if (!fs->fs_canwrite || !fd_dgram_out1(fs, sh))
+			break;
+	}
 }
 
 /* One error is pending at a time, as on Linux: while the record of one lies there, it stands. */
@@ -563,6 +696,16 @@ fd_dgram_takeerror(struct fdsock *fs, int clientfd)
 }
 
 void
+fd_dgram_untold(struct fdsock *fs)
+{
+	if (fs->fs_so->so_error == 0)
+		fs->fs_so->so_error = fs->fs_dgerror;
+	fs->fs_dgerror = 0;
+	fs->fs_errmark = false;
+	fd_dgram_show(fs);
+}
+
+void
 fd_dgram_show(struct fdsock *fs)
 {
 	fs->fs_errshow = true;
@@ -621,19 +764,13 @@ fd_dgram_errqueue(struct fdsock *fs, int clientfd, uint8_t *out, size_t *lenp)
 void
 fd_dgram_work(struct fdsock *fs)
 {
-	unsigned n = 0, many;
+	struct fd_share in = {FD_DGRAMS_A_TURN, FD_IN_BUDGET};
+	struct fd_share out = {FD_DGRAMS_OUT, FD_OUT_BUDGET};
 
-	while (fs->fs_canread && n < FD_DGRAMS_A_TURN && (many = fd_dgram_in1(fs)) > 0)
-		n += many;
-	n = KERN_MIN(n, FD_DGRAMS_A_TURN); /* the other way has its own */
+	fd_dgram_in(fs, &in);
 	fd_dgram_out_error(fs);
-	while (fs->fs_canwrite && n < 2 * FD_DGRAMS_A_TURN) {
-		many = fs->fs_gro ? fd_dgram_outgro(fs) : fd_dgram_outmany(fs);
-		if (many == 0 && !fd_dgram_out1(fs))
-			break;
-		n += KERN_MAX(many, 1u);
-	}
-	if (n >= FD_DGRAMS_A_TURN)
+	fd_dgram_out(fs, &out);
+	if (!fd_share_left(&in) || !fd_share_left(&out))
 		fd_sock_schedule(fs);
 	else if (fs->fs_reset || (fs->fs_hup && !fs->fs_canread))
 		fd_sock_release(fs);

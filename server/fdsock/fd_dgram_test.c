@@ -14,77 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/fdsock/fd_dgram_testutil.h"
 #include "server/fdsock/fd_testutil.h"
-
-#define UDP_MAX 65507u
-
-struct dgram {
-	struct fdsock_dgram hdr;
-	uint8_t data[UDP_MAX + 1];
-};
-
-static void
-address(struct fdsock_dgram *dg, uint16_t port)
-{
-	static const uint8_t loopback[4] = {127, 0, 0, 1};
-
-	*dg = (struct fdsock_dgram){.dg_flags = FDSOCK_DG_ADDR,
-	    .dg_family = AF_INET,
-	    .dg_port = htons(port)};
-	memcpy(dg->dg_addr, loopback, sizeof(loopback));
-}
-
-/* port 0: to the connected peer */
-static void
-dgram_send(int sock, uint16_t port, size_t len, uint8_t fill)
-{
-	static struct dgram d;
-
-	memset(&d.hdr, 0, sizeof(d.hdr));
-	if (port != 0)
-		address(&d.hdr, port);
-	memset(d.data, fill, len);
-	assert_int_equal(send(sock, &d, sizeof(d.hdr) + len, 0), sizeof(d.hdr) + len);
-}
-
-/* => the sender's port */
-static uint16_t
-dgram_expect(int sock, size_t len, uint8_t fill)
-{
-	static struct dgram d;
-
-	(void)fdt_poll(sock, POLLIN);
-	assert_int_equal(recv(sock, &d, sizeof(d), 0), sizeof(d.hdr) + len);
-	assert_int_equal(d.hdr.dg_flags, FDSOCK_DG_ADDR);
-	assert_int_equal(d.hdr.dg_family, AF_INET);
-	assert_memory_equal(d.hdr.dg_addr, ((uint8_t[4]){127, 0, 0, 1}), 4);
-	for (size_t i = 0; i < len; i++) {
-		if (d.data[i] != fill)
-			fail_msg("byte %zu of %zu is wrong", i, len);
-	}
-	return ntohs(d.hdr.dg_port);
-}
-
-static int
-dgram_error(int sock)
-{
-	struct dgram d;
-
-	(void)fdt_poll(sock, POLLIN);
-	assert_int_equal(recv(sock, &d, sizeof(d), 0), sizeof(d.hdr));
-	assert_int_equal(d.hdr.dg_flags, FDSOCK_DG_ERROR);
-	return d.hdr.dg_error;
-}
-
-static int
-bound(uint16_t *port)
-{
-	int sock = fdt_socket(SOCK_DGRAM);
-
-	assert_int_equal(fdt_bind(sock, 0), 0);
-	*port = fdt_port(sock);
-	return sock;
-}
 
 /* Every size, to a name and back to whom it came from. */
 static void
@@ -92,7 +23,7 @@ test_sizes(void **state)
 {
 	static const size_t sizes[] = {0, 1, 100, 1984, 1985, 2048, 2049, 9000, 65506, UDP_MAX};
 	uint16_t port, from;
-	int b = bound(&port), a = fdt_socket(SOCK_DGRAM);
+	int b = dgram_bound(&port), a = fdt_socket(SOCK_DGRAM);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -111,10 +42,10 @@ test_too_long(void **state)
 	static struct fdt_reply rep;
 	static struct dgram d;
 	uint16_t port;
-	int b = bound(&port), a = fdt_socket(SOCK_DGRAM);
+	int b = dgram_bound(&port), a = fdt_socket(SOCK_DGRAM);
 
 	(void)state;
-	address(&d.hdr, port);
+	dgram_address(&d.hdr, port);
 	assert_int_equal(fdt_request(FDSOCK_OP_SENDTO, a, NULL, &d, sizeof(d.hdr) + UDP_MAX + 1,
 			     &rep),
 	    EMSGSIZE);
@@ -133,7 +64,7 @@ static void
 test_connected(void **state)
 {
 	uint16_t port, aport;
-	int b = bound(&port), a = bound(&aport), other = fdt_socket(SOCK_DGRAM);
+	int b = dgram_bound(&port), a = dgram_bound(&aport), other = fdt_socket(SOCK_DGRAM);
 
 	(void)state;
 	dgram_send(a, 0, 1, 1);
@@ -165,10 +96,10 @@ test_pieces(void **state)
 	static struct fdt_reply rep;
 	static struct dgram d;
 	uint16_t port;
-	int b = bound(&port), a = fdt_socket(SOCK_DGRAM), one = 1, zero = 0, value;
+	int b = dgram_bound(&port), a = fdt_socket(SOCK_DGRAM), one = 1, zero = 0, value;
 
 	(void)state;
-	address(&d.hdr, port);
+	dgram_address(&d.hdr, port);
 	d.hdr.dg_flags |= FDSOCK_DG_MORE;
 	memset(d.data, 5, 100);
 	assert_int_equal(send(a, &d, sizeof(d.hdr) + 100, 0), sizeof(d.hdr) + 100);
@@ -198,7 +129,7 @@ static void
 test_connect_behind_records(void **state)
 {
 	uint16_t port[2], aport;
-	int b[2] = {bound(&port[0]), bound(&port[1])}, a = bound(&aport);
+	int b[2] = {dgram_bound(&port[0]), dgram_bound(&port[1])}, a = dgram_bound(&aport);
 
 	(void)state;
 	for (unsigned i = 0; i < 200; i++) {
@@ -217,7 +148,7 @@ static void
 test_refused(void **state)
 {
 	uint16_t port;
-	int gone = bound(&port), a = fdt_socket(SOCK_DGRAM);
+	int gone = dgram_bound(&port), a = fdt_socket(SOCK_DGRAM);
 	struct pollfd pfd = {.fd = a, .events = POLLIN};
 
 	(void)state;
@@ -242,7 +173,7 @@ send_numbered(int sock, uint16_t port, size_t len, int segment, bool request)
 	static struct fdt_reply rep;
 	static struct dgram d;
 
-	address(&d.hdr, port);
+	dgram_address(&d.hdr, port);
 	if (segment >= 0) {
 		d.hdr.dg_flags |= FDSOCK_DG_SEGMENT;
 		d.hdr.dg_segment = (uint16_t)segment;
@@ -274,7 +205,7 @@ dgram_more(int sock, uint16_t port, size_t len)
 	struct dgram d;
 
 	memset(d.data, 0, len);
-	address(&d.hdr, port);
+	dgram_address(&d.hdr, port);
 	d.hdr.dg_flags |= FDSOCK_DG_MORE;
 	assert_int_equal(send(sock, &d, sizeof(d.hdr) + len, 0), sizeof(d.hdr) + len);
 }
@@ -284,7 +215,8 @@ static void
 test_segments(void **state)
 {
 	uint16_t port;
-	int b = bound(&port), a = fdt_socket(SOCK_DGRAM), stream = fdt_socket(SOCK_STREAM), value;
+	int b = dgram_bound(&port), a = fdt_socket(SOCK_DGRAM), stream = fdt_socket(SOCK_STREAM),
+	    value;
 
 	(void)state;
 	assert_int_equal(fdt_getopt(a, IPPROTO_UDP, UDP_SEGMENT, &value), 0);
@@ -335,7 +267,7 @@ test_joined(void **state)
 {
 	static struct dgram d;
 	uint16_t port;
-	int b = bound(&port), a = fdt_socket(SOCK_DGRAM), one = 1, value;
+	int b = dgram_bound(&port), a = fdt_socket(SOCK_DGRAM), one = 1, value;
 
 	(void)state;
 	assert_int_equal(fdt_getopt(b, IPPROTO_UDP, UDP_GRO, &value), 0);
@@ -377,7 +309,8 @@ test_joined_apart(void **state)
 		size_t len;
 	} sent[] = {{false, 10}, {false, 20}, {true, 20}, {false, 20}, {false, 0}, {false, 20}};
 	uint16_t port;
-	int b = bound(&port), a[2] = {fdt_socket(SOCK_DGRAM), fdt_socket(SOCK_DGRAM)}, one = 1;
+	int b = dgram_bound(&port), a[2] = {fdt_socket(SOCK_DGRAM), fdt_socket(SOCK_DGRAM)},
+	    one = 1;
 
 	(void)state;
 	assert_int_equal(fdt_setopt(b, IPPROTO_UDP, UDP_GRO, &one, sizeof(one)), 0);
@@ -396,7 +329,7 @@ test_bad_records(void **state)
 {
 	struct fdsock_dgram dg = {.dg_flags = 0x80000000u};
 	uint16_t port;
-	int b = bound(&port), a = fdt_socket(SOCK_DGRAM);
+	int b = dgram_bound(&port), a = fdt_socket(SOCK_DGRAM);
 
 	(void)state;
 	assert_int_equal(send(a, "short", 5, 0), 5);
@@ -419,7 +352,7 @@ static void
 test_flood(void **state)
 {
 	uint16_t port;
-	int b = bound(&port), a = fdt_socket(SOCK_DGRAM);
+	int b = dgram_bound(&port), a = fdt_socket(SOCK_DGRAM);
 	unsigned got = 0;
 
 	(void)state;

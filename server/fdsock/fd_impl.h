@@ -26,7 +26,7 @@
 #define FD_TOMBS 8192u /* errors that outlive their sockets */
 #define FD_TOMBHASH 4096u
 #define FD_CLIENTHASH 256u
-#define FD_SCRATCH (128u * 1024)
+#define FD_SCRATCH (256u * 1024)
 #define FD_READ_MAX (64u * 1024)   /* bytes of one read from a pair */
 #define FD_IN_BUDGET (256u * 1024) /* bytes of one socket in a turn, each way */
 #define FD_OUT_BUDGET (512u * 1024)

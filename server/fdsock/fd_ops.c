@@ -419,6 +419,10 @@ fd_op_sendto(struct fd_call *ca)
 	if (len < sizeof(dg) || ca->ca_req->fq_arg[0] != 0)
 		return EINVAL;
 	memcpy(&dg, ca->ca_data, sizeof(dg));
+	if (dg.dg_flags == FDSOCK_DG_ERROR) {
+		fd_dgram_untold(ca->ca_fs);
+		return 0;
+	}
 	/* As Linux: what is pending comes first, but not for who writes whole packets. */
 	if (ca->ca_fs->fs_recverr != 0 && ca->ca_fs->fs_so->so_proto->pr_type != SOCK_RAW) {
 		error = fd_dgram_takeerror(ca->ca_fs, ca->ca_fd);
