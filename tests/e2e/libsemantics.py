@@ -126,7 +126,7 @@ ROWS = (
     ("Datagrams", "SO_TIMESTAMP, SO_TIMESTAMPNS", ("sem_dgram/stamps",)),
     ("Datagrams", "SO_ATTACH_FILTER", ("sem_dgram/filters",)),
     ("Datagrams", "IP_RECVERR", ("sem_dgram/error-queue",)),
-    ("Datagrams", "sendmmsg, recvmmsg", ("sem_dgram/at-once",)),
+    ("Datagrams", "sendmmsg, recvmmsg", ("sem_dgram/at-once", "sem_dgram/batches")),
     ("Datagrams", "dual-stack IPv6", ("sem_dgram/both-families",)),
     ("Datagrams", "IPV6_PKTINFO, IPV6_HOPLIMIT, IPV6_TCLASS", ("sem_six/ancillary",)),
     ("Datagrams", "IPV6_RECVERR", ("sem_six/error-queue",)),

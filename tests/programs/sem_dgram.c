@@ -333,6 +333,106 @@ at_once(void)
 	DO(recvmmsg(u[1], receive, 4, MSG_WAITFORONE, &ts));
 }
 
+#define BATCH 70
+
+static struct batch {
+	struct mmsghdr vec[BATCH];
+	struct iovec iov[BATCH][3];
+	struct sockaddr_in names[BATCH];
+	char bytes[BATCH][12];
+} batch;
+
+/* Messages of one to three vectors over 12 bytes. */
+static void
+batch_fresh(void)
+{
+	memset(&batch, 0, sizeof(batch));
+	for (size_t i = 0; i < BATCH; i++) {
+		size_t n = 1 + i % 3;
+
+		for (size_t k = 0; k < n; k++)
+			batch.iov[i][k] = (struct iovec){&batch.bytes[i][k * 12 / n], 12 / n};
+		batch.vec[i].msg_hdr = (struct msghdr){.msg_iov = batch.iov[i],
+		    .msg_iovlen = n,
+		    .msg_name = &batch.names[i],
+		    .msg_namelen = sizeof(batch.names[i])};
+	}
+}
+
+/* n messages to a port, of 8 to 12 bytes each. */
+static long
+batch_send(int fd, int port, unsigned n)
+{
+	batch_fresh();
+	for (unsigned i = 0; i < n; i++) {
+		batch.names[i] = calls_addr("127.0.0.1", port);
+		(void)snprintf(batch.bytes[i], sizeof(batch.bytes[i]), "message %u", i);
+		if (i % 3 == 0)
+			batch.iov[i][0].iov_len = 8 + i % 5;
+	}
+	return sendmmsg(fd, batch.vec, n, 0);
+}
+
+static void
+batch_say(unsigned from, unsigned to)
+{
+	for (; from < to; from++)
+		(void)printf("message %u -> %u bytes, %.12s, flags %x, name of %u\n", from,
+		    batch.vec[from].msg_len, batch.bytes[from],
+		    (unsigned)batch.vec[from].msg_hdr.msg_flags,
+		    (unsigned)batch.vec[from].msg_hdr.msg_namelen);
+}
+
+/* More than go in one batch; what the arguments say, and what ends a call. */
+static void
+batches(void)
+{
+	struct timespec ts = {0, 0};
+	int u[2], to;
+
+	calls_udp_pair(u);
+	to = calls_port(u[1]);
+	DO(batch_send(u[0], to, BATCH));
+	host_sleep_ms(100);
+	batch_fresh();
+	DO(recvmmsg(u[1], batch.vec, BATCH, MSG_WAITFORONE, NULL));
+	batch_say(0, BATCH);
+	DO(batch_send(u[0], to, 9));
+	host_sleep_ms(50);
+	batch_fresh();
+	DO(recvmmsg(u[1], batch.vec, 3, MSG_PEEK, NULL));
+	batch_say(0, 4);
+	DO(recvmmsg(u[1], batch.vec, 9, 0, &ts));
+	(void)printf("left -> %ld, %ld\n", (long)ts.tv_sec, ts.tv_nsec);
+	ts = (struct timespec){1000, 999999999};
+	DO(recvmmsg(u[1], batch.vec, 2, 0, &ts));
+	(void)printf("left, seconds -> %ld\n", (long)ts.tv_sec);
+	DO(recvmmsg(u[1], batch.vec, 0, 0, NULL));
+	ts = (struct timespec){0, 1000000000};
+	DO(recvmmsg(u[1], batch.vec, 1, MSG_DONTWAIT, &ts));
+	ts = (struct timespec){-1, 0};
+	DO(recvmmsg(u[1], batch.vec, 1, MSG_DONTWAIT, &ts));
+	batch_fresh();
+	for (size_t i = 0; i < BATCH; i++)
+		batch.iov[i][0].iov_len = 2;
+	DO(recvmmsg(u[1], batch.vec, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL));
+	batch_say(0, 7);
+	DO(recvmmsg(u[1], batch.vec, BATCH, MSG_DONTWAIT, NULL));
+	(void)batch_send(u[0], to, 0);
+	for (size_t i = 0; i < 4; i++)
+		batch.names[i] = calls_addr("127.0.0.1", to);
+	batch.vec[2].msg_hdr.msg_namelen = 3;
+	DO(sendmmsg(u[0], batch.vec, 4, 0));
+	DO(sendmmsg(u[0], batch.vec + 2, 2, 0));
+	DO(sendmmsg(u[0], batch.vec, 0, 0));
+	host_sleep_ms(50);
+	batch_fresh();
+	DO(recvmmsg(u[1], batch.vec, BATCH, MSG_DONTWAIT, NULL));
+	DO(sendmmsg(u[0], batch.vec, 2, MSG_OOB));
+	DO(sendmmsg(99, batch.vec, 2, 0));
+	DO(recvmmsg(99, batch.vec, 2, 0, NULL));
+}
+
 static void
 flags(void)
 {
@@ -485,6 +585,7 @@ const struct calls_case calls_cases[] = {
     {"drops", drops},
     {"error-queue", error_queue},
     {"at-once", at_once},
+    {"batches", batches},
     {"flags", flags},
     {"pieces", pieces},
     {"groups", groups},
