@@ -9,6 +9,7 @@
  *
  * A short frame is copied to a plain mbuf and the chain stays, a longer one takes the mbufs it fills
  * with it and the rest waits on. What would leave a jumbo buffer mostly empty is copied to clusters.
+ * Datagrams that the host hands over as one frame are taken apart at once (if_uso.c).
  * Sending: a frame goes to the host at once, or at the end of the loop's turn, when datagrams of a
  * flow that came one after the other go as one; while the host takes none, frames queue up.
  */
@@ -309,7 +310,7 @@ tap_rx_packet(struct tap_softc *sc, uint32_t len, const struct tap_meta *tm)
 	m->m_pkthdr.rcvif = &sc->sc_if;
 	if (tm->tm_csum)
 		m->m_pkthdr.csum_flags = M_CSUM_OK;
-	if (tm->tm_segsz != 0)
+	if (tm->tm_segsz != 0 && !tm->tm_udp)
 		m->m_pkthdr.nsegs = (uint16_t)howmany(len, tm->tm_segsz);
 	return m;
 }
@@ -330,7 +331,27 @@ tap_rx_lose(struct tap_softc *sc)
 	return 1;
 }
 
-/* One frame. => 1, 0: none there, -1: the tap is gone */
+/* A packet, or the datagrams that it stands for, up. => how many */
+static int
+tap_rx_up(struct tap_softc *sc, struct mbuf *m, const struct tap_meta *tm)
+{
+	struct ifnet *ifp = &sc->sc_if;
+	struct mbuf *next;
+	int n = 0;
+
+	if (tm->tm_udp && (m = if_uso_split(m, ifp->if_hdrlen, tm->tm_segsz)) == NULL) {
+		ifp->if_data.ifi_ierrors++;
+		return 1;
+	}
+	for (; m != NULL; m = next, n++) {
+		next = m->m_nextpkt;
+		m->m_nextpkt = NULL;
+		ifp->if_input(ifp, m);
+	}
+	return n;
+}
+
+/* One frame. => as tap_rx_up, 0: none there, -1: the tap is gone */
 static int
 tap_rx_one(struct tap_softc *sc)
 {
@@ -344,8 +365,7 @@ tap_rx_one(struct tap_softc *sc)
 	if (len <= 0)
 		return (int)len;
 	sc->sc_rxleft -= KERN_MIN((uint32_t)len, sc->sc_rxleft);
-	sc->sc_if.if_input(&sc->sc_if, tap_rx_packet(sc, (uint32_t)len, &tm));
-	return 1;
+	return tap_rx_up(sc, tap_rx_packet(sc, (uint32_t)len, &tm), &tm);
 }
 
 int
@@ -357,7 +377,7 @@ tap_rx(struct ifnet *ifp, unsigned budget)
 
 	sc->sc_rxleft = TAP_RX_BYTES;
 	while (done < budget && sc->sc_rxleft > 0 && (got = tap_rx_one(sc)) > 0)
-		done++;
+		done += (unsigned)got;
 	return got < 0 ? -1 : (int)done;
 }
 

@@ -34,7 +34,7 @@ int tap_attach(struct netstack *ns, const struct tap_config *tc, struct tap_host
 void tap_detach(struct ifnet *ifp);
 
 /*
- * Takes in at most `budget` frames.
+ * Takes in at most `budget` frames; one of several datagrams counts as so many, and may be over it.
  * => how many there were (fewer than the budget: no more for now), or -1: the tap is gone.
  */
 int tap_rx(struct ifnet *ifp, unsigned budget);

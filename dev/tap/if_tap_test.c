@@ -36,6 +36,7 @@ struct tap_host {
 	uint8_t th_txmark[8]; /* first byte of each */
 	unsigned th_ntx;
 	unsigned th_maxpieces;
+	const uint8_t *th_rxbytes; /* of every frame, if not those */
 	struct tap_meta th_rxmeta; /* goes with every frame */
 	struct tap_meta th_txmeta; /* came with the last */
 };
@@ -52,8 +53,9 @@ tap_host_read(struct tap_host *th, struct tap_meta *tm, const struct tap_buf *tb
 		return 0;
 	len = th->th_rxlen[th->th_rxat++];
 	for (unsigned i = 0; i < ntb && done < len; i++) {
-		for (size_t j = 0; j < tb[i].tb_len && done < len; j++)
-			((uint8_t *)tb[i].tb_base)[j] = (uint8_t)done++;
+		for (size_t j = 0; j < tb[i].tb_len && done < len; j++, done++)
+			((uint8_t *)tb[i].tb_base)[j] =
+			    th->th_rxbytes != NULL ? th->th_rxbytes[done] : (uint8_t)done;
 	}
 	return done;
 }
@@ -207,6 +209,71 @@ test_receive_offloaded(void **state)
 		assert_int_equal(uplen[i], b.th.th_rxlen[i]);
 	assert_int_equal(upcsum, M_CSUM_OK);
 	assert_int_equal(upsegs, 46);
+	bed_close(&b);
+}
+
+static uint32_t several_len[80];
+static unsigned nseveral;
+
+static void
+up_several(struct ifnet *ifp, struct mbuf *m)
+{
+	uint8_t bytes[1500];
+	struct ipv4_hdr ip;
+
+	m_sanity(m);
+	assert_ptr_equal(m->m_pkthdr.rcvif, ifp);
+	assert_null(m->m_nextpkt);
+	assert_int_equal(m->m_pkthdr.csum_flags, M_CSUM_OK);
+	assert_int_equal(m->m_pkthdr.nsegs, 0);
+	several_len[nseveral] = m->m_pkthdr.len;
+	m_copydata(m, 0, m->m_pkthdr.len, bytes);
+	assert_int_equal(ipv4_parse(bytes + ETHER_HDR_LEN, m->m_pkthdr.len - ETHER_HDR_LEN, &ip),
+	    IPV4_PARSE_OK);
+	assert_true(ipv4_cksum_ok(bytes + ETHER_HDR_LEN, ip.ip_hl));
+	for (uint32_t i = 42; i < m->m_pkthdr.len; i++)
+		assert_int_equal(bytes[i], (uint8_t)((nseveral % 40 * 1000 + i - 42) * 7));
+	nseveral++;
+	m_freem(m);
+}
+
+/* Datagrams that the host hands over as one frame go up one by one, and count as so many. */
+static void
+test_receive_several(void **state)
+{
+	static uint8_t frame[ETHER_HDR_LEN + IPV4_LEN_MAX];
+	const uint32_t len = 42 + 39 * 1000 + 5;
+	struct ipv4_hdr ip = {.ip_len = (uint16_t)(len - ETHER_HDR_LEN),
+	    .ip_ttl = 64,
+	    .ip_p = IPV4_PROTO_UDP};
+	struct udp_hdr uh = {1, 2, (uint16_t)(len - 34), 0};
+	struct bed b;
+
+	(void)state;
+	bed_make(&b, 1500, true, false);
+	ipv4_emit(frame + ETHER_HDR_LEN, &ip);
+	udp_emit(frame + ETHER_HDR_LEN + IPV4_HDR_LEN, &uh);
+	for (uint32_t i = 42; i < len; i++)
+		frame[i] = (uint8_t)((i - 42) * 7);
+	b.ifp->if_input = up_several;
+	b.th.th_rxbytes = frame;
+	b.th.th_nrx = 4;
+	for (unsigned i = 0; i < 4; i++)
+		b.th.th_rxlen[i] = len;
+	b.th.th_rxmeta = (struct tap_meta){.tm_csum = true, .tm_segsz = 1000, .tm_udp = true};
+	nseveral = 0;
+	assert_int_equal(tap_rx(b.ifp, 64), 80);
+	assert_int_equal(nseveral, 80);
+	for (unsigned i = 0; i < 80; i++)
+		assert_int_equal(several_len[i], i % 40 == 39 ? 47 : 1042);
+	assert_true(b.ns->ns_mjpool.pl_nout <= 1); /* the next frame's */
+	b.th.th_rxmeta.tm_segsz = 0;               /* it lies */
+	assert_int_equal(tap_rx(b.ifp, 1), 1);
+	b.th.th_rxmeta = (struct tap_meta){.tm_segsz = 1000, .tm_udp = true};
+	assert_int_equal(tap_rx(b.ifp, 1), 1);
+	assert_int_equal(nseveral, 80);
+	assert_int_equal(b.ns->ns_drops[DROP_IF_SEGMENTS], 2);
+	assert_int_equal(b.ifp->if_data.ifi_ierrors, 2);
 	bed_close(&b);
 }
 
@@ -487,6 +554,7 @@ main(void)
 	    cmocka_unit_test(test_receive),
 	    cmocka_unit_test(test_receive_large),
 	    cmocka_unit_test(test_receive_offloaded),
+	    cmocka_unit_test(test_receive_several),
 	    cmocka_unit_test(test_receive_storage),
 	    cmocka_unit_test(test_receive_bytes_a_turn),
 	    cmocka_unit_test(test_receive_without_memory),

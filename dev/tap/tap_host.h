@@ -25,8 +25,8 @@ struct tap_buf {
  * What travels beside a frame when the tap offloads. tm_csum: the checksum at tm_csum_start +
  * tm_csum_offset is still to be filled in (out), or nobody need look at it (in). tm_segsz: TCP,
  * to be cut into so many bytes of payload each (out), or merged from such (in); 0: one
- * segment. tm_udp: it is UDP that is to be cut (out only, and only when tap_host_uso);
- * tm_ip6: it is TCP over IPv6 (out only).
+ * segment. tm_udp: it is UDP that is to be cut, or was merged (only when tap_host_uso; what comes
+ * in need not be well-formed: tm_segsz may be anything); tm_ip6: it is TCP over IPv6 (out only).
  */
 struct tap_meta {
 	bool tm_csum;
@@ -51,7 +51,7 @@ struct tap_host *tap_host_open(const char *name, bool queue, bool *offload, uint
     char *why, size_t whylen);
 void tap_host_close(struct tap_host *th);
 
-/* Does the host cut frames of UDP? */
+/* Does the host cut frames of UDP, and give such? */
 bool tap_host_uso(const struct tap_host *th);
 
 /* The descriptor to wait on: readable when a frame is there. */

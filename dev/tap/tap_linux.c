@@ -21,11 +21,9 @@ struct tap_host {
 	bool th_uso;
 };
 
-/*
- * What the host may hand us. UDP is left out: the stack would have to cut it. But a kernel that knows
- * of it (Linux 6.2) cuts what we hand it.
- */
+/* What the host may hand us; a kernel that knows of UDP (Linux 6.2) also cuts what we hand it. */
 #define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
+#define TAP_OFFLOADS_UDP (TUN_F_USO4 | TUN_F_USO6)
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
 #define TUN_F_USO6 0x40
@@ -87,11 +85,11 @@ tap_setiff(int fd, const char *name, bool queue, bool offload)
 	return 0;
 }
 
+/* => false: it stays with the rest */
 static bool
-tap_knows_uso(int fd)
+tap_set_uso(int fd)
 {
-	return ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS | TUN_F_USO4 | TUN_F_USO6) == 0 &&
-	    ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS) == 0;
+	return ioctl(fd, TUNSETOFFLOAD, TAP_OFFLOADS | TAP_OFFLOADS_UDP) == 0;
 }
 
 /* A descriptor asks once only: plain frames after a refusal are asked for by another. */
@@ -168,7 +166,7 @@ tap_host_open(const char *name, bool queue, bool *offload, uint32_t *mtup, char 
 	}
 	th->th_fd = tap_open_fd(name, queue, offload, why, whylen);
 	th->th_offload = *offload;
-	th->th_uso = th->th_fd >= 0 && *offload && tap_knows_uso(th->th_fd);
+	th->th_uso = th->th_fd >= 0 && *offload && tap_set_uso(th->th_fd);
 	if (th->th_fd < 0 || tap_configure(name, mtup, why, whylen) != 0) {
 		tap_host_close(th);
 		return NULL;
@@ -217,7 +215,8 @@ tap_meta_in(const struct virtio_net_hdr *vh, struct tap_meta *tm)
 
 	tm->tm_csum =
 	    (vh->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID)) != 0;
-	if (type == VIRTIO_NET_HDR_GSO_TCPV4 || type == VIRTIO_NET_HDR_GSO_TCPV6)
+	tm->tm_udp = type == VIRTIO_NET_HDR_GSO_UDP_L4;
+	if (tm->tm_udp || type == VIRTIO_NET_HDR_GSO_TCPV4 || type == VIRTIO_NET_HDR_GSO_TCPV6)
 		tm->tm_segsz = vh->gso_size;
 }
 

@@ -146,13 +146,56 @@ test_offload(void **state)
 	assert_true(offload);
 	assert_int_equal(kernel.kn_opens, 1);
 	assert_int_equal(kernel.kn_flags, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
-	assert_int_equal(kernel.kn_offloads, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
+	assert_int_equal(kernel.kn_offloads & (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6),
+	    TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
 	frames(th, sizeof(struct virtio_net_hdr));
 	tap_host_close(th);
 	(void)close(kernel.kn_far);
 }
 
-/* Frames of UDP are for a kernel that knows them; it is asked to give us none. */
+/* What is told of a frame that the kernel hands over with this header. */
+static struct tap_meta
+told(struct tap_host *th, struct virtio_net_hdr vh)
+{
+	uint8_t wire[sizeof(vh) + 60] = {0}, got[100];
+	struct tap_buf in = {got, sizeof(got)};
+	struct tap_meta tm;
+
+	memcpy(wire, &vh, sizeof(vh));
+	assert_int_equal(send(kernel.kn_far, wire, sizeof(wire), 0), sizeof(wire));
+	assert_int_equal(tap_host_read(th, &tm, &in, 1), 60);
+	return tm;
+}
+
+/* Frames of several segments and datagrams, as they come in. */
+static void
+test_several(void **state)
+{
+	struct virtio_net_hdr vh = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_size = 1400};
+	bool offload;
+	struct tap_host *th = host(&offload);
+	struct tap_meta tm;
+
+	(void)state;
+	vh.gso_type = 5; /* VIRTIO_NET_HDR_GSO_UDP_L4 */
+	tm = told(th, vh);
+	assert_true(tm.tm_udp && tm.tm_csum && tm.tm_segsz == 1400);
+	vh.flags = 0;
+	vh.gso_size = 0;
+	tm = told(th, vh);
+	assert_true(tm.tm_udp && !tm.tm_csum && tm.tm_segsz == 0);
+	vh.gso_size = 1448;
+	vh.gso_type = VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN;
+	tm = told(th, vh);
+	assert_true(!tm.tm_udp && tm.tm_segsz == 1448);
+	vh.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+	tm = told(th, vh);
+	assert_true(!tm.tm_udp && tm.tm_segsz == 0);
+	tap_host_close(th);
+	(void)close(kernel.kn_far);
+}
+
+/* Frames of UDP, both ways, are for a kernel that knows them. */
 static void
 test_uso(void **state)
 {
@@ -165,7 +208,8 @@ test_uso(void **state)
 
 	(void)state;
 	assert_true(tap_host_uso(th));
-	assert_int_equal(kernel.kn_offloads, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
+	assert_int_equal(kernel.kn_offloads,
+	    TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | 0x20 | 0x40); /* TUN_F_USO4, TUN_F_USO6 */
 	assert_int_equal(tap_host_write(th, &tm, &out, 1), TAP_SENT);
 	assert_int_equal(recv(kernel.kn_far, wire, sizeof(wire), 0), sizeof(wire));
 	memcpy(&vh, wire, sizeof(vh));
@@ -184,6 +228,7 @@ test_uso(void **state)
 	th = host(&offload);
 	assert_true(offload);
 	assert_false(tap_host_uso(th));
+	assert_int_equal(kernel.kn_offloads, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
 	frames(th, sizeof(struct virtio_net_hdr));
 	tap_host_close(th);
 	(void)close(kernel.kn_far);
@@ -240,6 +285,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_offload),
 	    cmocka_unit_test(test_uso),
+	    cmocka_unit_test(test_several),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_denied),
 	};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * UDP segmentation offload, its sending half.
+ * UDP segmentation offload: datagrams joined on their way out, taken apart on their way in.
  *
  *   | link | IP | UDP | payload |   | link | IP | UDP | payload |   ...
  *   | link | IP | UDP | payload | payload ...
@@ -8,6 +8,9 @@
  * The frame's header is the first datagram's, with the lengths and the pseudo-header sum of the whole. Whoever cuts it
  * counts IPv4's identification up, so that only datagrams that did so are joined, or such
  * as are never fragmented, whose identification means nothing (RFC 6864 §4.1).
+ *
+ * Taken apart, each has its bytes in storage of its own: shared, one datagram that waits in a socket would
+ * hold all of a jumbo buffer.
  */
 #include "net/if_uso.h"
 
@@ -15,12 +18,15 @@
 
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
+#include "kern/netstack.h"
 #include "wire/cksum.h"
 #include "wire/ip6.h"
 #include "wire/ipv4.h"
 #include "wire/udp.h"
 
-#define USO_SEGS 64u /* what every kernel that does it takes */
+#define USO_SEGS 64u     /* what every kernel that does it takes */
+#define USO_SEGS_IN 128u /* the most that one makes (Linux's UDP_MAX_SEGMENTS) */
+#define USO_ALIGN 2u     /* so that the network header is aligned */
 
 struct uso {
 	bool isip6;
@@ -53,21 +59,30 @@ uso_parse_ip(const struct mbuf *m, uint32_t l3off, struct uso *u)
 	return l3off + IPV4_HDR_LEN;
 }
 
+/* The headers, contiguous, and what lies behind them. => false: no datagram, or one of no bytes */
+static bool
+uso_parse_headers(const struct mbuf *m, uint32_t l3off, struct uso *u)
+{
+	uint32_t len = m->m_pkthdr.len, l4off;
+
+	if (m->m_len < l3off + IPV4_HDR_LEN || (l4off = uso_parse_ip(m, l3off, u)) == 0)
+		return false;
+	u->hdrlen = l4off + UDP_HDR_LEN;
+	if (m->m_len < u->hdrlen || len <= u->hdrlen ||
+	    udp_parse_partial(m->m_data + l4off, UDP_HDR_LEN, len - l4off, &u->uh) != UDP_PARSE_OK)
+		return false;
+	u->payload = len - u->hdrlen;
+	return true;
+}
+
 static bool
 uso_parse(const struct mbuf *m, uint32_t l3off, struct uso *u)
 {
 	const struct pkthdr *ph = &m->m_pkthdr;
-	uint32_t l4off;
 
 	if ((ph->csum_flags & ~M_CSUM_USO) != M_CSUM_NEEDED || ph->csum_offset != UDP_OFF_SUM ||
-	    m->m_len < l3off + IPV4_HDR_LEN || (l4off = uso_parse_ip(m, l3off, u)) == 0)
+	    !uso_parse_headers(m, l3off, u) || ph->csum_start != u->hdrlen - UDP_HDR_LEN)
 		return false;
-	u->hdrlen = l4off + UDP_HDR_LEN;
-	if (ph->csum_start != l4off || m->m_len < u->hdrlen || ph->len <= u->hdrlen ||
-	    udp_parse_partial(m->m_data + l4off, UDP_HDR_LEN, ph->len - l4off, &u->uh) !=
-		UDP_PARSE_OK)
-		return false;
-	u->payload = ph->len - u->hdrlen;
 	u->segsz = (ph->csum_flags & M_CSUM_USO) != 0 ? ph->segsz : u->payload;
 	u->nsegs = howmany(u->payload, u->segsz);
 	return true;
@@ -104,28 +119,26 @@ uso_follows(const struct uso *h, const struct uso *u)
 	    h->hdrlen + h->payload + u->payload <= IPV4_LEN_MAX;
 }
 
-/* The headers of a frame that is longer by so many bytes of payload. */
+/* Writes the headers of a frame with so many bytes of payload; the field of the sum holds the pseudo-header's. */
 static void
-uso_grow(struct mbuf *head, uint32_t l3off, struct uso *h, uint32_t payload)
+uso_emit(uint8_t *frame, uint32_t l3off, struct uso *h, uint32_t payload)
 {
-	uint8_t *p = head->m_data + l3off;
+	uint8_t *p = frame + l3off;
 	uint32_t sum;
 
-	h->uh.uh_ulen = (uint16_t)(h->uh.uh_ulen + payload);
+	h->uh.uh_ulen = (uint16_t)(UDP_HDR_LEN + payload);
 	if (h->isip6) {
 		h->ip6.ip6_plen = h->uh.uh_ulen;
 		ip6_emit(p, &h->ip6);
 		sum = cksum_pseudo6(h->ip6.ip6_src, h->ip6.ip6_dst, IP6_NXT_UDP, h->uh.uh_ulen);
 	} else {
-		h->ip.ip_len = (uint16_t)(h->ip.ip_len + payload);
+		h->ip.ip_len = (uint16_t)(IPV4_HDR_LEN + h->uh.uh_ulen);
 		ipv4_emit(p, &h->ip);
 		sum =
 		    cksum_pseudo4(h->ip.ip_src_be, h->ip.ip_dst_be, IPV4_PROTO_UDP, h->uh.uh_ulen);
 	}
 	h->uh.uh_sum = cksum_fold(sum);
-	udp_emit(head->m_data + h->hdrlen - UDP_HDR_LEN, &h->uh);
-	head->m_pkthdr.csum_flags |= M_CSUM_USO;
-	head->m_pkthdr.segsz = (uint16_t)h->segsz;
+	udp_emit(frame + h->hdrlen - UDP_HDR_LEN, &h->uh);
 }
 
 static unsigned
@@ -151,6 +164,88 @@ if_uso_join(struct mbuf *head, struct mbuf *m, uint32_t l3off, unsigned maxpiece
 	while (m->m_len == 0) /* it held the headers */
 		m = m_free(m);
 	m_cat(head, m);
-	uso_grow(head, l3off, &h, u.payload);
+	uso_emit(head->m_data, l3off, &h, h.payload + u.payload);
+	head->m_pkthdr.csum_flags |= M_CSUM_USO;
+	head->m_pkthdr.segsz = (uint16_t)h.segsz;
 	return true;
+}
+
+/* Bytes [off, off + len) of m behind those of to. => errno, to is the caller's still */
+static int
+uso_copy(struct mbuf *to, struct mbuf *m, size_t off, size_t len)
+{
+	int error = 0;
+
+	for (m = m_getptr(m, off, &off); len > 0 && error == 0; m = m->m_next, off = 0) {
+		size_t piece = KERN_MIN(m->m_len - off, len);
+
+		error = m_append(to, piece, m->m_data + off);
+		len -= piece;
+	}
+	return error;
+}
+
+/* Datagram n of frame m. => NULL: no memory */
+static struct mbuf *
+uso_cut(const struct uso *u, struct mbuf *m, uint32_t l3off, uint32_t n)
+{
+	uint32_t off = n * u->segsz, len = KERN_MIN(u->payload - off, u->segsz);
+	bool small = USO_ALIGN + u->hdrlen + len <= MHLEN;
+	struct mbuf *seg = small ? m_gethdr(m->m_ns, MT_DATA) : m_getcl(m->m_ns, MT_DATA, true);
+	struct uso h = *u;
+
+	if (seg == NULL)
+		return NULL;
+	seg->m_data += USO_ALIGN;
+	memcpy(seg->m_data, m->m_data, l3off);
+	h.ip.ip_id = (uint16_t)(h.ip.ip_id + n);
+	uso_emit(seg->m_data, l3off, &h, len);
+	seg->m_len = seg->m_pkthdr.len = u->hdrlen;
+	seg->m_pkthdr.rcvif = m->m_pkthdr.rcvif;
+	seg->m_pkthdr.csum_flags = M_CSUM_OK;
+	if (uso_copy(seg, m, u->hdrlen + off, len) == 0)
+		return seg;
+	m_freem(seg);
+	return NULL;
+}
+
+/* A frame that can be taken apart: what else would be found out by a sum is seen to here. */
+static bool
+uso_parse_several(const struct mbuf *m, uint32_t l3off, uint32_t segsz, struct uso *u)
+{
+	if ((m->m_pkthdr.csum_flags & M_CSUM_OK) == 0 || segsz == 0 ||
+	    !uso_parse_headers(m, l3off, u) || u->uh.uh_ulen != UDP_HDR_LEN + u->payload)
+		return false;
+	u->segsz = segsz;
+	u->nsegs = howmany(u->payload, segsz);
+	return u->nsegs <= USO_SEGS_IN &&
+	    (u->isip6 || ipv4_cksum_ok(m->m_data + l3off, IPV4_HDR_LEN));
+}
+
+struct mbuf *
+if_uso_split(struct mbuf *m, uint32_t l3off, uint32_t segsz)
+{
+	uint32_t want = KERN_MIN(l3off + IP6_HDR_LEN + UDP_HDR_LEN, m->m_pkthdr.len);
+	struct mbuf *head = NULL, **tail = &head;
+	struct netstack *ns = m->m_ns;
+	struct uso u;
+
+	if (m->m_len < want && (m = m_pullup(m, want)) == NULL) {
+		ns->ns_drops[DROP_MBUF_NOBUFS]++;
+		return NULL;
+	}
+	if (!uso_parse_several(m, l3off, segsz, &u)) {
+		m_drop(m, DROP_IF_SEGMENTS);
+		return NULL;
+	}
+	if (u.nsegs == 1)
+		return m;
+	for (uint32_t n = 0; n < u.nsegs; n++) {
+		if ((*tail = uso_cut(&u, m, l3off, n)) != NULL)
+			tail = &(*tail)->m_nextpkt;
+		else
+			ns->ns_drops[DROP_MBUF_NOBUFS]++;
+	}
+	m_freem(m);
+	return head;
 }

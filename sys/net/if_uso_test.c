@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Datagrams joined: cut as a host cuts them, they are the bytes that they were; and what would not
- * be is left alone.
+ * be is left alone. Frames of several, taken apart: they are the datagrams that they were.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +17,7 @@
 #include "kern/testutil.h"
 #include "net/if_uso.h"
 #include "net/m_cksum.h"
+#include "wire/be.h"
 #include "wire/cksum.h"
 #include "wire/ether.h"
 #include "wire/ip6.h"
@@ -361,6 +362,228 @@ test_ip6(void **state)
 	test_netstack_end(ns);
 }
 
+/* --- taking apart --------------------------------------------------------------------------- */
+
+/* A frame of several as a host hands it over: n datagrams of len bytes, the last of lastlen. */
+static struct mbuf *
+several(struct netstack *ns, unsigned n, uint32_t len, uint32_t lastlen, bool isip6)
+{
+	struct mbuf *head = NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct dgram dg = plain;
+		struct mbuf *m;
+
+		dg.dg_len = i + 1 == n ? lastlen : len;
+		dg.dg_id = (uint16_t)(plain.dg_id + i);
+		m = isip6 ? dgram6(ns, i, dg.dg_len, 64, 8) : dgram(ns, &dg, i);
+		if (head == NULL)
+			head = m;
+		else
+			assert_true(if_uso_join(head, m, ETHER_HDR_LEN, PIECES));
+	}
+	head->m_pkthdr.csum_flags = M_CSUM_OK;
+	return head;
+}
+
+/* The next of a list is what datagram m was, but for its sum, which nobody looks at. => the rest */
+static struct mbuf *
+expect_like(struct mbuf *list, struct mbuf *m)
+{
+	uint8_t got[9100], want[9100];
+	struct mbuf *next;
+	uint32_t len = m->m_pkthdr.len;
+
+	assert_non_null(list);
+	next = list->m_nextpkt;
+	list->m_nextpkt = NULL;
+	assert_int_equal(list->m_pkthdr.csum_flags, M_CSUM_OK);
+	assert_int_equal(list->m_pkthdr.segsz, 0);
+	assert_int_equal(list->m_pkthdr.nsegs, 0);
+	assert_true(m_storage(list) <= 2 * (len + MSIZE + 2048));
+	assert_true(m_writable(list));
+	assert_int_equal(flat(list, got), len);
+	assert_int_equal(flat(m, want), len); /* with the sum of its pseudo-header */
+	assert_memory_equal(got, want, len);
+	return next;
+}
+
+static void
+split_case(unsigned n, uint32_t len, uint32_t lastlen, bool isip6)
+{
+	struct netstack *ns = netstack_of_many();
+	struct mbuf *list = if_uso_split(several(ns, n, len, lastlen, isip6), ETHER_HDR_LEN, len);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct dgram dg = plain;
+
+		dg.dg_len = i + 1 == n ? lastlen : len;
+		dg.dg_id = (uint16_t)(plain.dg_id + i);
+		list =
+		    expect_like(list, isip6 ? dgram6(ns, i, dg.dg_len, 64, 8) : dgram(ns, &dg, i));
+	}
+	assert_null(list);
+	test_netstack_end(ns);
+}
+
+static void
+test_split(void **state)
+{
+	(void)state;
+	for (int isip6 = 0; isip6 < 2; isip6++) {
+		split_case(2, 100, 100, isip6 != 0);
+		split_case(40, 1400, 1400, isip6 != 0);
+		split_case(44, 1400, 3, isip6 != 0);
+		split_case(3, 350, 1, isip6 != 0); /* about the size that fits an mbuf */
+		split_case(3, 420, 419, isip6 != 0);
+		split_case(64, 1, 1, isip6 != 0);
+	}
+}
+
+/* Datagrams of more than a cluster, as with an MTU of 9000; and as many as a host makes. */
+static void
+test_split_sizes(void **state)
+{
+	static const uint8_t bytes[60000];
+	struct netstack *ns = netstack_of_many();
+	const struct {
+		uint32_t len, segsz, n;
+	} cases[] = {{60000, 8900, 7}, {60000, 469, 128}, {60000, 468, 0}, {128, 1, 128},
+	    {129, 1, 0}};
+
+	(void)state;
+	for (unsigned i = 0; i < nitems(cases); i++) {
+		struct dgram dg = plain;
+		struct mbuf *m, *next;
+		uint32_t n = 0, total = 0;
+
+		dg.dg_len = 0;
+		m = dgram(ns, &dg, 0);
+		assert_int_equal(m_append(m, cases[i].len, bytes), 0);
+		be16_put(m->m_data + ETHER_HDR_LEN + 2,
+		    (uint16_t)(IPV4_HDR_LEN + UDP_HDR_LEN + cases[i].len));
+		be16_put(m->m_data + ETHER_HDR_LEN + 10, 0);
+		be16_put(m->m_data + ETHER_HDR_LEN + 10,
+		    cksum_finish(cksum_partial(m->m_data + ETHER_HDR_LEN, IPV4_HDR_LEN, 0)));
+		be16_put(m->m_data + L4OFF + 4, (uint16_t)(UDP_HDR_LEN + cases[i].len));
+		m->m_pkthdr.csum_flags = M_CSUM_OK;
+		for (m = if_uso_split(m, ETHER_HDR_LEN, cases[i].segsz); m != NULL; m = next, n++) {
+			next = m->m_nextpkt;
+			m->m_nextpkt = NULL;
+			total += m->m_pkthdr.len - HDRS;
+			m_sanity(m);
+			m_freem(m);
+		}
+		assert_int_equal(n, cases[i].n);
+		assert_int_equal(total, n > 0 ? cases[i].len : 0);
+	}
+	assert_int_equal(ns->ns_drops[DROP_IF_SEGMENTS], 2);
+	test_netstack_end(ns);
+}
+
+/* One datagram is handed on as it is, however large the size that is said of it. */
+static void
+test_split_one(void **state)
+{
+	struct netstack *ns = netstack_of_many();
+	struct mbuf *m = several(ns, 3, 100, 100, false);
+
+	(void)state;
+	assert_ptr_equal(if_uso_split(m, ETHER_HDR_LEN, 300), m);
+	assert_ptr_equal(if_uso_split(m, ETHER_HDR_LEN, 65535), m);
+	assert_null(m->m_nextpkt);
+	m_freem(m);
+	test_netstack_end(ns);
+}
+
+/* => was it dropped? With one byte of the frame changed, or cut off behind len bytes. */
+static bool
+split_refuses(bool isip6, unsigned at, uint8_t value, uint32_t len)
+{
+	struct netstack *ns = netstack_of_many();
+	struct mbuf *m = several(ns, 3, 100, 100, isip6), *list;
+	bool refused;
+
+	m->m_data[at] = value;
+	if (len < m->m_pkthdr.len)
+		m_adj(m, (int)len - (int)m->m_pkthdr.len);
+	list = if_uso_split(m, ETHER_HDR_LEN, 100);
+	refused = list == NULL;
+	assert_int_equal(ns->ns_drops[DROP_IF_SEGMENTS], refused);
+	m_freepkts(list);
+	test_netstack_end(ns);
+	return refused;
+}
+
+/* Frames that lie: of another protocol, fragments, with options, of other lengths, cut off anywhere. */
+static void
+test_46_split_refused(void **state)
+{
+	static const struct {
+		bool isip6;
+		unsigned at;
+		uint8_t value;
+	} lies[] = {
+	    {false, 14, 0x46}, /* an option */
+	    {false, 14, 0x55}, /* no version of IP */
+	    {false, 16, 0x11}, /* its length */
+	    {false, 20, 0x20}, /* more fragments */
+	    {false, 21, 1},    /* not the first */
+	    {false, 22, 63},   /* what its sum does not cover */
+	    {false, 23, 6},    /* TCP */
+	    {false, 38, 2},    /* UDP's length */
+	    {false, 39, 7},
+	    {true, 19, 1},  /* its length */
+	    {true, 20, 0},  /* an extension header */
+	    {true, 20, 44}, /* a fragment */
+	    {true, 20, 6},
+	    {true, 58, 2},
+	};
+	struct netstack *ns = netstack_of_many();
+
+	(void)state;
+	assert_false(split_refuses(false, 0, 1, 9999));
+	assert_false(split_refuses(true, 0, 1, 9999));
+	for (unsigned i = 0; i < nitems(lies); i++)
+		assert_true(split_refuses(lies[i].isip6, lies[i].at, lies[i].value, 9999));
+	for (uint32_t len = 0; len < HDRS + 300; len++)
+		assert_true(split_refuses(false, 0, 0, len));
+	for (uint32_t len = 0; len < HDRS + 20 + 300; len++)
+		assert_true(split_refuses(true, 0, 0, len));
+	assert_null(if_uso_split(several(ns, 3, 100, 100, false), ETHER_HDR_LEN, 0));
+	for (int isip6 = 0; isip6 < 2; isip6++) { /* nobody has looked at the sum */
+		struct mbuf *m = several(ns, 3, 100, 100, isip6 != 0);
+
+		m->m_pkthdr.csum_flags = 0;
+		assert_null(if_uso_split(m, ETHER_HDR_LEN, 100));
+	}
+	assert_int_equal(ns->ns_drops[DROP_IF_SEGMENTS], 3);
+	test_netstack_end(ns);
+}
+
+/* What there is memory for arrives. */
+static void
+test_split_without_memory(void **state)
+{
+	(void)state;
+	for (uint32_t fail = 1; fail <= 8; fail++) {
+		struct netstack *ns = netstack_of_many();
+		struct mbuf *m = several(ns, 3, 1000, 1000, false), *next;
+		unsigned n = 0;
+
+		ns->ns_fault.af_fail_at = fail;
+		for (m = if_uso_split(m, ETHER_HDR_LEN, 1000); m != NULL; m = next, n++) {
+			next = m->m_nextpkt;
+			assert_int_equal(m->m_pkthdr.len, HDRS + 1000);
+			m_freem(m);
+		}
+		ns->ns_fault.af_fail_at = 0;
+		assert_true(n >= 2);
+		assert_int_equal(ns->ns_drops[DROP_MBUF_NOBUFS], 3 - n);
+		test_netstack_end(ns);
+	}
+}
+
 int
 main(void)
 {
@@ -369,6 +592,11 @@ main(void)
 	    cmocka_unit_test(test_join),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_refused_by_state),
+	    cmocka_unit_test(test_split),
+	    cmocka_unit_test(test_split_sizes),
+	    cmocka_unit_test(test_split_one),
+	    cmocka_unit_test(test_46_split_refused),
+	    cmocka_unit_test(test_split_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
