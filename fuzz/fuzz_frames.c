@@ -12,7 +12,9 @@
 
 #include "fuzz/fuzz.h"
 #include "kern/cdefs.h"
+#include "kern/mbuf.h"
 #include "kern/socketvar.h"
+#include "net/if_uso.h"
 #include "netinet/tcp_inspect.h"
 #include "wire/arp.h"
 #include "wire/cksum.h"
@@ -207,6 +209,59 @@ step_udp(struct fuzz_in *fi)
 	send_ip(&ip, seg, len);
 }
 
+/* Up, what a frame of several datagrams stands for. => bytes of payload */
+static size_t
+several_up(struct mbuf *m, size_t hdrs, uint32_t segsz)
+{
+	size_t total = 0;
+	struct mbuf *next;
+
+	for (m = if_uso_split(m, ETHER_HDR_LEN, segsz); m != NULL; m = next) {
+		next = m->m_nextpkt;
+		m->m_nextpkt = NULL;
+		m_sanity(m);
+		FUZZ_CHECK(m->m_pkthdr.len > hdrs && m->m_pkthdr.len - hdrs <= segsz);
+		total += m->m_pkthdr.len - hdrs;
+		world.w_if.fz_if.if_input(&world.w_if.fz_if, m);
+	}
+	return total;
+}
+
+/* A frame of several datagrams, as a tap may hand it over: with lengths that lie, or a byte changed. */
+static void
+step_several(struct fuzz_in *fi)
+{
+	const size_t hdrs = ETHER_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN;
+	struct ipv4_hdr ip = iphdr(IPV4_PROTO_UDP);
+	struct udp_hdr uh = {.uh_sport = THEM, .uh_dport = UDPPORT};
+	uint8_t frame[FUZZ_FRAME_MAX], bits = fuzz_u8(fi);
+	uint16_t segsz = fuzz_u16(fi);
+	size_t len = hdrs + fuzz_u16(fi) % (FUZZ_FRAME_MAX - hdrs), total;
+	uint64_t lost = world.w_ns->ns_drops[DROP_MBUF_NOBUFS];
+	struct mbuf *m = m_getm(world.w_ns, 1);
+
+	if (m == NULL)
+		return;
+	memset(frame, 'd', sizeof(frame));
+	(void)put_ether(frame, US, ETHERTYPE_IP);
+	ip.ip_len = (uint16_t)(len - ETHER_HDR_LEN);
+	ipv4_emit(frame + ETHER_HDR_LEN, &ip);
+	uh.uh_ulen = (bits & 1) != 0 ? fuzz_u16(fi) : (uint16_t)(ip.ip_len - IPV4_HDR_LEN);
+	udp_emit(frame + ETHER_HDR_LEN + IPV4_HDR_LEN, &uh);
+	if ((bits & 2) != 0)
+		frame[fuzz_u16(fi) % len] = fuzz_u8(fi);
+	if (m_append(m, len, frame) != 0) {
+		m_freem(m);
+		return;
+	}
+	m->m_pkthdr.rcvif = &world.w_if.fz_if;
+	m->m_pkthdr.csum_flags = (bits & 4) != 0 ? 0 : M_CSUM_OK;
+	total = several_up(m, hdrs, segsz);
+	FUZZ_CHECK(total <= len - hdrs);
+	FUZZ_CHECK(
+	    total == 0 || total == len - hdrs || world.w_ns->ns_drops[DROP_MBUF_NOBUFS] > lost);
+}
+
 /* An ICMP message; an error is about a segment of a connection. */
 static void
 step_icmp(struct fuzz_in *fi)
@@ -323,7 +378,8 @@ static void
 step(struct fuzz_in *fi)
 {
 	static void (*const steps[])(struct fuzz_in *) = {step_tcp, step_tcp, step_tcp, step_app,
-	    step_app, step_raw, step_ip, step_fragment, step_udp, step_icmp, step_arp};
+	    step_app, step_raw, step_ip, step_fragment, step_udp, step_icmp, step_arp,
+	    step_several};
 	uint8_t which = fuzz_u8(fi);
 
 	if (which % 16 < nitems(steps))

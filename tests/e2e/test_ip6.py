@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 
+import libdatagrams
 import libe2e
 import wire
 from libe2e import equal, expect, test
@@ -180,6 +181,15 @@ def datagrams():
 
 def toobig(r):
     return r.server.get("net.inet6.icmp6.stats.pmtuchg")["net.inet6.icmp6.stats.pmtuchg"]
+
+
+@test("datagrams over IPv6 that a peer sends several at once (UDP_SEGMENT)")
+def several():
+    with rig() as r:
+        r.reached(STACK)
+        for joined in ("0", "1"):
+            port = r.serving(r.a, r.ours, libdatagrams.ECHO_EACH, STACK, joined)
+            libdatagrams.exchange(r.b, r.a, STACK, port, True)
 
 
 @test("a path whose middle takes less: packet too big is heard, and the transfer is whole")

@@ -8,6 +8,7 @@ import contextlib
 import subprocess
 import sys
 
+import libdatagrams
 import libe2e
 import wire
 from libe2e import equal, expect, test
@@ -163,6 +164,26 @@ def bursts():
             for pair in ((r.server.fdsock_endpoint(), r.wire.linux("b")),
                          (r.wire.linux("b"), r.server.fdsock_endpoint())):
                 r.datagrams(*pair, 65507, BURSTS)
+
+
+@test("datagrams that a peer sends several at once (UDP_SEGMENT) cross the tap whole, and arrive as they were")
+def several():
+    for tap, joined in (("", False), ("", True), (",offload=off", True)):
+        with rig() as r:
+            r.start(tap)
+            ours, echo = r.server.fdsock_endpoint(), None
+            try:
+                echo = ours.host.popen([*ours.before, sys.executable, "-c", libdatagrams.ECHO_EACH,
+                                        ours.address, str(int(joined))],
+                                       stdout=subprocess.PIPE, text=True)
+                port = echo.stdout.readline().strip()
+                libdatagrams.exchange(r.b, r.a, ours.address, port, not tap)
+            finally:
+                echo.kill()
+                said = echo.communicate()[0]
+            equal(said, "joined\n" if joined else "", "datagrams that came joined (UDP_GRO)")
+            equal(r.server.get("net.drop.if.segments"), {"net.drop.if.segments": 0}, "refused")
+            libe2e.server_alive(r.server)
 
 
 @test("an MTU of 9000, of 1280, of 576, on both sides, with offload and without")

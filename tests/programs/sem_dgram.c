@@ -366,7 +366,7 @@ batch_send(int fd, int port, unsigned n)
 	batch_fresh();
 	for (unsigned i = 0; i < n; i++) {
 		batch.names[i] = calls_addr("127.0.0.1", port);
-		(void)snprintf(batch.bytes[i], sizeof(batch.bytes[i]), "message %u", i);
+		(void)snprintf(batch.bytes[i], sizeof(batch.bytes[i]), "message %u", i % BATCH);
 		if (i % 3 == 0)
 			batch.iov[i][0].iov_len = 8 + i % 5;
 	}
