@@ -188,8 +188,8 @@ rumpus_sys_getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 		return fail(EINVAL);
 	if (map == NULL)
 		return fail(ENOPROTOOPT);
-	if (map->so_kind == OPT_IFNAME && *len < blen)
-		blen = *len; /* too short is EINVAL */
+	if ((map->so_kind == OPT_IFNAME || map->so_kind == OPT_RATE) && *len < blen)
+		blen = *len; /* too short is EINVAL, or has another form */
 	const uint64_t args[] = {num(fd), num(map->so_bsd_level), num(map->so_bsd_name), addr(&opt),
 	    addr(&blen)};
 	if (client_syscall(BSD_SYS_getsockopt, args, 5, NULL, 0) < 0)

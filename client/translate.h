@@ -65,6 +65,7 @@ enum option_kind {
 	OPT_TIMEVAL,
 	OPT_STRING, /* characters, NUL or not */
 	OPT_IFNAME, /* the same, any number; none when read: none is set */
+	OPT_RATE,   /* 64 bits or, where the room is for no more, 32; the same in both */
 	OPT_BYTES,  /* the same bytes in both */
 	OPT_MCASTIF, /* in_addr, ip_mreq or ip_mreqn with Linux; in_addr or ip_mreqn towards the stack */
 	OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */

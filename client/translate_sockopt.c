@@ -33,6 +33,7 @@ static const struct sockopt_map options[] = {
     {SOL_SOCKET, SO_SNDTIMEO, BSD_SOL_SOCKET, BSD_SO_SNDTIMEO, OPT_TIMEVAL},
     {SOL_SOCKET, SO_RCVTIMEO, BSD_SOL_SOCKET, BSD_SO_RCVTIMEO, OPT_TIMEVAL},
     {SOL_SOCKET, SO_PRIORITY, BSD_SOL_SOCKET, BSD_SO_PRIORITY, OPT_INT},
+    {SOL_SOCKET, SO_MAX_PACING_RATE, BSD_SOL_SOCKET, BSD_SO_MAX_PACING_RATE, OPT_RATE},
     {SOL_SOCKET, SO_BINDTODEVICE, BSD_SOL_SOCKET, BSD_SO_BINDTODEVICE, OPT_IFNAME},
     {SOL_SOCKET, SO_BINDTOIFINDEX, BSD_SOL_SOCKET, BSD_SO_BINDTOIFINDEX, OPT_INT},
     {IPPROTO_TCP, TCP_NODELAY, BSD_IPPROTO_TCP, BSD_TCP_NODELAY, OPT_INT},
@@ -210,6 +211,8 @@ linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_t le
 		return put_string(val, len, out, blen);
 	case OPT_IFNAME:
 		return put_bytes(val, strnlen(val, len < IFNAMSIZ ? len : IFNAMSIZ - 1), out, blen);
+	case OPT_RATE:
+		return put_bytes(val, len < sizeof(uint64_t) ? len : sizeof(uint64_t), out, blen);
 	case OPT_BYTES:
 		return len > sizeof(out->bo_bytes) ? EINVAL : put_bytes(val, len, out, blen);
 	case OPT_MCASTIF:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * TCP_INFO as Linux lays it out. Congestion windows are segments there. What the stack does not
- * count stays 0: sacked, lost, reordering, rates.
+ * count stays 0: sacked, lost, reordering, tcpi_delivery_rate.
  */
 #include <linux/tcp.h>
 #include <string.h>
@@ -57,6 +57,8 @@ tcpinfo_sender(const struct bsd_tcp_info *in, struct tcp_info *out)
 	out->tcpi_last_data_sent = in->tcpi_last_data_sent_ms;
 	out->tcpi_total_retrans = in->tcpi_total_retrans;
 	out->tcpi_bytes_retrans = in->tcpi_bytes_retrans;
+	out->tcpi_pacing_rate = in->tcpi_pacing_rate;
+	out->tcpi_max_pacing_rate = in->tcpi_max_pacing_rate;
 	out->tcpi_bytes_sent = in->tcpi_bytes_sent + in->tcpi_bytes_retrans;
 	if (in->tcpi_bytes_sent > in->tcpi_unacked)
 		out->tcpi_bytes_acked = in->tcpi_bytes_sent - in->tcpi_unacked;

@@ -83,7 +83,8 @@ enum {
 	BSD_SO_RXQ_OVFL = 0x1024, /* a datagram tells how many were dropped, by BSD_SO_RXQ_OVFL */
 	BSD_SO_ATTACH_FILTER = 0x1025, /* datagrams: struct rumpus_bpf_insn[], what to receive */
 	BSD_SO_DETACH_FILTER = 0x1026,
-	BSD_SO_LOCK_FILTER = 0x1027 /* the filter is to stay as it is */
+	BSD_SO_LOCK_FILTER = 0x1027,    /* the filter is to stay as it is */
+	BSD_SO_MAX_PACING_RATE = 0x1028 /* bytes a second, of 64 or 32 bits; all ones: no limit */
 };
 enum {
 	BSD_TCP_NODELAY = 1,

@@ -41,6 +41,8 @@ struct bsd_tcp_info {
 	uint64_t tcpi_bytes_sent; /* without retransmissions */
 	uint64_t tcpi_bytes_retrans;
 	uint64_t tcpi_bytes_received;
+	uint64_t tcpi_pacing_rate;     /* bytes a second; all ones: it is not paced */
+	uint64_t tcpi_max_pacing_rate; /* BSD_SO_MAX_PACING_RATE */
 };
 
 enum {
@@ -64,6 +66,6 @@ enum {
 	BSD_TCPI_OPT_ECN = 8
 };
 
-_Static_assert(sizeof(struct bsd_tcp_info) == 112, "tcp_info has no hidden padding");
+_Static_assert(sizeof(struct bsd_tcp_info) == 128, "tcp_info has no hidden padding");
 
 #endif /* RUMPUS_TCP_INFO_H */

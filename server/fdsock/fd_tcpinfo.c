@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * TCP_INFO in the host's form. Windows of congestion are segments there. What the stack does not
- * count stays 0: tcpi_sacked, tcpi_lost, tcpi_reordering, rates, times of a limit, segments.
+ * count stays 0: tcpi_sacked, tcpi_lost, tcpi_reordering, tcpi_delivery_rate, times of a limit, segments.
  */
 #include <linux/tcp.h>
 #include <stddef.h>
@@ -72,6 +72,8 @@ fd_tcpinfo_sending(struct tcp_info *ti, const struct bsd_tcp_info *bi)
 	ti->tcpi_total_retrans = bi->tcpi_total_retrans;
 	ti->tcpi_bytes_sent = bi->tcpi_bytes_sent + bi->tcpi_bytes_retrans;
 	ti->tcpi_bytes_retrans = bi->tcpi_bytes_retrans;
+	ti->tcpi_pacing_rate = bi->tcpi_pacing_rate;
+	ti->tcpi_max_pacing_rate = bi->tcpi_max_pacing_rate;
 	ti->tcpi_bytes_acked = bi->tcpi_bytes_sent -
 	    (bi->tcpi_unacked < bi->tcpi_bytes_sent ? bi->tcpi_unacked : bi->tcpi_bytes_sent);
 }

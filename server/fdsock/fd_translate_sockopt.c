@@ -28,6 +28,7 @@ enum fd_optkind {
 	FD_OPT_LINGER, /* struct linger, the same in both */
 	FD_OPT_STRING,
 	FD_OPT_IFNAME,
+	FD_OPT_RATE,    /* 64 bits or, where the room is for no more, 32; the stack tells which */
 	FD_OPT_BYTES,   /* the same bytes */
 	FD_OPT_FILTER,  /* what struct sock_fprog points to */
 	FD_OPT_TCPINFO, /* read only */
@@ -86,6 +87,7 @@ static const struct fd_option fd_options[] = {
     FD_SOCKET(SO_SNDBUF, FD_OPT_BUF),
     FD_SOCKET(SO_RCVBUF, FD_OPT_BUF),
     FD_SOCKET(SO_PRIORITY, FD_OPT_INT),
+    FD_SOCKET(SO_MAX_PACING_RATE, FD_OPT_RATE),
     FD_SOCKET(SO_BINDTODEVICE, FD_OPT_IFNAME),
     FD_SOCKET(SO_BINDTOIFINDEX, FD_OPT_INT),
     FD_SOCKET(SO_NO_CHECK, FD_OPT_FLAG),
@@ -274,6 +276,7 @@ fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, 
 		fd_sopt_bytes(sopt, val, strnlen(val, len));
 		return 0;
 	case FD_OPT_BYTES:
+	case FD_OPT_RATE:
 		fd_sopt_bytes(sopt, val, len);
 		return 0;
 	case FD_OPT_MREQ6:
@@ -584,8 +587,9 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 		*len = fd_get_int(op, &sopt, val, *len);
 		return 0;
 	}
-	if (op->op_kind == FD_OPT_IFNAME)
-		sopt.sopt_size = KERN_MIN(*len, sizeof(sopt.sopt_data)); /* too short is EINVAL */
+	/* too short is EINVAL, or has another form */
+	if (op->op_kind == FD_OPT_IFNAME || op->op_kind == FD_OPT_RATE)
+		sopt.sopt_size = KERN_MIN(*len, sizeof(sopt.sopt_data));
 	sopt.sopt_level = op->op_bsdlevel;
 	sopt.sopt_name = op->op_bsdname;
 	error = sogetopt(fs->fs_so, &sopt);

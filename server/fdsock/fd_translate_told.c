@@ -100,24 +100,12 @@ fd_told_cpu(struct fdsock *fs, void *val, size_t *len)
 	return 0;
 }
 
-/* No limit, in 64 bits or, where the room is for no more, 32. */
-static int
-fd_told_pacing(struct fdsock *fs, void *val, size_t *len)
-{
-	const uint64_t unlimited = UINT64_MAX;
-
-	(void)fs;
-	fd_told_put(&unlimited, *len >= sizeof(unlimited) ? sizeof(unlimited) : 4, val, len);
-	return 0;
-}
-
 static const struct fd_told fd_told[] = {
     {SOL_SOCKET, SO_COOKIE, fd_told_cookie, 0, false, 0, 0, ENOPROTOOPT},
     {SOL_SOCKET, SO_PEERNAME, fd_told_peername, 0, false, 0, 0, ENOPROTOOPT},
     {SOL_SOCKET, SO_MEMINFO, fd_told_meminfo, 0, false, 0, 0, ENOPROTOOPT},
     {SOL_SOCKET, SO_PEERCRED, fd_told_peercred, 0, false, 0, 0, ENOPROTOOPT},
     {SOL_SOCKET, SO_INCOMING_CPU, fd_told_cpu, 0, false, 0, 0, ENOPROTOOPT},
-    {SOL_SOCKET, SO_MAX_PACING_RATE, fd_told_pacing, 0, false, 0, 0, ENOPROTOOPT},
     {SOL_SOCKET, SO_INCOMING_NAPI_ID, NULL, 4, false, 0, 0, ENOPROTOOPT},
     {SOL_SOCKET, SO_BPF_EXTENSIONS, NULL, 4, false, 0, 0, ENOPROTOOPT}, /* a filter has none */
     /* of raw sockets only, and of a policy that there is not */

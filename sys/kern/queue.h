@@ -29,6 +29,21 @@
 		(head)->lh_first = (elm);                                        \
 		(elm)->field.le_prev = &(head)->lh_first;                        \
 	} while (0)
+#define LIST_INSERT_AFTER(listelm, elm, field)                                       \
+	do {                                                                         \
+		(elm)->field.le_next = (listelm)->field.le_next;                     \
+		if ((elm)->field.le_next != NULL)                                    \
+			(elm)->field.le_next->field.le_prev = &(elm)->field.le_next; \
+		(listelm)->field.le_next = (elm);                                    \
+		(elm)->field.le_prev = &(listelm)->field.le_next;                    \
+	} while (0)
+#define LIST_INSERT_BEFORE(listelm, elm, field)                   \
+	do {                                                      \
+		(elm)->field.le_prev = (listelm)->field.le_prev;  \
+		(elm)->field.le_next = (listelm);                 \
+		*(listelm)->field.le_prev = (elm);                \
+		(listelm)->field.le_prev = &(elm)->field.le_next; \
+	} while (0)
 #define LIST_REMOVE(elm, field)                                                     \
 	do {                                                                        \
 		if ((elm)->field.le_next != NULL)                                   \

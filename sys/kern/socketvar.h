@@ -100,6 +100,12 @@ int sockopt_getint(const struct sockopt *sopt, int *value);
 /* Fills a get; truncates to the room given. */
 void sockopt_put(struct sockopt *sopt, const void *value, size_t len);
 void sockopt_putint(struct sockopt *sopt, int value);
+/*
+ * A rate, in 64 bits, or in 32 where no more are given or have room; all ones of either is UINT64_MAX.
+ * => EINVAL: fewer bytes
+ */
+int sockopt_getrate(const struct sockopt *sopt, uint64_t *rate);
+void sockopt_putrate(struct sockopt *sopt, uint64_t rate);
 
 /* for programs and doors */
 int socreate(struct netstack *ns, int family, int type, int protocol, struct socket **sop);

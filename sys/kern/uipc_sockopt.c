@@ -43,6 +43,33 @@ sockopt_putint(struct sockopt *sopt, int value)
 	sockopt_put(sopt, &value, sizeof(value));
 }
 
+int
+sockopt_getrate(const struct sockopt *sopt, uint64_t *rate)
+{
+	uint32_t narrow;
+
+	if (sopt->sopt_size >= sizeof(*rate)) {
+		memcpy(rate, sopt->sopt_data, sizeof(*rate));
+		return 0;
+	}
+	if (sopt->sopt_size < sizeof(narrow))
+		return EINVAL;
+	memcpy(&narrow, sopt->sopt_data, sizeof(narrow));
+	*rate = narrow == UINT32_MAX ? UINT64_MAX : narrow;
+	return 0;
+}
+
+void
+sockopt_putrate(struct sockopt *sopt, uint64_t rate)
+{
+	const uint32_t narrow = (uint32_t)KERN_MIN(rate, UINT32_MAX);
+
+	if (sopt->sopt_size >= sizeof(rate))
+		sockopt_put(sopt, &rate, sizeof(rate));
+	else
+		sockopt_put(sopt, &narrow, sizeof(narrow));
+}
+
 static int
 sosetopt_bit(struct socket *so, const struct sockopt *sopt)
 {
@@ -179,14 +206,37 @@ sosetopt_socket(struct socket *so, const struct sockopt *sopt)
 	}
 }
 
+/* Only TCP paces: elsewhere there is no limit, and none but that can be set. */
+static int
+soopt_unpaced(struct sockopt *sopt)
+{
+	uint64_t rate;
+	int error;
+
+	if (!sopt->sopt_set) {
+		sockopt_putrate(sopt, UINT64_MAX);
+		return 0;
+	}
+	error = sockopt_getrate(sopt, &rate);
+	if (error != 0)
+		return error;
+	return rate == UINT64_MAX ? 0 : ENOPROTOOPT;
+}
+
 static int
 soopt_protocol(struct socket *so, struct sockopt *sopt)
 {
+	int error;
+
 	if (so->so_proto->pr_ctloutput == NULL)
 		return ENOPROTOOPT;
 	if (so->so_pcb == NULL)
 		return EINVAL;
-	return so->so_proto->pr_ctloutput(so, sopt);
+	error = so->so_proto->pr_ctloutput(so, sopt);
+	if (error == ENOPROTOOPT && sopt->sopt_level == SOL_SOCKET &&
+	    sopt->sopt_name == SO_MAX_PACING_RATE)
+		error = soopt_unpaced(sopt);
+	return error;
 }
 
 /* Interfaces and packets are not known here. */
@@ -194,7 +244,7 @@ static bool
 soopt_isprotocol(const struct sockopt *sopt)
 {
 	return sopt->sopt_level != SOL_SOCKET ||
-	    (sopt->sopt_name >= SO_BINDTODEVICE && sopt->sopt_name <= SO_LOCK_FILTER);
+	    (sopt->sopt_name >= SO_BINDTODEVICE && sopt->sopt_name <= SO_MAX_PACING_RATE);
 }
 
 /* The one whose value may be longer than sopt_data. */

@@ -9,6 +9,7 @@
 #include "kern/netstack.h"
 #include "netinet/tcp_congctl.h"
 #include "netinet/tcp_input.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 
@@ -196,12 +197,12 @@ tcp_ack_window(struct tcpcb *tp, const struct tcp_segment *seg)
 	return changed;
 }
 
-/* The first segment that is not acknowledged, alone, whatever the congestion window. */
-static void
+void
 tcp_retransmit_head(struct tcpcb *tp)
 {
 	tp->t_rtttiming = false; /* Karn */
-	(void)tcp_output_again(tp, tp->snd_una, tp->t_maxseg);
+	if (tcp_output_again(tp, tp->snd_una, tp->t_maxseg) == 0)
+		tcp_pacing_owe(tp);
 }
 
 /* RFC 5681 §3.2 (2), RFC 6582 §3.2 (2). */
@@ -229,6 +230,16 @@ tcp_limited_transmit(struct tcpcb *tp)
 	tp->snd_cwnd += tp->t_dupacks * tp->t_maxseg;
 	(void)tcp_output(tp);
 	tp->snd_cwnd = cwnd;
+}
+
+void
+tcp_output_paced(struct tcpcb *tp)
+{
+	if (!tcp_has_sack(tp) && (tp->t_flags & TF_FASTRECOVERY) == 0 && tp->t_dupacks > 0 &&
+	    tp->t_dupacks < TCP_DUPTHRESH && tp->snd_nxt == tp->snd_max)
+		tcp_limited_transmit(tp);
+	else
+		(void)tcp_output(tp);
 }
 
 /* RFC 5681 §2: the definition of a duplicate ACK. Answers to window probes are none. */

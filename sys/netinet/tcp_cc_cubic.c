@@ -297,4 +297,5 @@ const struct tcp_congctl tcp_cc_cubic = {
     .cc_idle = cubic_idle,
     .cc_rtt = cubic_rtt,
     .cc_undo = cubic_undo,
+    .cc_pacing = tcp_cc_pacing,
 };

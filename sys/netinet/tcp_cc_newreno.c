@@ -57,4 +57,5 @@ const struct tcp_congctl tcp_cc_newreno = {
     .cc_recovered = tcp_cc_recovered,
     .cc_timeout = newreno_timeout,
     .cc_idle = tcp_cc_idle,
+    .cc_pacing = tcp_cc_pacing,
 };

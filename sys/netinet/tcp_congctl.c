@@ -2,7 +2,7 @@
 /*
  * The list of congestion control algorithms, and what they have in common: slow start with byte
  * counting (RFC 5681, RFC 3465), the window in recovery without SACK (RFC 6582), after a time-out
- * and after a pause.
+ * and after a pause, and the rate of who is paced.
  */
 #include "kern/cdefs.h"
 #include "kern/netstack.h"
@@ -155,4 +155,20 @@ void
 tcp_cc_idle(struct tcpcb *tp)
 {
 	tp->snd_cwnd = KERN_MIN(tp->snd_cwnd, tcp_initial_window(tp));
+}
+
+/*
+ * A window a round trip, and more, so that it is the window that decides: twice as much while it is
+ * to double, a fifth more later (Linux's tcp_pacing_ss_ratio and tcp_pacing_ca_ratio; RFC 9002 §7.7
+ * has 1.25).
+ */
+uint64_t
+tcp_cc_pacing(const struct tcpcb *tp)
+{
+	const uint64_t window = KERN_MAX(tp->snd_cwnd, tp->snd_max - tp->snd_una);
+	const uint64_t percent = tp->snd_cwnd < tp->snd_ssthresh / 2 ? 200 : 120;
+
+	if (tp->t_srtt_us == 0)
+		return UINT64_MAX;
+	return KERN_MAX(window * percent * (1000000 / 100) / tp->t_srtt_us, 1u);
 }

@@ -41,6 +41,11 @@ struct tcp_congctl {
 	void (*cc_rtt)(struct tcpcb *tp, uint32_t rtt_us);
 	/* The last reduction was not called for: the window is restored. NULL: nothing of its own. */
 	void (*cc_undo)(struct tcpcb *tp);
+	/*
+	 * The rate at which a paced connection sends, bytes a second. => UINT64_MAX: not known yet.
+	 * NULL: of no limit
+	 */
+	uint64_t (*cc_pacing)(const struct tcpcb *tp);
 };
 
 extern const struct tcp_congctl tcp_cc_cubic;
@@ -65,6 +70,7 @@ void tcp_cc_partialack(struct tcpcb *tp, uint32_t acked);
 void tcp_cc_recovered(struct tcpcb *tp);
 void tcp_cc_restart(struct tcpcb *tp); /* after a time-out; snd_ssthresh is set */
 void tcp_cc_idle(struct tcpcb *tp);
+uint64_t tcp_cc_pacing(const struct tcpcb *tp);
 
 /* CUBIC's arithmetic, for its test. */
 uint32_t tcp_cubic_root(uint64_t x);

@@ -13,6 +13,7 @@
 #include "netinet/in_pcb_af.h"
 #include "netinet/tcp_congctl.h"
 #include "netinet/tcp_input.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_var.h"
 
 #include "kern/names.h"
@@ -121,6 +122,7 @@ tcp_established(struct tcpcb *tp)
 	tp->snd_recover = tp->iss;
 	if (tp->t_congctl != NULL)
 		tp->t_congctl->cc_init(tp);
+	tcp_pacing_start(tp);
 	tp->t_flags |= TF_NEEDOUTPUT;
 	tcp_set_state(tp, TCPS_ESTABLISHED);
 	if ((tp->t_flags & TF_NEEDFIN) != 0) {
@@ -174,7 +176,7 @@ tcp_spawn(struct tcpcb *head, const struct tcp_segment *seg)
 	tp = intotcpcb(so->so_pcb);
 	tcp_inherit(tp, head);
 	in_pcb_setaf(tp->t_inpcb, rx->rx_af);
-	if (in_pcbconnect_pair(tp->t_inpcb, &local, &foreign) != 0)
+	if (!tcp_pacing_inherit(tp, head) || in_pcbconnect_pair(tp->t_inpcb, &local, &foreign) != 0)
 		return tcp_close(tp);
 	tcp_window_setup(tp);
 	return tp;

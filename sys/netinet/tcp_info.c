@@ -7,6 +7,7 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "netinet/tcp_input.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_var.h"
 
 static_assert((int)TCPS_CLOSED == BSD_TCPS_CLOSED && (int)TCPS_LISTEN == BSD_TCPS_LISTEN &&
@@ -95,6 +96,8 @@ tcp_info(const struct tcpcb *tp, struct sockopt *sopt)
 	    .tcpi_bytes_sent = tp->t_sndbytes,
 	    .tcpi_bytes_retrans = tp->t_rexmtbytes,
 	    .tcpi_bytes_received = tp->t_rcvbytes,
+	    .tcpi_pacing_rate = tcp_pacing_rate(tp),
+	    .tcpi_max_pacing_rate = tcp_pacing_max(tp),
 	};
 
 	tcp_info_buffers(tp, &ti);

@@ -6,6 +6,7 @@
 #include "kern/socketvar.h"
 #include "kern/stat.h"
 #include "netinet/tcp_congctl.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_var.h"
 
 #include <string.h>
@@ -101,6 +102,8 @@ static const struct sysctl_node tcp_nodes[] = {
 	"explicit congestion notification: 1 ask for it and grant it, 2 grant it"),
     TCP_NODE("ecn.maxretries", ecn_maxretries, 0, 12, "SYNs sent again that still ask for it"),
     TCP_NODE("tlp", tlp, 0, 1, "send tail loss probes"),
+    TCP_NODE("pacing", pacing, 0, 1,
+	"pace new connections by the rate of their congestion control"),
     TCP_NODE("pmtud_blackhole_detection", pmtud_blackhole_detection, 0, 1,
 	"smaller segments when time-outs look like a path that drops large ones silently"),
     TCP_NODE("pmtud_blackhole_mss", pmtud_blackhole_mss, 64, 65495,
@@ -187,9 +190,13 @@ tcp_pools_init(struct netstack *ns, struct tcp_state *ts)
 		error = pool_init(&ts->tcps_sendlogpool, "tcpsendlog",
 		    TCP_SENDLOG * sizeof(struct tcp_sendlog), limit, 0, &ns->ns_fault);
 	if (error == 0)
+		error = pool_init(&ts->tcps_pacingpool, "tcppacing", sizeof(struct tcp_pacing),
+		    limit, 0, &ns->ns_fault);
+	if (error == 0)
 		error = in_pcbtable_init(&ts->tcps_table, ns, "tcppcb", limit);
 	if (error == 0)
 		return 0;
+	pool_destroy(&ts->tcps_pacingpool);
 	pool_destroy(&ts->tcps_sendlogpool);
 	pool_destroy(&ts->tcps_undopool);
 	pool_destroy(&ts->tcps_holepool);
@@ -204,6 +211,7 @@ static void
 tcp_pools_fini(struct netstack *ns, struct tcp_state *ts)
 {
 	in_pcbtable_fini(&ts->tcps_table);
+	pool_destroy(&ts->tcps_pacingpool);
 	pool_destroy(&ts->tcps_sendlogpool);
 	pool_destroy(&ts->tcps_undopool);
 	pool_destroy(&ts->tcps_holepool);

@@ -95,5 +95,7 @@ bool tcp_ack_advance(struct tcpcb *tp, const struct tcp_segment *seg);
 bool tcp_ack_window(struct tcpcb *tp, const struct tcp_segment *seg);
 /* An ACK of a SYN of ours: round-trip time, timer, SND.UNA. */
 void tcp_ack_syn(struct tcpcb *tp);
+/* What pacing held back is due, new data by RFC 3042 among it. */
+void tcp_output_paced(struct tcpcb *tp);
 
 #endif /* NETINET_TCP_INPUT_H */

@@ -4,6 +4,7 @@
 #include "kern/mbuf.h"
 #include "kern/netstack.h"
 #include "netinet/tcp_inspect.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_var.h"
 #include "wire/tcp_seq.h"
 
@@ -163,7 +164,7 @@ tcp_check_holes(const struct tcpcb *tp)
 
 	if (SEQ_LT(tp->t_sack_end, tp->snd_una) || SEQ_GT(tp->t_sack_end, tp->snd_max))
 		return "the scoreboard is not within what is in flight";
-	TAILQ_FOREACH(sh, &tp->t_holes, sh_list) {
+	LIST_FOREACH(sh, &tp->t_holes, sh_list) {
 		if (SEQ_LT(sh->sh_start, end) || SEQ_GEQ(sh->sh_start, sh->sh_end))
 			return "holes overlap or are empty";
 		if (SEQ_LT(sh->sh_rxmit, sh->sh_start) || SEQ_GT(sh->sh_rxmit, sh->sh_end))
@@ -209,8 +210,10 @@ tcp_check_send(const struct tcpcb *tp)
 	    !tcp_timer_isarmed(tp, TCPT_REXMT) && !tcp_timer_isarmed(tp, TCPT_PERSIST))
 		return "data is in flight and no timer runs";
 	if (flight == 0 && tcp_has_waiting(tp) && !tcp_timer_isarmed(tp, TCPT_REXMT) &&
-	    !tcp_timer_isarmed(tp, TCPT_PERSIST))
+	    !tcp_timer_isarmed(tp, TCPT_PERSIST) && !tcp_timer_isarmed(tp, TCPT_PACE))
 		return "data waits and no timer runs";
+	if (tcp_timer_isarmed(tp, TCPT_PACE) && (tp->t_pacing == NULL || !tp->t_pacing->pa_holds))
+		return "the timer of pacing runs, and nothing is held back";
 	return NULL;
 }
 

@@ -5,7 +5,8 @@
  *
  * Theory of operation: tcp_output makes plans, one a segment, until nothing wants sending. A plan
  * is what could be sent from snd_nxt on; the tcp_wants_* predicates say whether it should be. Data
- * are sent in pieces as large as one packet can be (M_CSUM_TSO); sys/net cuts them up.
+ * are sent in pieces as large as one packet can be (M_CSUM_TSO), or as pacing has them (tcp_pacing.c);
+ * sys/net cuts them up.
  */
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
@@ -13,6 +14,7 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "netinet/tcp_congctl.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 #include "wire/tcp_seq.h"
@@ -287,6 +289,25 @@ tcp_plan_wanted(const struct tcpcb *tp, const struct tcp_plan *pl)
 	    tcp_wants_urgent(tp, pl) || tcp_wants_window_update(tp, pl);
 }
 
+/*
+ * What pacing leaves of a plan: the data that may go at once, or none, when they go as soon as
+ * they may. The FIN stays behind them. => there is a record
+ */
+static void
+tcp_plan_pace(struct tcpcb *tp, struct tcp_plan *pl)
+{
+	const uint32_t burst = tcp_pacing_burst(tcp_pacing_rate(tp), pl->pl_segsz);
+	const uint64_t wait_ns = tcp_pacing_wait_ns(tp);
+
+	if (pl->pl_len == 0 || (wait_ns == 0 && pl->pl_len <= burst))
+		return;
+	if (wait_ns != 0 && tcp_wants_data(tp, pl))
+		tcp_pacing_hold(tp, wait_ns);
+	pl->pl_len = wait_ns != 0 ? 0 : burst;
+	pl->pl_more = wait_ns == 0;
+	pl->pl_flags &= (uint8_t)~TH_FIN;
+}
+
 /* -- the persist state ----------------------------------------------------------------------- */
 
 /* A window that is open, but silly, is put up with no longer than the override time-out. */
@@ -334,7 +355,7 @@ tcp_persist_check(struct tcpcb *tp, const struct tcp_plan *pl)
 {
 	if (!tcp_has_unsent(tp, pl) && tp->snd_una == tp->snd_max)
 		tcp_timer_disarm(tp, TCPT_PERSIST);
-	if (!tcp_has_unsent(tp, pl) || tcp_timer_isarmed(tp, TCPT_PERSIST))
+	if (!tcp_has_unsent(tp, pl) || tcp_timer_isarmed(tp, TCPT_PERSIST) || tcp_pacing_holds(tp))
 		return;
 	if (tp->snd_wnd == 0 && pl->pl_off < pl->pl_cc && pl->pl_off > 0) {
 		/* The window closed over what is in flight: probe instead of retransmitting. */
@@ -629,6 +650,8 @@ tcp_output_segment(struct tcpcb *tp, struct tcp_plan *pl)
 	tx.tx_df = !tp->t_bhleast; /* RFC 1191 */
 	error = tcp_transmit(m, tp->t_inpcb->inp_af, &tx, &th, &to, (uint16_t)pl->pl_segsz);
 	if (error == 0) {
+		if (tp->t_pacing != NULL)
+			tcp_pacing_sent(tp, pl->pl_len);
 		tcp_acked(tp);
 		return 0;
 	}
@@ -672,15 +695,15 @@ tcp_persist_end(struct tcpcb *tp)
 	tp->t_rxtshift = 0;
 }
 
-int
-tcp_output(struct tcpcb *tp)
+/* A pass: as many segments as there are to send now. */
+static int
+tcp_output_pass(struct tcpcb *tp, bool paced)
 {
 	const tcp_seq max = tp->snd_max;
 	struct tcp_plan pl = {0};
 	bool wanted;
 	int error = 0;
 
-	KASSERT(tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN);
 	if ((tp->t_flags & TF_FORCE) != 0)
 		tcp_persist_end(tp);
 	pl.pl_idle = tcp_output_idle(tp);
@@ -691,6 +714,8 @@ tcp_output(struct tcpcb *tp)
 		tcp_recovery_send_lost(tp);
 	do {
 		tcp_plan_make(tp, &pl);
+		if (paced)
+			tcp_plan_pace(tp, &pl);
 		wanted = tcp_plan_wanted(tp, &pl);
 		if (wanted)
 			error = tcp_output_segment(tp, &pl);
@@ -707,6 +732,20 @@ tcp_output(struct tcpcb *tp)
 	return error;
 }
 
+int
+tcp_output(struct tcpcb *tp)
+{
+	int error;
+
+	KASSERT(tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN);
+	if (tp->t_pacing == NULL)
+		return tcp_output_pass(tp, false);
+	tcp_pacing_begin(tp);
+	error = tcp_output_pass(tp, true);
+	tcp_pacing_end(tp);
+	return error;
+}
+
 uint32_t
 tcp_output_again(struct tcpcb *tp, tcp_seq seq, uint32_t len)
 {
@@ -717,6 +756,8 @@ tcp_output_again(struct tcpcb *tp, tcp_seq seq, uint32_t len)
 	tp->snd_nxt = seq;
 	tp->t_rexmtlen = len;
 	tcp_plan_make(tp, &pl);
+	if (tp->t_pacing != NULL)
+		tcp_plan_pace(tp, &pl);
 	if (pl.pl_len > 0 || tcp_wants_control(&pl)) {
 		(void)tcp_output_segment(tp, &pl);
 		if (SEQ_GT(tp->snd_nxt, seq))

@@ -18,6 +18,7 @@ struct inpcb;
 struct mbuf;
 struct netstack;
 struct tcp_congctl;
+struct tcp_pacing;
 struct tcp_reass;
 
 typedef uint32_t tcp_seq;
@@ -34,14 +35,14 @@ typedef uint32_t tcp_seq;
 
 /* Bytes in flight that no SACK block has covered (tcp_sack.c), in order, not overlapping. */
 struct tcp_sackhole {
-	TAILQ_ENTRY(tcp_sackhole) sh_list;
+	LIST_ENTRY(tcp_sackhole) sh_list;
 	tcp_seq sh_start;
 	tcp_seq sh_end;
 	tcp_seq sh_rxmit;    /* sent again up to here */
 	uint32_t sh_time_us; /* when, the last time */
 	bool sh_lost;        /* IsLost() of RFC 6675 §4, or RACK */
 };
-TAILQ_HEAD(tcp_sackholeq, tcp_sackhole);
+LIST_HEAD(tcp_sackholeq, tcp_sackhole);
 
 /* When data were sent for the first time (tcp_rack.c): those up to se_end, behind the one before. */
 #define TCP_SENDLOG 12u
@@ -72,6 +73,7 @@ enum tcp_timer {
 	TCPT_SLOTS, /* those below run instead of one of the above, in its place (tcp_timer_slots) */
 	TCPT_PERSIST = TCPT_SLOTS, /* RFC 9293 §3.8.6.1; of TCPT_REXMT */
 	TCPT_DEFER, /* a connection without data is accepted all the same; of TCPT_2MSL */
+	TCPT_PACE,  /* what pacing holds back is due; of TCPT_2MSL */
 	TCPT_COUNT
 };
 
@@ -179,7 +181,8 @@ struct tcpcb {
 	tcp_seq t_tlp_end;       /* TLP.end_seq, with TF_TLP */
 	tcp_seq t_rfbuf_seq;     /* autotuning of the receive buffer: where it was then */
 
-	struct tcp_reass *t_reass; /* NULL: nothing is out of order */
+	struct tcp_reass *t_reass;   /* NULL: nothing is out of order */
+	struct tcp_pacing *t_pacing; /* NULL: not paced */
 
 	/* keepalive and limits */
 	uint32_t t_keepinit_s;

@@ -12,6 +12,7 @@
 #include "kern/cdefs.h"
 #include "kern/netstack.h"
 #include "netinet/tcp_congctl.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 #include "wire/tcp_seq.h"
@@ -180,7 +181,7 @@ tcp_rack_detect(struct tcpcb *tp)
 
 	if (tp->t_rack_rtt_us == 0 || tp->t_nsendlog == 0)
 		return;
-	TAILQ_FOREACH(sh, &tp->t_holes, sh_list) {
+	LIST_FOREACH(sh, &tp->t_holes, sh_list) {
 		uint32_t one = rack_hole(tp, sh, window);
 
 		wait = KERN_MIN(wait, one);
@@ -270,6 +271,16 @@ tlp_probe(struct tcpcb *tp)
 void
 tcp_rack_timer(struct tcpcb *tp)
 {
+	const uint64_t wait_ns = tcp_pacing_wait_ns(tp);
+
+	/* A probe waits for its time; new data that do so already are as good as one. */
+	if ((tp->t_flags & TF_TLP_ARMED) != 0 && wait_ns != 0) {
+		if (tcp_pacing_holds(tp))
+			tp->t_flags &= ~(uint32_t)TF_TLP_ARMED;
+		else
+			tcp_timer_arm(tp, TCPT_RACK, wait_ns);
+		return;
+	}
 	if ((tp->t_flags & TF_TLP_ARMED) != 0) {
 		tp->t_flags &= ~(uint32_t)TF_TLP_ARMED;
 		tlp_probe(tp);

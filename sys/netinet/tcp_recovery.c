@@ -14,6 +14,7 @@
 #include "kern/cdefs.h"
 #include "kern/netstack.h"
 #include "netinet/tcp_congctl.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 #include "wire/tcp_seq.h"
@@ -123,7 +124,7 @@ tcp_undo_check(struct tcpcb *tp, const struct tcp_segment *seg, const struct tcp
 
 /* -- recovery -------------------------------------------------------------------------------- */
 
-/* => false: nothing left, for want of memory or of the peer's window */
+/* => false: nothing left, for want of memory or of the peer's window, or before its time */
 static bool
 recovery_resend(struct tcpcb *tp, struct tcp_sackhole *sh, uint32_t len)
 {
@@ -132,17 +133,31 @@ recovery_resend(struct tcpcb *tp, struct tcp_sackhole *sh, uint32_t len)
 
 	/* A FIN may have come along that the hole does not hold. */
 	sh->sh_rxmit += KERN_MIN(sent, most);
-	sh->sh_time_us = tcp_now_us(tp);
+	if (sent > 0)
+		sh->sh_time_us = tcp_now_us(tp);
 	tcp_undo_resent(tp, sent);
 	return sent > 0;
+}
+
+void
+tcp_recovery_send_first(struct tcpcb *tp)
+{
+	struct tcp_sackhole *sh;
+
+	if (!tcp_has_sack(tp)) {
+		tcp_retransmit_head(tp);
+		return;
+	}
+	sh = tcp_sack_next_lost(tp);
+	if (sh != NULL && !recovery_resend(tp, sh, tp->t_maxseg))
+		tcp_pacing_owe(tp);
 }
 
 /* RFC 6675 §5 (4), RFC 6937 §3: the first retransmission leaves whatever the window. */
 static void
 recovery_enter(struct tcpcb *tp)
 {
-	const struct tcp_sackhole *first = TAILQ_FIRST(&tp->t_holes);
-	struct tcp_sackhole *sh = tcp_sack_next_lost(tp);
+	const struct tcp_sackhole *first = LIST_FIRST(&tp->t_holes);
 
 	TCPSTAT_INC(tp->t_ns, sack_recovery_episode);
 	TCPSTAT_INC(tp->t_ns, fastrexmit);
@@ -160,8 +175,7 @@ recovery_enter(struct tcpcb *tp)
 	tp->t_congctl->cc_loss(tp);
 	tp->snd_cwnd = KERN_MAX(tcp_pipe(tp), tp->t_maxseg);
 	tp->t_rtttiming = false; /* Karn */
-	if (sh != NULL)
-		(void)recovery_resend(tp, sh, tp->t_maxseg);
+	tcp_recovery_send_first(tp);
 	tcp_timer_arm(tp, TCPT_REXMT, tcp_rto_ns(tp));
 }
 
@@ -201,7 +215,7 @@ recovery_prr(struct tcpcb *tp, uint32_t delivered)
 void
 tcp_recovery_ack(struct tcpcb *tp, const struct tcp_segment *seg, const struct tcp_ackinfo *ai)
 {
-	struct tcp_sackhole *first = TAILQ_FIRST(&tp->t_holes);
+	struct tcp_sackhole *first = LIST_FIRST(&tp->t_holes);
 
 	if (ai->ai_dsack)
 		tcp_rack_dsack(tp);
@@ -266,7 +280,7 @@ tcp_recovery_send_rest(struct tcpcb *tp)
 
 	if ((tp->t_flags & TF_FASTRECOVERY) == 0 || tcp_sack_next_lost(tp) != NULL)
 		return;
-	TAILQ_FOREACH(sh, &tp->t_holes, sh_list) {
+	LIST_FOREACH(sh, &tp->t_holes, sh_list) {
 		const uint32_t room = recovery_room(tp);
 
 		if (room == 0)

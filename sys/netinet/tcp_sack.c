@@ -19,17 +19,17 @@ sack_last(const struct tcpcb *tp)
 {
 	struct tcp_sackhole *sh, *last = NULL;
 
-	TAILQ_FOREACH(sh, &tp->t_holes, sh_list)
+	LIST_FOREACH(sh, &tp->t_holes, sh_list)
 		last = sh;
 	return last;
 }
 
-/* => NULL: the limits, or memory */
+/* before NULL: behind all. => NULL: the limits, or memory */
 static struct tcp_sackhole *
 sack_hole_new(struct tcpcb *tp, struct tcp_sackhole *before, tcp_seq start, tcp_seq end)
 {
 	struct tcp_state *ts = tp->t_ns->ns_tcp;
-	struct tcp_sackhole *sh = NULL;
+	struct tcp_sackhole *sh = NULL, *last;
 
 	if (tp->t_nholes < ts->tcps_sysctl.sack_maxholes &&
 	    ts->tcps_holepool.pl_nout < ts->tcps_sysctl.sack_globalmaxholes)
@@ -41,9 +41,11 @@ sack_hole_new(struct tcpcb *tp, struct tcp_sackhole *before, tcp_seq start, tcp_
 	sh->sh_start = sh->sh_rxmit = start;
 	sh->sh_end = end;
 	if (before != NULL)
-		TAILQ_INSERT_BEFORE(before, sh, sh_list);
+		LIST_INSERT_BEFORE(before, sh, sh_list);
+	else if ((last = sack_last(tp)) != NULL)
+		LIST_INSERT_AFTER(last, sh, sh_list);
 	else
-		TAILQ_INSERT_TAIL(&tp->t_holes, sh, sh_list);
+		LIST_INSERT_HEAD(&tp->t_holes, sh, sh_list);
 	tp->t_nholes++;
 	return sh;
 }
@@ -51,7 +53,7 @@ sack_hole_new(struct tcpcb *tp, struct tcp_sackhole *before, tcp_seq start, tcp_
 static void
 sack_hole_free(struct tcpcb *tp, struct tcp_sackhole *sh)
 {
-	TAILQ_REMOVE(&tp->t_holes, sh, sh_list);
+	LIST_REMOVE(sh, sh_list);
 	tp->t_nholes--;
 	pool_put(&tp->t_ns->ns_tcp->tcps_holepool, sh);
 }
@@ -61,7 +63,7 @@ tcp_sack_clear(struct tcpcb *tp)
 {
 	struct tcp_sackhole *sh;
 
-	while ((sh = TAILQ_FIRST(&tp->t_holes)) != NULL)
+	while ((sh = LIST_FIRST(&tp->t_holes)) != NULL)
 		sack_hole_free(tp, sh);
 	tp->t_sack_end = tp->snd_una;
 }
@@ -73,7 +75,7 @@ sack_bytes_from(const struct tcpcb *tp, tcp_seq base)
 	uint32_t bytes = tp->t_sack_end - base;
 	const struct tcp_sackhole *sh;
 
-	TAILQ_FOREACH(sh, &tp->t_holes, sh_list)
+	LIST_FOREACH(sh, &tp->t_holes, sh_list)
 		bytes -= sh->sh_end - sh->sh_start;
 	return bytes;
 }
@@ -93,7 +95,7 @@ tcp_pipe(const struct tcpcb *tp)
 	if (!tcp_sack_any(tp))
 		return tp->snd_nxt - tp->snd_una;
 	pipe = SEQ_GT(tp->snd_nxt, tp->t_sack_end) ? tp->snd_nxt - tp->t_sack_end : 0;
-	TAILQ_FOREACH(sh, &tp->t_holes, sh_list) {
+	LIST_FOREACH(sh, &tp->t_holes, sh_list) {
 		if (!sh->sh_lost)
 			pipe += sh->sh_end - sh->sh_start;
 		pipe += sh->sh_rxmit - sh->sh_start;
@@ -104,7 +106,7 @@ tcp_pipe(const struct tcpcb *tp)
 bool
 tcp_sack_reneged(const struct tcpcb *tp)
 {
-	const struct tcp_sackhole *first = TAILQ_FIRST(&tp->t_holes);
+	const struct tcp_sackhole *first = LIST_FIRST(&tp->t_holes);
 
 	return tcp_sack_any(tp) && (first == NULL || first->sh_start != tp->snd_una);
 }
@@ -162,7 +164,7 @@ sack_block(struct tcpcb *tp, const struct tcp_segment *seg, tcp_seq start, tcp_s
 
 	if (!sack_extend(tp, seg, start, end))
 		return;
-	TAILQ_FOREACH_SAFE(sh, &tp->t_holes, sh_list, next) {
+	LIST_FOREACH_SAFE(sh, &tp->t_holes, sh_list, next) {
 		if (SEQ_LEQ(sh->sh_end, start) || SEQ_GEQ(sh->sh_start, end))
 			continue;
 		if (!sack_cover(tp, seg, sh, start, end))
@@ -223,7 +225,7 @@ sack_cumulative(struct tcpcb *tp, const struct tcp_segment *seg)
 {
 	struct tcp_sackhole *sh;
 
-	while ((sh = TAILQ_FIRST(&tp->t_holes)) != NULL && SEQ_LT(sh->sh_start, seg->ts_ack))
+	while ((sh = LIST_FIRST(&tp->t_holes)) != NULL && SEQ_LT(sh->sh_start, seg->ts_ack))
 		(void)sack_cover(tp, seg, sh, sh->sh_start, seg->ts_ack);
 	if (SEQ_GT(seg->ts_ack, tp->t_sack_end)) {
 		if (tcp_sack_any(tp))
@@ -270,13 +272,13 @@ tcp_sack_mark(struct tcpcb *tp)
 	struct tcp_sackhole *sh;
 
 	if ((tp->t_flags & TF_REORDERED) == 0) {
-		TAILQ_FOREACH(sh, &tp->t_holes, sh_list) {
+		LIST_FOREACH(sh, &tp->t_holes, sh_list) {
 			blocks += sh->sh_start != end;
 			end = sh->sh_end;
 		}
 		blocks += end != tp->t_sack_end;
 		end = tp->snd_una;
-		TAILQ_FOREACH(sh, &tp->t_holes, sh_list) {
+		LIST_FOREACH(sh, &tp->t_holes, sh_list) {
 			below += sh->sh_start - end;
 			blocks -= sh->sh_start != end;
 			end = sh->sh_end;
@@ -293,7 +295,7 @@ tcp_sack_next_lost(const struct tcpcb *tp)
 {
 	struct tcp_sackhole *sh;
 
-	TAILQ_FOREACH(sh, &tp->t_holes, sh_list) {
+	LIST_FOREACH(sh, &tp->t_holes, sh_list) {
 		if (sh->sh_lost && sh->sh_rxmit != sh->sh_end)
 			return sh;
 	}
@@ -313,7 +315,7 @@ tcp_sack_all_lost(struct tcpcb *tp)
 		return false;
 	}
 	tp->t_sack_end = tp->snd_max;
-	TAILQ_FOREACH(sh, &tp->t_holes, sh_list) {
+	LIST_FOREACH(sh, &tp->t_holes, sh_list) {
 		sh->sh_lost = true;
 		sh->sh_rxmit = sh->sh_start;
 	}
@@ -325,7 +327,7 @@ tcp_sack_none_lost(struct tcpcb *tp)
 {
 	struct tcp_sackhole *sh;
 
-	TAILQ_FOREACH(sh, &tp->t_holes, sh_list) {
+	LIST_FOREACH(sh, &tp->t_holes, sh_list) {
 		sh->sh_lost = false;
 		sh->sh_rxmit = sh->sh_start;
 	}

@@ -89,6 +89,8 @@ void tcp_undo_resent(struct tcpcb *tp, uint32_t len);
 void tcp_undo_check(struct tcpcb *tp, const struct tcp_segment *seg, const struct tcp_ackinfo *ai);
 /* RFC 6675 §4 NextSeg (1): sends what is lost again, as far as the window lets it. */
 void tcp_recovery_send_lost(struct tcpcb *tp);
+/* The first segment that is lost, whatever the window; pacing may hold it back, but then it is owed. */
+void tcp_recovery_send_first(struct tcpcb *tp);
 /* NextSeg (3) and (4), when there is no new data. */
 void tcp_recovery_send_rest(struct tcpcb *tp);
 
@@ -110,9 +112,12 @@ void tcp_tlp_schedule(struct tcpcb *tp);
 /* RFC 8985 §7.4 */
 void tcp_tlp_ack(struct tcpcb *tp, const struct tcp_segment *seg, const struct tcp_ackinfo *ai);
 
+/* tcp_ack.c: the first segment that is not acknowledged, as tcp_recovery_send_first, without SACK. */
+void tcp_retransmit_head(struct tcpcb *tp);
+
 /* tcp_output.c */
 /*
- * Sends [seq, seq+len) again, at most one packet and not beyond the peer's window.
+ * Sends [seq, seq+len) again, at most one packet, not beyond the peer's window and not before its time.
  * => bytes of sequence space that left
  */
 uint32_t tcp_output_again(struct tcpcb *tp, tcp_seq seq, uint32_t len);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Socket options of the TCP level, NetBSD's names. What is not here is refused with ENOPROTOOPT;
- * other levels go on to the network layer.
+ * Socket options of the TCP level, NetBSD's names, and SO_MAX_PACING_RATE. What is not here is refused
+ * with ENOPROTOOPT; other levels go on to the network layer.
  */
 #include "kern/cdefs.h"
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "netinet/tcp_congctl.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_var.h"
 
 #include <string.h>
@@ -205,6 +206,28 @@ tcp_opt_set_congctl(struct tcpcb *tp, const struct sockopt *sopt)
 	return 0;
 }
 
+/* SO_MAX_PACING_RATE. What was held back goes by the new rate at once. */
+static int
+tcp_opt_pacing(struct tcpcb *tp, struct sockopt *sopt)
+{
+	uint64_t rate;
+	int error;
+
+	if (!sopt->sopt_set) {
+		sockopt_putrate(sopt, tcp_pacing_max(tp));
+		return 0;
+	}
+	error = sockopt_getrate(sopt, &rate);
+	if (error == 0)
+		error = tcp_pacing_setmax(tp, rate);
+	if (error != 0)
+		return error;
+	if (TCPS_HAVEESTABLISHED(tp->t_state) && tp->t_state != TCPS_TIME_WAIT)
+		(void)tcp_output(tp);
+	tcp_pacing_trim(tp);
+	return 0;
+}
+
 static int
 tcp_opt_set(struct tcpcb *tp, const struct sockopt *sopt)
 {
@@ -329,6 +352,8 @@ tcp_ctloutput(struct socket *so, struct sockopt *sopt)
 
 	if (inp == NULL)
 		return ECONNRESET;
+	if (sopt->sopt_level == SOL_SOCKET && sopt->sopt_name == SO_MAX_PACING_RATE)
+		return tcp_opt_pacing(intotcpcb(inp), sopt);
 	if (sopt->sopt_level != IPPROTO_TCP)
 		return tcp_opt_below(inp, sopt);
 	return sopt->sopt_set ? tcp_opt_set(intotcpcb(inp), sopt)

@@ -11,6 +11,7 @@
 #include "kern/socketvar.h"
 #include "net/if.h"
 #include "netinet/tcp_congctl.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_sack.h"
 #include "netinet/tcp_syncache.h"
 #include "netinet/tcp_var.h"
@@ -35,7 +36,7 @@ tcp_newtcpcb(struct inpcb *inp)
 	tp->t_inpcb = inp;
 	tp->t_ns = ns;
 	inp->inp_ppcb = tp;
-	TAILQ_INIT(&tp->t_holes);
+	LIST_INIT(&tp->t_holes);
 	tcp_timers_init(tp);
 	if (ts->tcps_sysctl.rfc1323 != 0)
 		tp->t_flags = TF_REQ_SCALE | TF_REQ_TSTMP;
@@ -63,6 +64,7 @@ tcp_discardcb(struct tcpcb *tp)
 	tcp_sack_clear(tp);
 	tcp_rack_idle(tp);
 	tcp_undo_forget(tp);
+	tcp_pacing_free(tp);
 	inp->inp_ppcb = NULL;
 	pool_put(&tp->t_ns->ns_tcp->tcps_tcpcbpool, tp);
 	in_pcbfree(inp);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * TCP's timers: what happens when one goes off. When they are armed is said where the reason is:
- * tcp_output.c (REXMT, PERSIST), tcp_fsm.c (2MSL, KEEP), tcp_steps.c (DELACK).
+ * tcp_output.c (REXMT, PERSIST), tcp_pacing.c (PACE), tcp_fsm.c (2MSL, KEEP), tcp_steps.c (DELACK).
  * RFC 6298, RFC 9293 §3.8.3, §3.8.4, §3.8.6, RFC 6429.
  */
 #include "kern/cdefs.h"
@@ -9,6 +9,8 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "netinet/tcp_congctl.h"
+#include "netinet/tcp_input.h"
+#include "netinet/tcp_pacing.h"
 #include "netinet/tcp_sack.h"
 #include "netinet/tcp_var.h"
 
@@ -22,6 +24,7 @@ static void tcp_timer_2msl(void *arg);
 static void tcp_timer_delack(void *arg);
 static void tcp_timer_rack(void *arg);
 static void tcp_timer_defer(void *arg);
+static void tcp_timer_pace(void *arg);
 
 static void (*const tcp_timer_funcs[])(void *) = {
     [TCPT_REXMT] = tcp_timer_rexmt,
@@ -31,6 +34,7 @@ static void (*const tcp_timer_funcs[])(void *) = {
     [TCPT_DELACK] = tcp_timer_delack,
     [TCPT_RACK] = tcp_timer_rack,
     [TCPT_DEFER] = tcp_timer_defer,
+    [TCPT_PACE] = tcp_timer_pace,
 };
 _Static_assert(nitems(tcp_timer_funcs) == TCPT_COUNT, "a function for each timer");
 
@@ -43,6 +47,7 @@ static const uint8_t tcp_timer_slots[] = {
     [TCPT_RACK] = TCPT_RACK,
     [TCPT_PERSIST] = TCPT_REXMT,
     [TCPT_DEFER] = TCPT_2MSL,
+    [TCPT_PACE] = TCPT_2MSL,
 };
 _Static_assert(nitems(tcp_timer_slots) == TCPT_COUNT, "a place for each timer");
 
@@ -50,11 +55,12 @@ _Static_assert(nitems(tcp_timer_slots) == TCPT_COUNT, "a place for each timer");
 static const uint8_t tcp_timer_mates[] = {
     [TCPT_REXMT] = 1u << TCPT_REXMT | 1u << TCPT_PERSIST,
     [TCPT_KEEP] = 1u << TCPT_KEEP,
-    [TCPT_2MSL] = 1u << TCPT_2MSL | 1u << TCPT_DEFER,
+    [TCPT_2MSL] = 1u << TCPT_2MSL | 1u << TCPT_DEFER | 1u << TCPT_PACE,
     [TCPT_DELACK] = 1u << TCPT_DELACK,
     [TCPT_RACK] = 1u << TCPT_RACK,
 };
 _Static_assert(nitems(tcp_timer_mates) == TCPT_SLOTS, "for each place");
+_Static_assert(TCPT_COUNT <= 8, "t_armed has a bit for each timer");
 
 /* => TCPT_COUNT: none is armed. Of two that are due at once the first in order of their names. */
 static enum tcp_timer
@@ -149,6 +155,17 @@ tcp_timer_trace(const struct tcpcb *tp, enum tcp_timer which)
 {
 	trace_add(tp->t_ns, TRACE_TCP_TIMER, which,
 	    (uint64_t)tp->t_inpcb->inp_lport << 16 | tp->t_inpcb->inp_fport);
+}
+
+/* What the timer would send is not due yet: it goes off again when that is. */
+static bool
+tcp_timer_ispaced(struct tcpcb *tp, enum tcp_timer which)
+{
+	const uint64_t wait_ns = tcp_pacing_wait_ns(tp);
+
+	if (wait_ns != 0)
+		tcp_timer_arm(tp, which, wait_ns);
+	return wait_ns != 0;
 }
 
 /* Has nobody a descriptor of this connection any more? */
@@ -259,6 +276,8 @@ tcp_timer_rexmt(void *arg)
 {
 	struct tcpcb *tp = arg;
 
+	if (tcp_timer_ispaced(tp, TCPT_REXMT))
+		return;
 	tcp_timer_trace(tp, TCPT_REXMT);
 	if (tcp_rexmt_persists(tp)) {
 		tcp_timer_persist(tp);
@@ -324,6 +343,8 @@ tcp_timer_persist(void *arg)
 {
 	struct tcpcb *tp = arg;
 
+	if (tcp_timer_ispaced(tp, TCPT_PERSIST))
+		return;
 	tcp_timer_trace(tp, TCPT_PERSIST);
 	TCPSTAT_INC(tp->t_ns, persisttimeo);
 	if (tcp_persist_gives_up(tp)) {
@@ -459,4 +480,13 @@ tcp_timer_defer(void *arg)
 
 	tcp_timer_trace(tp, TCPT_DEFER);
 	soisconnected(tp->t_inpcb->inp_socket);
+}
+
+static void
+tcp_timer_pace(void *arg)
+{
+	struct tcpcb *tp = arg;
+
+	tcp_timer_trace(tp, TCPT_PACE);
+	tcp_output_paced(tp);
 }

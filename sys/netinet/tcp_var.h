@@ -87,6 +87,7 @@ struct tcp_state {
 	struct pool tcps_holepool;
 	struct pool tcps_undopool;
 	struct pool tcps_sendlogpool;
+	struct pool tcps_pacingpool;
 	uint8_t tcps_isskey[16]; /* RFC 6528 */
 	uint8_t tcps_tskey[16];
 	struct tcp_timewait tcps_timewait;
@@ -138,6 +139,7 @@ struct tcp_state {
 		uint32_t sack_maxholes;       /* of a connection's scoreboard */
 		uint32_t sack_globalmaxholes; /* of all */
 		uint32_t tlp;
+		uint32_t pacing; /* of connections to come */
 		uint32_t pmtud_blackhole_detection;
 		uint32_t pmtud_blackhole_mss;
 		uint32_t ecn_enable;     /* 0: no; 1: asked for and granted; 2: granted */

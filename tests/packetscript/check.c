@@ -222,6 +222,8 @@ tcpi_field(const struct bsd_tcp_info *ti, const char *word, int64_t *value)
 	FIELD(bytes_sent)
 	FIELD(bytes_retrans)
 	FIELD(bytes_received)
+	FIELD(pacing_rate)
+	FIELD(max_pacing_rate)
 	return tcpi_counted(ti, word, value);
 }
 

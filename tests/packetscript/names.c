@@ -57,6 +57,7 @@ static const struct name names[] = {
     SAME(SO_TYPE),
     SAME(SO_SNDTIMEO),
     SAME(SO_RCVTIMEO),
+    SAME(SO_MAX_PACING_RATE),
     SAME(TCP_NODELAY),
     SAME(TCP_MAXSEG),
     SAME(TCP_KEEPIDLE),

@@ -154,6 +154,10 @@ arg_optval(struct run *r, const struct expr *ex, int level, int name, union optv
 	}
 	if (ex->ex_kind == EX_STRUCT)
 		return put_struct(r, ex, level, name, ov);
+	if (level == BSD_SOL_SOCKET && name == BSD_SO_MAX_PACING_RATE && ex->ex_kind == EX_INT) {
+		ov->ov_rate = (uint64_t)ex->ex_int;
+		return sizeof(ov->ov_rate);
+	}
 	ov->ov_int = arg_int(r, ex);
 	return sizeof(ov->ov_int);
 }

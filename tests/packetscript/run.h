@@ -158,6 +158,7 @@ int64_t call_do(struct run *r, const struct call *ca);
 /* optval.c */
 union optval {
 	int32_t ov_int;
+	uint64_t ov_rate;
 	struct bsd_linger ov_linger;
 	struct bsd_timeval ov_timeval;
 	struct bsd_ip_mreqn ov_mreqn;
