@@ -267,6 +267,45 @@ test_bound_interface(void **state)
 	rumpus_sys_close(fd);
 }
 
+/* 64 bits or 32, as there is room. */
+static void
+test_pacing_rate(void **state)
+{
+	const uint64_t wide = 6000000000u;
+	uint64_t rate = 0;
+	uint32_t narrow = 0;
+	socklen_t len = sizeof(rate);
+	int fd;
+
+	(void)state;
+	rumpus_embed_use(sides[0].p);
+	fd = rumpus_sys_socket(AF_INET, SOCK_STREAM, 0);
+#define RATE(fn, val, len) rumpus_sys_##fn(fd, SOL_SOCKET, SO_MAX_PACING_RATE, val, len)
+	assert_int_equal(RATE(getsockopt, &rate, &len), 0);
+	assert_int_equal(rate, UINT64_MAX);
+	assert_int_equal(RATE(setsockopt, &wide, sizeof(wide)), 0);
+	assert_int_equal(RATE(getsockopt, &rate, &len), 0);
+	assert_int_equal(len, sizeof(rate));
+	assert_int_equal(rate, wide);
+	len = sizeof(narrow);
+	assert_int_equal(RATE(getsockopt, &narrow, &len), 0);
+	assert_int_equal(len, sizeof(narrow));
+	assert_int_equal(narrow, UINT32_MAX);
+	narrow = 1000;
+	assert_int_equal(RATE(setsockopt, &narrow, sizeof(narrow)), 0);
+	narrow = 0;
+	assert_int_equal(RATE(getsockopt, &narrow, &len), 0);
+	assert_int_equal(narrow, 1000);
+	assert_int_equal(RATE(setsockopt, &narrow, 3), -1);
+	assert_int_equal(errno, EINVAL);
+	rumpus_sys_close(fd);
+	fd = rumpus_sys_socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(RATE(setsockopt, &narrow, sizeof(narrow)), -1);
+	assert_int_equal(errno, ENOPROTOOPT);
+#undef RATE
+	rumpus_sys_close(fd);
+}
+
 static struct sockaddr_in6
 name6(const char *addr, uint16_t port)
 {
@@ -334,6 +373,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_task, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_bound_interface, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_pacing_rate, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_inet6, setup, teardown),
 	};
 

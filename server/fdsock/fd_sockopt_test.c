@@ -22,6 +22,7 @@
 #include "server/fdsock/fd_impl.h"
 #include "server/fdsock/fd_testutil.h"
 
+#define TCPI_PACING_AT 104  /* tcpi_pacing_rate and tcpi_max_pacing_rate, likewise */
 #define TCPI_NOTSENT_AT 144 /* tcpi_notsent_bytes, which netinet/tcp.h does not know */
 
 static struct fdt_reply rep;
@@ -114,7 +115,6 @@ test_switched_off(void **state)
 	} rows[] = {
 	    {SOL_SOCKET, SO_INCOMING_NAPI_ID, 0, 4, ENOPROTOOPT},
 	    {SOL_SOCKET, SO_INCOMING_CPU, 0, 4, ENOPROTOOPT},
-	    {SOL_SOCKET, SO_MAX_PACING_RATE, 0, 8, ENOPROTOOPT},
 	    {SOL_SOCKET, SO_PASSCRED, EOPNOTSUPP, 0, EOPNOTSUPP},
 	    {SOL_SOCKET, SO_MARK, 0, 4, EPERM},
 	    {SOL_SOCKET, SO_DEBUG, 0, 4, EACCES},
@@ -382,6 +382,58 @@ test_priority(void **state)
 	(void)close(listener);
 }
 
+static uint64_t
+rate_of(int sock, int room)
+{
+	uint64_t rate = 0;
+
+	assert_int_equal(get(sock, SOL_SOCKET, SO_MAX_PACING_RATE, room), 0);
+	assert_int_equal(rep.hdr.fp_datalen, room);
+	memcpy(&rate, rep.data, (size_t)room);
+	return rate;
+}
+
+/* In 64 bits or 32, from a listener to its connections, told by TCP_INFO; of TCP only. */
+static void
+test_pacing_rate(void **state)
+{
+	uint16_t port;
+	const uint64_t wide = 6000000000u, none = UINT64_MAX;
+	int listener = fdt_listener(1, &port), sock = fdt_socket(SOCK_STREAM), conn;
+	int dgram = fdt_socket(SOCK_DGRAM);
+	uint64_t told[2];
+
+	(void)state;
+	assert_int_equal(rate_of(sock, 8), UINT64_MAX);
+	assert_int_equal(rate_of(sock, 4), UINT32_MAX);
+	assert_int_equal(setint(listener, SOL_SOCKET, SO_MAX_PACING_RATE, 250000), 0);
+	assert_int_equal(rate_of(listener, 8), 250000);
+	assert_int_equal(fdt_setopt(sock, SOL_SOCKET, SO_MAX_PACING_RATE, &wide, sizeof(wide)), 0);
+	assert_int_equal(rate_of(sock, 8), wide);
+	assert_int_equal(rate_of(sock, 4), UINT32_MAX);
+	assert_int_equal(fdt_setopt(sock, SOL_SOCKET, SO_MAX_PACING_RATE, &wide, 3), EINVAL);
+	assert_int_equal(fdt_connect(sock, INADDR_LOOPBACK, port), 0);
+	conn = fdt_accept(listener);
+	assert_int_equal(rate_of(conn, 8), 250000);
+	assert_int_equal(get(conn, IPPROTO_TCP, TCP_INFO, 256), 0);
+	memcpy(told, rep.data + TCPI_PACING_AT, sizeof(told));
+	assert_true(told[0] <= 250000);
+	assert_int_equal(told[1], 250000);
+	assert_int_equal(setint(conn, SOL_SOCKET, SO_MAX_PACING_RATE, -1), 0);
+	assert_int_equal(rate_of(conn, 8), UINT64_MAX);
+	assert_int_equal(get(conn, IPPROTO_TCP, TCP_INFO, 256), 0);
+	memcpy(told, rep.data + TCPI_PACING_AT, sizeof(told));
+	assert_int_equal(told[0], UINT64_MAX);
+	assert_int_equal(told[1], UINT64_MAX);
+	assert_int_equal(setint(dgram, SOL_SOCKET, SO_MAX_PACING_RATE, 250000), ENOPROTOOPT);
+	assert_int_equal(fdt_setopt(dgram, SOL_SOCKET, SO_MAX_PACING_RATE, &none, sizeof(none)), 0);
+	assert_int_equal(rate_of(dgram, 8), UINT64_MAX);
+	(void)close(dgram);
+	(void)close(conn);
+	(void)close(sock);
+	(void)close(listener);
+}
+
 static struct sockaddr_storage
 storage(uint32_t addr_be, sa_family_t family)
 {
@@ -456,6 +508,7 @@ main(void)
 	    T(test_inq),
 	    T(test_peek_offset),
 	    T(test_priority),
+	    T(test_pacing_rate),
 	    T(test_group_sources),
 	};
 

@@ -695,15 +695,17 @@ tcp_persist_end(struct tcpcb *tp)
 	tp->t_rxtshift = 0;
 }
 
-/* A pass: as many segments as there are to send now. */
-static int
-tcp_output_pass(struct tcpcb *tp, bool paced)
+int
+tcp_output(struct tcpcb *tp)
 {
 	const tcp_seq max = tp->snd_max;
 	struct tcp_plan pl = {0};
 	bool wanted;
 	int error = 0;
 
+	KASSERT(tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN);
+	if (tp->t_pacing != NULL)
+		tcp_pacing_begin(tp);
 	if ((tp->t_flags & TF_FORCE) != 0)
 		tcp_persist_end(tp);
 	pl.pl_idle = tcp_output_idle(tp);
@@ -714,7 +716,7 @@ tcp_output_pass(struct tcpcb *tp, bool paced)
 		tcp_recovery_send_lost(tp);
 	do {
 		tcp_plan_make(tp, &pl);
-		if (paced)
+		if (tp->t_pacing != NULL)
 			tcp_plan_pace(tp, &pl);
 		wanted = tcp_plan_wanted(tp, &pl);
 		if (wanted)
@@ -729,20 +731,8 @@ tcp_output_pass(struct tcpcb *tp, bool paced)
 		tcp_tlp_schedule(tp);
 	if (tp->t_inpcb->inp_notsent_lowat != 0)
 		tcp_sndbuf_hold(tp);
-	return error;
-}
-
-int
-tcp_output(struct tcpcb *tp)
-{
-	int error;
-
-	KASSERT(tp->t_state != TCPS_CLOSED && tp->t_state != TCPS_LISTEN);
-	if (tp->t_pacing == NULL)
-		return tcp_output_pass(tp, false);
-	tcp_pacing_begin(tp);
-	error = tcp_output_pass(tp, true);
-	tcp_pacing_end(tp);
+	if (tp->t_pacing != NULL)
+		tcp_pacing_end(tp);
 	return error;
 }
 
