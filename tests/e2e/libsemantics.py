@@ -138,6 +138,7 @@ ROWS = (
       "opt/inherited")),
     ("Options", "SO_BINDTODEVICE, SO_BINDTOIFINDEX", ("sem_opt/device-options",
                                                       "sem_opt/device-filters")),
+    ("Options", "SO_MAX_PACING_RATE", ("sem_opt/pacing-rate",)),
     ("Options", "IPPROTO_TCP, each", ("sem_opt/tcp",)),
     ("Options", "IPPROTO_TCP, what they do", ("opt/tcp", "opt/tcp-connected",
                                               "sem_opt/tcp-connected", "sem_opt/deferred",

@@ -68,7 +68,6 @@ DIFFERENCES = (
         ("sem_opt/socket", "SO_RCVBUFFORCE set", "varies", "EPERM"),
         ("sem_opt/socket", "SO_MARK set", "varies", "EPERM"),
         ("sem_opt/socket", "SO_BUSY_POLL set", "varies", "EPERM"),
-        ("sem_opt/socket", "SO_MAX_PACING_RATE set", "varies", "ENOPROTOOPT"),
         ("sem_opt/socket", "SO_INCOMING_CPU set", "varies", "ENOPROTOOPT"),
         ("sem_opt/socket", "SO_ZEROCOPY set", "varies", "EOPNOTSUPP"),
         ("sem_opt/tcp", "TCP_REPAIR set", "varies", "EPERM"),
@@ -76,6 +75,12 @@ DIFFERENCES = (
         ("sem_opt/tcp", "TCP_FASTOPEN_CONNECT set", "varies", "EOPNOTSUPP"),
         ("sem_opt/ip", "IP_TRANSPARENT set", "varies", "EPERM"),
         ("sem_opt/ip", "IP_CHECKSUM set", "varies", "ENOPROTOOPT"),
+    )),
+    ("only TCP is paced; Linux keeps a rate for datagrams, which a queue discipline of its interface "
+     "may heed", (
+        ("sem_opt/pacing-rate",
+         "setsockopt(dgram, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, sizeof(narrow))",
+         "0", "ENOPROTOOPT"),
     )),
     ("SO_RCVLOWAT holds back read(), not poll()", (
         ("opt/low-waters",

@@ -377,6 +377,48 @@ device_filters(void)
 	DO(connect(conn, calls_loopback(calls_port(listener)), ADDRLEN));
 }
 
+/* A rate has 64 bits, or 32 for who gives or has no more; all ones of either mean that there is none. */
+static void
+pacing_rate(void)
+{
+	int listener = calls_listener(4), conn = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	int dgram = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	uint64_t rate = 6000000000u;
+	uint32_t narrow = 250000;
+	socklen_t len = sizeof(rate), four = sizeof(narrow);
+
+	DO(setsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)));
+	rate = 0;
+	DO(getsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len));
+	DO(len == sizeof(rate) && rate == 6000000000u);
+	DO(getsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, &four));
+	DO(four == sizeof(narrow) && narrow == UINT32_MAX);
+	DO(setsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, sizeof(narrow)));
+	DO(getsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len));
+	DO(rate == UINT64_MAX);
+	DO(setsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, 3));
+	len = 3;
+	DO(getsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len));
+	DO(len);
+	/* A listener's is that of the connections it makes. */
+	narrow = 250000;
+	DO(setsockopt(listener, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, sizeof(narrow)));
+	MUST(connect(conn, calls_loopback(calls_port(listener)), ADDRLEN));
+	conn = (int)MUST(accept(listener, NULL, NULL));
+	len = sizeof(rate);
+	DO(getsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len));
+	DO(rate == 250000);
+	rate = 0;
+	DO(setsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)));
+	rate = 1;
+	DO(getsockopt(conn, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len));
+	DO(rate == 0);
+	DO(getsockopt(dgram, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len));
+	DO(rate == UINT64_MAX);
+	DO(setsockopt(dgram, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)));
+	DO(setsockopt(dgram, SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, sizeof(narrow)));
+}
+
 /* Lengths and pointers of the calls themselves. */
 static void
 arguments(void)
@@ -418,6 +460,7 @@ const struct calls_case calls_cases[] = {
     {"in-queue", in_queue},
     {"mtu-discover", mtu_discover},
     {"device-options", device_options},
+    {"pacing-rate", pacing_rate},
     {"device-filters", device_filters},
     {NULL, NULL},
 };
