@@ -181,6 +181,8 @@ rumpus_sys_getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 	const struct sockopt_map *map = sockopt_lookup(level, name);
 	union bsd_option opt = {0};
 	uint32_t blen = sizeof(opt);
+	bool asks;
+	int error;
 
 	if (val == NULL || len == NULL)
 		return fail(EFAULT);
@@ -190,10 +192,13 @@ rumpus_sys_getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 		return fail(ENOPROTOOPT);
 	if ((map->so_kind == OPT_IFNAME || map->so_kind == OPT_RATE) && *len < blen)
 		blen = *len; /* too short is EINVAL, or has another form */
+	asks = map->so_kind == OPT_MSFILTER;
+	if (asks && (error = linux_to_bsd_msfilter_ask(name, val, *len, &opt.bo_msfilter)) != 0)
+		return fail(error);
 	const uint64_t args[] = {num(fd), num(map->so_bsd_level), num(map->so_bsd_name), addr(&opt),
 	    addr(&blen)};
 	if (client_syscall(BSD_SYS_getsockopt, args, 5, NULL, 0) < 0)
-		return -1;
+		return asks ? fail(msfilter_errno(name, errno)) : -1;
 	bsd_to_linux_option(map, &opt, blen, val, len);
 	return 0;
 }

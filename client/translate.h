@@ -68,10 +68,11 @@ enum option_kind {
 	OPT_RATE,   /* 64 bits or, where the room is for no more, 32; the same in both */
 	OPT_BYTES,  /* the same bytes in both */
 	OPT_MCASTIF, /* in_addr, ip_mreq or ip_mreqn with Linux; in_addr or ip_mreqn towards the stack */
-	OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
-	OPT_MCAST,   /* translate_mcast.c */
-	OPT_MREQ6,   /* struct ipv6_mreq, the same in both */
-	OPT_TCPINFO, /* Linux's struct tcp_info; read only */
+	OPT_MREQ,     /* ip_mreq or ip_mreqn, the same in both */
+	OPT_MCAST,    /* translate_mcast.c */
+	OPT_MSFILTER, /* the same; read, too: what is asked for lies in the caller's buffer */
+	OPT_MREQ6,    /* struct ipv6_mreq, the same in both */
+	OPT_TCPINFO,  /* Linux's struct tcp_info; read only */
 	OPT_NKIND
 };
 
@@ -86,6 +87,7 @@ struct sockopt_map {
 union bsd_option {
 	int32_t bo_int;
 	uint8_t bo_bytes[64];
+	struct bsd_ip_msfilter bo_msfilter;
 	struct bsd_linger bo_linger;
 	struct bsd_timeval bo_timeval;
 	struct bsd_tcp_info bo_tcpinfo;
@@ -108,9 +110,17 @@ int linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_
 void bsd_to_linux_option(const struct sockopt_map *map, const union bsd_option *in, uint32_t blen,
     void *val, socklen_t *len);
 
-/* The value of an option about sources of groups. => *blen bytes in *out; errno */
+/* translate_mcast.c: the value of an option about sources of groups. => *blen bytes in *out; errno */
 int linux_to_bsd_mcast(int name, const void *val, socklen_t len, union bsd_option *out,
     uint32_t *blen);
+/* The membership whose filter is asked for, and how many sources there is room for. => errno */
+int linux_to_bsd_msfilter_ask(int name, const void *val, socklen_t len,
+    struct bsd_ip_msfilter *out);
+/* The filter of blen bytes into the caller's buffer, which still has what was asked. */
+void bsd_to_linux_msfilter(int name, const struct bsd_ip_msfilter *in, uint32_t blen, void *val,
+    socklen_t *len);
+/* The errno of a filter that could not be read: by index Linux knows no interfaces, only members. */
+int msfilter_errno(int name, int error);
 
 /* The same for TCP_INFO, of which blen bytes were given. */
 void bsd_to_linux_tcpinfo(const struct bsd_tcp_info *in, uint32_t blen, void *val, socklen_t *len);

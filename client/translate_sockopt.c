@@ -69,6 +69,8 @@ static const struct sockopt_map options[] = {
 	OPT_MCAST},
     {IPPROTO_IP, IP_BLOCK_SOURCE, BSD_IPPROTO_IP, BSD_IP_BLOCK_SOURCE, OPT_MCAST},
     {IPPROTO_IP, IP_UNBLOCK_SOURCE, BSD_IPPROTO_IP, BSD_IP_UNBLOCK_SOURCE, OPT_MCAST},
+    {IPPROTO_IP, IP_MSFILTER, BSD_IPPROTO_IP, BSD_IP_MSFILTER, OPT_MSFILTER},
+    {IPPROTO_IP, MCAST_MSFILTER, BSD_IPPROTO_IP, BSD_IP_MSFILTER, OPT_MSFILTER},
     {IPPROTO_IP, MCAST_JOIN_GROUP, BSD_IPPROTO_IP, BSD_IP_ADD_MEMBERSHIP, OPT_MCAST},
     {IPPROTO_IP, MCAST_LEAVE_GROUP, BSD_IPPROTO_IP, BSD_IP_DROP_MEMBERSHIP, OPT_MCAST},
     {IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, BSD_IPPROTO_IP, BSD_IP_ADD_SOURCE_MEMBERSHIP, OPT_MCAST},
@@ -220,6 +222,7 @@ linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_t le
 	case OPT_MREQ:
 		return put_mreq(val, len, out, blen);
 	case OPT_MCAST:
+	case OPT_MSFILTER:
 		return linux_to_bsd_mcast(map->so_linux_name, val, len, out, blen);
 	case OPT_MREQ6:
 		if (len < sizeof(struct ipv6_mreq))
@@ -246,6 +249,10 @@ bsd_to_linux_option(const struct sockopt_map *map, const union bsd_option *in, u
 
 	if (map->so_kind == OPT_TCPINFO) {
 		bsd_to_linux_tcpinfo(&in->bo_tcpinfo, blen, val, len);
+		return;
+	}
+	if (map->so_kind == OPT_MSFILTER) {
+		bsd_to_linux_msfilter(map->so_linux_name, &in->bo_msfilter, blen, val, len);
 		return;
 	}
 	memcpy(out.bytes, in, whole);

@@ -271,8 +271,8 @@ every_option(void **state)
 			    ENOPROTOOPT);
 			continue;
 		}
-		if (map->so_kind == OPT_MCAST)
-			continue; /* group_sources */
+		if (map->so_kind == OPT_MCAST || map->so_kind == OPT_MSFILTER)
+			continue; /* group_sources, whole_filters */
 		if (map->so_kind == OPT_MREQ || map->so_kind == OPT_MCASTIF)
 			value[0] = 0, value[4] = 9;
 		assert_int_equal(linux_to_bsd_option(map, value, 20, &opt, &blen), 0);
@@ -417,7 +417,80 @@ group_sources(void **state)
 	assert_int_equal(mreq.imr_multiaddr_be, group.s_addr);
 	assert_int_equal(mreq.imr_ifindex, 4);
 #undef PUT
-	assert_null(sockopt_lookup(IPPROTO_IP, IP_MSFILTER));
+}
+
+/* What a server tells of a filter fits the caller's buffer, however much it tells. */
+static void
+filter_told(int name, const void *head, size_t headlen, size_t each)
+{
+	const struct sockopt_map *map = sockopt_lookup(IPPROTO_IP, name);
+	struct bsd_ip_msfilter msf = {.imsf_fmode = BSD_MCAST_EXCLUDE, .imsf_numsrc = UINT32_MAX};
+	uint8_t val[GROUP_FILTER_SIZE(BSD_IP_MSFILTER_MAX) + 1];
+	union bsd_option opt = {0};
+	socklen_t len;
+
+	assert_int_equal(linux_to_bsd_msfilter_ask(name, head, (socklen_t)headlen - 1, &msf),
+	    EINVAL);
+	assert_int_equal(linux_to_bsd_msfilter_ask(name, head, (socklen_t)(headlen + 2 * each),
+			     &msf),
+	    0);
+	assert_int_equal(msf.imsf_numsrc, 2);
+	assert_int_equal(msf.imsf_multiaddr_be, htonl(0xef010203));
+	for (size_t room = 0; room < headlen + 3 * each; room++) {
+		for (uint32_t blen = 0; blen <= 40; blen += 4) {
+			opt.bo_msfilter = (struct bsd_ip_msfilter){.imsf_numsrc = UINT32_MAX};
+			memset(val, 0xee, sizeof(val));
+			memcpy(val, head, headlen);
+			len = (socklen_t)room;
+			bsd_to_linux_option(map, &opt, blen, val, &len);
+			assert_true(len <= room);
+			assert_int_equal(val[room > headlen ? room : headlen], 0xee);
+			if (room < headlen || blen < BSD_IP_MSFILTER_LEN(0))
+				assert_int_equal(len, 0);
+		}
+	}
+	len = sizeof(val);
+	bsd_to_linux_option(map, &opt, UINT32_MAX, val, &len);
+	assert_int_equal(len, headlen + BSD_IP_MSFILTER_MAX * each);
+}
+
+static void
+whole_filters(void **state)
+{
+	const struct in_addr group = {htonl(0xef010203)};
+	const struct sockaddr_in gsin = {.sin_family = AF_INET, .sin_addr = group};
+	struct ip_msfilter imsf = {group, {9}, MCAST_EXCLUDE, 1, {{8}}};
+	struct group_filter gf = {.gf_interface = 3, .gf_fmode = MCAST_INCLUDE, .gf_numsrc = 1};
+	union bsd_option opt;
+	uint32_t blen;
+
+	(void)state;
+#define PUT(name, val, len) \
+	linux_to_bsd_option(sockopt_lookup(IPPROTO_IP, name), val, len, &opt, &blen)
+	assert_int_equal(PUT(IP_MSFILTER, &imsf, IP_MSFILTER_SIZE(0) - 1), EINVAL);
+	assert_int_equal(PUT(IP_MSFILTER, &imsf, IP_MSFILTER_SIZE(1)), 0);
+	assert_int_equal(blen, BSD_IP_MSFILTER_LEN(1));
+	assert_int_equal(opt.bo_msfilter.imsf_address_be, 9);
+	assert_int_equal(opt.bo_msfilter.imsf_fmode, BSD_MCAST_EXCLUDE);
+	assert_int_equal(opt.bo_msfilter.imsf_slist_be[0], 8);
+	imsf.imsf_numsrc = 77; /* the stack refuses what is not there, and too many */
+	assert_int_equal(PUT(IP_MSFILTER, &imsf, IP_MSFILTER_SIZE(1)), 0);
+	assert_int_equal(blen, BSD_IP_MSFILTER_LEN(1));
+	assert_int_equal(opt.bo_msfilter.imsf_numsrc, 77);
+	assert_int_equal(PUT(MCAST_MSFILTER, &gf, GROUP_FILTER_SIZE(1)), EADDRNOTAVAIL);
+	memcpy(&gf.gf_group, &gsin, sizeof(gsin));
+	assert_int_equal(PUT(MCAST_MSFILTER, &gf, GROUP_FILTER_SIZE(1)), EADDRNOTAVAIL);
+	memcpy(&gf.gf_slist[0], &gsin, sizeof(gsin));
+	assert_int_equal(PUT(MCAST_MSFILTER, &gf, GROUP_FILTER_SIZE(1)), 0);
+	assert_int_equal(opt.bo_msfilter.imsf_ifindex, 3);
+	assert_int_equal(opt.bo_msfilter.imsf_fmode, BSD_MCAST_INCLUDE);
+	assert_int_equal(opt.bo_msfilter.imsf_slist_be[0], group.s_addr);
+#undef PUT
+	gf.gf_numsrc = UINT32_MAX;
+	filter_told(IP_MSFILTER, &imsf, IP_MSFILTER_SIZE(0), sizeof(struct in_addr));
+	filter_told(MCAST_MSFILTER, &gf, GROUP_FILTER_SIZE(0), sizeof(struct sockaddr_storage));
+	assert_int_equal(msfilter_errno(IP_MSFILTER, ENODEV), ENODEV);
+	assert_int_equal(msfilter_errno(MCAST_MSFILTER, ENODEV), EADDRNOTAVAIL);
 }
 
 int
@@ -426,6 +499,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_errno),
 	    cmocka_unit_test(group_sources),
+	    cmocka_unit_test(whole_filters),
 	    cmocka_unit_test(signals),
 	    cmocka_unit_test(sockaddr_inet),
 	    cmocka_unit_test(sockaddr_inet6),

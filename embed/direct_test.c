@@ -306,6 +306,37 @@ test_pacing_rate(void **state)
 	rumpus_sys_close(fd);
 }
 
+/* A filter of sources, set and read back; what is asked for lies in the buffer. */
+static void
+test_source_filter(void **state)
+{
+	const struct in_addr group = {htonl(0xef010203)}, lo = {htonl(INADDR_LOOPBACK)};
+	struct ip_mreq mreq = {group, lo};
+	struct ip_msfilter msf = {group, lo, MCAST_EXCLUDE, 1, {{htonl(0x0a000001)}}};
+	socklen_t len = IP_MSFILTER_SIZE(1);
+	int fd;
+
+	(void)state;
+	rumpus_embed_use(sides[0].p);
+	fd = rumpus_sys_socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(rumpus_sys_getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &msf, &len), -1);
+	assert_int_equal(errno, EADDRNOTAVAIL);
+	assert_int_equal(rumpus_sys_setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq,
+			     sizeof(mreq)),
+	    0);
+	assert_int_equal(rumpus_sys_setsockopt(fd, IPPROTO_IP, IP_MSFILTER, &msf, len), 0);
+	msf = (struct ip_msfilter){group, lo, 7, 1, {{0}}};
+	assert_int_equal(rumpus_sys_getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &msf, &len), 0);
+	assert_int_equal(len, IP_MSFILTER_SIZE(1));
+	assert_int_equal(msf.imsf_fmode, MCAST_EXCLUDE);
+	assert_int_equal(msf.imsf_numsrc, 1);
+	assert_int_equal(msf.imsf_slist[0].s_addr, htonl(0x0a000001));
+	len = IP_MSFILTER_SIZE(0) - 1;
+	assert_int_equal(rumpus_sys_getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &msf, &len), -1);
+	assert_int_equal(errno, EINVAL);
+	rumpus_sys_close(fd);
+}
+
 static struct sockaddr_in6
 name6(const char *addr, uint16_t port)
 {
@@ -374,6 +405,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_task, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_bound_interface, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_pacing_rate, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_source_filter, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_inet6, setup, teardown),
 	};
 

@@ -565,6 +565,7 @@ test_options(void **state)
 {
 	struct sock_filter code[2] = {BPF_STMT(BPF_LD | BPF_LEN, 0), BPF_STMT(BPF_RET | BPF_A, 0)};
 	struct sock_fprog prog = {.len = 2, .filter = code}, none = {.len = 0, .filter = code};
+	static uint8_t filter[FDSOCK_OPTION_LONG + 100];
 	struct sockaddr_in sin;
 	int fd = tcp(), value = 7;
 	socklen_t len = 2;
@@ -585,6 +586,20 @@ test_options(void **state)
 	fake.fk_error[FDSOCK_OP_SETSOCKOPT] = ENOPROTOOPT;
 	FAILS(setsockopt(fd, IPPROTO_TCP, 99, &value, sizeof(value)), ENOPROTOOPT);
 	fake.fk_error[FDSOCK_OP_SETSOCKOPT] = 0;
+	/* of a value that asks for something, and of a long one, all that matters is sent */
+	assert_int_equal(fake.fk_request.fq_datalen, sizeof(value));
+	len = sizeof(value);
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, 1, &value, &len), 0);
+	assert_int_equal(fake.fk_request.fq_datalen, 0);
+	len = sizeof(filter);
+	assert_int_equal(getsockopt(fd, IPPROTO_IP, MCAST_MSFILTER, filter, &len), 0);
+	assert_int_equal(fake.fk_request.fq_datalen, FDSOCK_OPTION_LONG);
+	assert_int_equal(fake.fk_request.fq_arg[2], FDSOCK_OPTION_LONG);
+	len = 16;
+	assert_int_equal(getsockopt(fd, IPPROTO_IP, IP_MSFILTER, filter, &len), 0);
+	assert_int_equal(fake.fk_request.fq_datalen, 16);
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, MCAST_MSFILTER, filter, sizeof(filter)), 0);
+	assert_int_equal(fake.fk_request.fq_datalen, FDSOCK_OPTION_LONG);
 	FAILS(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &value, sizeof(value)), EINVAL);
 	FAILS(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &none, sizeof(none)), EINVAL);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)), 0);

@@ -28,10 +28,10 @@ struct fake {
 	/* what the test looks at */
 	atomic_int fk_count[FDSOCK_OP_COUNT];
 	atomic_int fk_connections;
-	atomic_int fk_begun, fk_done;     /* requests; the difference is in the making */
-	struct fdsock_request fk_request; /* the last one but QUERY */
-	uint8_t fk_sent[4096];            /* and its data */
-	int fk_peer;                      /* our end of the pair last made; the test closes it */
+	atomic_int fk_begun, fk_done;        /* requests; the difference is in the making */
+	struct fdsock_request fk_request;    /* the last one but QUERY */
+	uint8_t fk_sent[FDSOCK_OPTION_LONG]; /* and its data */
+	int fk_peer;                         /* our end of the pair last made; the test closes it */
 };
 
 extern struct fake fake;

@@ -298,15 +298,30 @@ option_of_pair(uint64_t tag, int level, int name)
 	    (tag & FDSOCK_TAG_LISTENING) == 0;
 }
 
+/* Most bytes of a value: more is not looked at. */
+static socklen_t
+option_max(int name)
+{
+	return name == MCAST_MSFILTER ? FDSOCK_OPTION_LONG : FDSOCK_OPTION_MAX;
+}
+
+/* Is the value asked for by what the caller has put there? */
+static bool
+option_isasked(int level, int name)
+{
+	return level == IPPROTO_IP && (name == IP_MSFILTER || name == MCAST_MSFILTER);
+}
+
 TRAP int
 getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict len)
 {
 	uint64_t tag = descriptor_tag(fd);
 	int known = tagged_option(tag, level, name), error = 0;
+	struct iovec asked = {.iov_base = value};
 	struct exchange ex = {.ex_op = FDSOCK_OP_GETSOCKOPT,
 	    .ex_about = fd,
 	    .ex_room = value,
-	    .ex_arg = {level, name, FDSOCK_OPTION_MAX}};
+	    .ex_arg = {level, name}};
 	socklen_t room;
 
 	if (tag == 0 || option_of_pair(tag, level, name))
@@ -323,9 +338,15 @@ getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restric
 		memcpy(value, &known, *len);
 		return 0;
 	}
-	if (room < FDSOCK_OPTION_MAX)
-		ex.ex_arg[2] = (int)room;
-	ex.ex_roomlen = (size_t)ex.ex_arg[2];
+	if (room > option_max(name))
+		room = option_max(name);
+	ex.ex_arg[2] = (int)room;
+	ex.ex_roomlen = room;
+	if (option_isasked(level, name)) {
+		asked.iov_len = room;
+		ex.ex_data = &asked;
+		ex.ex_ndata = 1;
+	}
 	error = control_exchange(&ex);
 	if (error == 0)
 		*len = ex.ex_reply.fp_datalen;
@@ -367,8 +388,8 @@ setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 		return fail(EINVAL);
 	if (value == NULL && len > 0)
 		return fail(EFAULT);
-	if (len > FDSOCK_OPTION_MAX)
-		iov.iov_len = FDSOCK_OPTION_MAX;
+	if (len > option_max(name))
+		iov.iov_len = option_max(name);
 	if (level == SOL_SOCKET && name == SO_ATTACH_FILTER &&
 	    (error = filter_of(value, len, &iov)) != 0)
 		return fail(error);

@@ -30,7 +30,8 @@ enum {
 	BSD_IP_DROP_SOURCE_MEMBERSHIP = 71,
 	BSD_IP_BLOCK_SOURCE = 72,
 	BSD_IP_UNBLOCK_SOURCE = 73,
-	BSD_IP_MSFILTER = 74, /* struct bsd_ip_msfilter; set only */
+	/* struct bsd_ip_msfilter; got, what names the membership and how many sources are wanted is given */
+	BSD_IP_MSFILTER = 74,
 	/* the host's alone, by numbers that no BSD uses */
 	BSD_IP_MTU_DISCOVER = 1010, /* BSD_IP_PMTUDISC_* */
 	BSD_IP_RECVERR = 1011,      /* datagrams: errors are queued, see struct bsd_ip_recverr */
@@ -69,8 +70,8 @@ struct bsd_ip_msfilter {
 	uint32_t imsf_multiaddr_be;
 	uint32_t imsf_address_be;
 	int32_t imsf_ifindex;
-	uint32_t imsf_fmode; /* BSD_MCAST_* */
-	uint32_t imsf_numsrc;
+	uint32_t imsf_fmode;  /* BSD_MCAST_* */
+	uint32_t imsf_numsrc; /* got: how many there are, though fewer may follow */
 	uint32_t imsf_slist_be[BSD_IP_MSFILTER_MAX];
 };
 enum { BSD_ICMP_FILTER = 1 }; /* level BSD_IPPROTO_RAW: uint32_t, a bit for each type not wanted */

@@ -24,6 +24,7 @@
 #define FDSOCK_REQUEST_MAX (66 * 1024) /* bytes of a request's record */
 #define FDSOCK_REPLY_MAX (32 * 1024)   /* bytes of a reply's record */
 #define FDSOCK_OPTION_MAX 288          /* bytes of an option's value; group_source_req has 264 */
+#define FDSOCK_OPTION_LONG 7696        /* of MCAST_MSFILTER's: a head, 59 sources of 128 bytes */
 
 /*
  * Operation: fq_arg, data -> fp_value, data. "about": takes the descriptor. fp_error is an errno.
@@ -52,7 +53,8 @@ enum fdsock_op {
 	/* about -> data: sockaddr */
 	FDSOCK_OP_GETSOCKNAME = 6,
 	FDSOCK_OP_GETPEERNAME = 7,
-	/* about; level, name, room in bytes -> data: the value, cut to the room */
+	/* about; level, name, room in bytes; data: what is in the room, where the option asks for
+	 * something by that (IP_MSFILTER, MCAST_MSFILTER) -> data: the value, cut to the room */
 	FDSOCK_OP_GETSOCKOPT = 8,
 	/* about; level, name; data: the value. The server also sets what the pair itself must obey
 	 * (SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_PEEK_OFF, SO_OOBINLINE) on the descriptor.

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -261,15 +262,26 @@ fd_tomb_getsockopt(struct fd_call *ca, int level, int name)
 	return 0;
 }
 
+/* Most bytes of an option's value. */
+static size_t
+fd_option_max(int name)
+{
+	return name == MCAST_MSFILTER ? FDSOCK_OPTION_LONG : FDSOCK_OPTION_MAX;
+}
+
 static int
 fd_op_getsockopt(struct fd_call *ca)
 {
 	const int32_t *arg = ca->ca_req->fq_arg;
-	size_t len = (size_t)KERN_MIN(arg[2], FDSOCK_OPTION_MAX);
+	size_t len, asked;
 	int error;
 
 	if (arg[2] < 0)
 		return EINVAL;
+	len = KERN_MIN((size_t)arg[2], fd_option_max(arg[1]));
+	asked = KERN_MIN((size_t)ca->ca_req->fq_datalen, len);
+	memcpy(ca->ca_out, ca->ca_data, asked);
+	memset(ca->ca_out + asked, 0, len - asked);
 	if (ca->ca_fs == NULL)
 		return fd_tomb_getsockopt(ca, arg[0], arg[1]);
 	error = fd_sockopt_get(ca->ca_fs, ca->ca_fd, arg[0], arg[1], ca->ca_out, &len);
@@ -285,7 +297,7 @@ fd_op_setsockopt(struct fd_call *ca)
 	size_t len = ca->ca_req->fq_datalen;
 	int error;
 
-	if (len > FDSOCK_OPTION_MAX && (arg[0] != SOL_SOCKET || arg[1] != SO_ATTACH_FILTER))
+	if (len > fd_option_max(arg[1]) && (arg[0] != SOL_SOCKET || arg[1] != SO_ATTACH_FILTER))
 		return EINVAL;
 	if (ca->ca_fs == NULL)
 		return fd_sockopt_known(arg[0], arg[1]) ? 0 : ENOPROTOOPT;

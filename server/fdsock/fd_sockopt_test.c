@@ -481,17 +481,113 @@ test_group_sources(void **state)
 	assert_int_equal(OPT(IP_UNBLOCK_SOURCE, &imr, sizeof(imr)), 0);
 	msf.imsf_fmode = 2;
 	assert_int_equal(OPT(IP_MSFILTER, &msf, IP_MSFILTER_SIZE(1)), EINVAL);
-	msf.imsf_numsrc = 60;
+	msf.imsf_numsrc = UINT32_MAX;
 	assert_int_equal(OPT(IP_MSFILTER, &msf, IP_MSFILTER_SIZE(1)), ENOBUFS);
 	msf.imsf_numsrc = 2;
 	assert_int_equal(OPT(IP_MSFILTER, &msf, IP_MSFILTER_SIZE(1)), EINVAL);
-	assert_int_equal(get(sock, IPPROTO_IP, IP_MSFILTER, 64), ENOPROTOOPT);
+	assert_int_equal(OPT(IP_MSFILTER, &msf, IP_MSFILTER_SIZE(0) - 1), EINVAL);
 #undef OPT
 	assert_int_not_equal(fdt_setopt(stream, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &imr,
 				 sizeof(imr)),
 	    0);
 	(void)close(sock);
 	(void)close(stream);
+}
+
+/* What is asked for is in the request; the value is in rep. => errno */
+static int
+ask(int sock, int name, const void *head, size_t headlen, int room)
+{
+	const int32_t arg[4] = {IPPROTO_IP, name, room};
+
+	return fdt_request(FDSOCK_OP_GETSOCKOPT, sock, arg, head, headlen, &rep);
+}
+
+/* A whole filter read back, by the interface's address: never more than there is room for. */
+static void
+test_msfilter(void **state)
+{
+	const uint32_t group = htonl(0xef010203), src = htonl(0x0a000001);
+	struct ip_mreq_source imr = {{group}, {htonl(INADDR_LOOPBACK)}, {src}};
+	struct ip_msfilter msf = {{group}, {htonl(INADDR_LOOPBACK)}, 7, 1000, {{0}}};
+	int sock = fdt_socket(SOCK_DGRAM);
+
+	(void)state;
+#define ASK(headlen, room) ask(sock, IP_MSFILTER, &msf, headlen, room)
+	assert_int_equal(ASK(IP_MSFILTER_SIZE(0), 64), EADDRNOTAVAIL);
+	assert_int_equal(fdt_setopt(sock, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &imr, sizeof(imr)),
+	    0);
+	assert_int_equal(ASK(IP_MSFILTER_SIZE(0), IP_MSFILTER_SIZE(0) - 1), EINVAL);
+	assert_int_equal(ASK(0, 64), EINVAL); /* about no group */
+	for (unsigned n = 0; n <= 1; n++) {
+		assert_int_equal(ASK(IP_MSFILTER_SIZE(0), (int)IP_MSFILTER_SIZE(n)), 0);
+		assert_int_equal(rep.hdr.fp_datalen, IP_MSFILTER_SIZE(n));
+		memcpy(&msf, rep.data, rep.hdr.fp_datalen);
+		assert_int_equal(msf.imsf_fmode, MCAST_INCLUDE);
+		assert_int_equal(msf.imsf_numsrc, 1);
+	}
+	assert_int_equal(msf.imsf_slist[0].s_addr, src);
+	assert_int_equal(get(sock, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, 64), ENOPROTOOPT);
+#undef ASK
+	(void)close(sock);
+}
+
+/* The same, set and read, by the interface's index. */
+static void
+test_group_filter(void **state)
+{
+	enum { N = 59 };
+	static union {
+		struct group_filter gf;
+		uint8_t bytes[FDSOCK_OPTION_LONG + 1];
+	} f;
+	const uint32_t group = htonl(0xef010203);
+	struct group_req gr = {1, storage(group, AF_INET)};
+	int sock = fdt_socket(SOCK_DGRAM);
+	struct sockaddr_storage ss;
+	struct sockaddr_in sin;
+
+	(void)state;
+	_Static_assert(GROUP_FILTER_SIZE(N) == FDSOCK_OPTION_LONG, "as many as the stack takes");
+	fdt_sysctl_set("net.inet.ip.mcast.maxsocksrc", N);
+	f.gf = (struct group_filter){1, storage(group, AF_INET), MCAST_EXCLUDE, N, {{0}}};
+	for (unsigned i = 0; i < N; i++) {
+		ss = storage(htonl(0x0a000000 + i), AF_INET);
+		memcpy(f.bytes + GROUP_FILTER_SIZE(i), &ss, sizeof(ss));
+	}
+#define SET(len) fdt_setopt(sock, IPPROTO_IP, MCAST_MSFILTER, &f, len)
+#define ASK(room) ask(sock, MCAST_MSFILTER, &f, GROUP_FILTER_SIZE(0), room)
+	assert_int_equal(ASK(FDSOCK_OPTION_LONG), EADDRNOTAVAIL);
+	assert_int_equal(fdt_setopt(sock, IPPROTO_IP, MCAST_JOIN_GROUP, &gr, sizeof(gr)), 0);
+	assert_int_equal(SET(GROUP_FILTER_SIZE(0) - 1), EINVAL);
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N) - 1), EINVAL);
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N) + 1), EINVAL); /* no interposer sends that */
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N)), 0);
+	assert_int_equal(ASK(INT32_MAX), 0);
+	assert_int_equal(rep.hdr.fp_datalen, GROUP_FILTER_SIZE(N));
+	for (unsigned i = 0; i < N; i++) {
+		memcpy(&sin, rep.data + GROUP_FILTER_SIZE(i), sizeof(sin));
+		assert_int_equal(sin.sin_family, AF_INET);
+		assert_int_equal(sin.sin_addr.s_addr, htonl(0x0a000000 + i));
+	}
+	assert_int_equal(ASK((int)GROUP_FILTER_SIZE(2) - 1), 0);
+	assert_int_equal(rep.hdr.fp_datalen, GROUP_FILTER_SIZE(1));
+	f.gf.gf_interface = 0;
+	assert_int_equal(ASK(FDSOCK_OPTION_LONG), EADDRNOTAVAIL);
+	f.gf.gf_interface = 77;
+	assert_int_equal(ASK(FDSOCK_OPTION_LONG), EADDRNOTAVAIL);
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N)), ENODEV);
+	f.gf.gf_slist[0].ss_family = AF_INET6;
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N)), EADDRNOTAVAIL);
+	f.gf.gf_numsrc = N + 1;
+	f.gf.gf_slist[0].ss_family = AF_INET;
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N)), ENOBUFS);
+	f.gf.gf_group.ss_family = AF_INET6;
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N)), EADDRNOTAVAIL);
+	assert_int_equal(ASK(FDSOCK_OPTION_LONG), EINVAL);
+#undef SET
+#undef ASK
+	(void)close(sock);
 }
 
 int
@@ -510,6 +606,8 @@ main(void)
 	    T(test_priority),
 	    T(test_pacing_rate),
 	    T(test_group_sources),
+	    T(test_msfilter),
+	    T(test_group_filter),
 	};
 
 	return cmocka_run_group_tests_name("fd_sockopt", tests, NULL, NULL);

@@ -36,6 +36,8 @@ int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
 
 /* fd_translate_mcast.c: the value of an option about sources of groups. => host errno */
 int fd_set_mcast(struct sockopt *sopt, int name, const void *val, size_t len);
+/* In place: val has what is asked for, a head; *len in: room, out: bytes. => host errno */
+int fd_get_mcast(struct fdsock *fs, int name, void *val, size_t *len);
 
 /*
  * fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. inpair: bytes that
@@ -59,7 +61,7 @@ struct fd_pairopt {   /* an option that the client's end itself has */
 /* fd_translate_sockopt.c: results are host errnos */
 int fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void *val,
     size_t len);
-/* => *len in: room, out: bytes */
+/* => *len in: room, all of it defined; out: bytes */
 int fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, size_t *len);
 /* What the client has set on its end by itself is noted, as if it had come by request. */
 void fd_sockopt_note(struct fdsock *fs, int clientfd);

@@ -152,6 +152,7 @@ static const struct fd_option fd_options[] = {
     FD_IP(IP_BLOCK_SOURCE, FD_OPT_MCAST),
     FD_IP(IP_UNBLOCK_SOURCE, FD_OPT_MCAST),
     FD_IP(IP_MSFILTER, FD_OPT_MCAST),
+    {IPPROTO_IP, MCAST_MSFILTER, BSD_IPPROTO_IP, BSD_IP_MSFILTER, FD_OPT_MCAST},
     {IPPROTO_IP, MCAST_JOIN_GROUP, BSD_IPPROTO_IP, BSD_IP_ADD_MEMBERSHIP, FD_OPT_MCAST},
     {IPPROTO_IP, MCAST_LEAVE_GROUP, BSD_IPPROTO_IP, BSD_IP_DROP_MEMBERSHIP, FD_OPT_MCAST},
     {IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, BSD_IPPROTO_IP, BSD_IP_ADD_SOURCE_MEMBERSHIP,
@@ -587,6 +588,8 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 		*len = fd_get_int(op, &sopt, val, *len);
 		return 0;
 	}
+	if (op->op_kind == FD_OPT_MCAST)
+		return fd_get_mcast(fs, name, val, len);
 	/* too short is EINVAL, or has another form */
 	if (op->op_kind == FD_OPT_IFNAME || op->op_kind == FD_OPT_RATE)
 		sopt.sopt_size = KERN_MIN(*len, sizeof(sopt.sopt_data));

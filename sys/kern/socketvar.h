@@ -91,8 +91,8 @@ struct sockopt {
 	bool sopt_set; /* else get */
 	int sopt_level;
 	int sopt_name;
-	size_t sopt_size; /* set: bytes given; get: room, then bytes returned */
-	uint8_t sopt_data[256];
+	size_t sopt_size;       /* set: bytes given; get: room, then bytes returned */
+	uint8_t sopt_data[256]; /* get, sockopt_isasked: what was asked, then the answer */
 	const void *sopt_long; /* set, SO_ATTACH_FILTER: in place of sopt_data; NULL: it is there */
 };
 /* => EINVAL: fewer bytes than an int. */
@@ -106,6 +106,8 @@ void sockopt_putint(struct sockopt *sopt, int value);
  */
 int sockopt_getrate(const struct sockopt *sopt, uint64_t *rate);
 void sockopt_putrate(struct sockopt *sopt, uint64_t rate);
+/* Is an option's value asked for by what the caller has put there? */
+bool sockopt_isasked(const struct sockopt *sopt);
 
 /* for programs and doors */
 int socreate(struct netstack *ns, int family, int type, int protocol, struct socket **sop);

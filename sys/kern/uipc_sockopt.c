@@ -70,6 +70,12 @@ sockopt_putrate(struct sockopt *sopt, uint64_t rate)
 		sockopt_put(sopt, &narrow, sizeof(narrow));
 }
 
+bool
+sockopt_isasked(const struct sockopt *sopt)
+{
+	return sopt->sopt_level == IPPROTO_IP && sopt->sopt_name == IP_MSFILTER;
+}
+
 static int
 sosetopt_bit(struct socket *so, const struct sockopt *sopt)
 {

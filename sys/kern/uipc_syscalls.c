@@ -313,7 +313,7 @@ sys_setsockopt(struct lwp *l, const uint64_t *args, int64_t retval[2])
 	return error;
 }
 
-/* Asks for an option into room of *lenp bytes, and stores it. */
+/* Asks for an option into room of *lenp bytes, and stores it. May sleep. */
 static int
 so_getopt(struct lwp *l, struct socket *so, struct sockopt *sopt, uint64_t uval, uint32_t *lenp)
 {
@@ -322,6 +322,9 @@ so_getopt(struct lwp *l, struct socket *so, struct sockopt *sopt, uint64_t uval,
 	if (*lenp > INT32_MAX)
 		return EINVAL;
 	sopt->sopt_size = KERN_MIN((size_t)*lenp, sizeof(sopt->sopt_data));
+	if (sockopt_isasked(sopt) &&
+	    (error = copyin(&l->l_proc->p_vm, uval, sopt->sopt_data, sopt->sopt_size)) != 0)
+		return error;
 	error = sogetopt(so, sopt);
 	if (error != 0)
 		return error;

@@ -48,7 +48,8 @@ struct in_mfilter {
 
 #define IN_MAXGRPSRC 512u /* sources of a group, over all sockets */
 #define IN_MAXSOCKSRC BSD_IP_MSFILTER_MAX
-#define IGMP_NASKED 61u /* sources of one query that are remembered */
+#define IN_DFLSOCKSRC 10u /* Linux's igmp_max_msf */
+#define IGMP_NASKED 61u   /* sources of one query that are remembered */
 
 /* Groups that the interfaces hear, by keyed hash of interface and group. */
 #define IN_MCASTHASH 64u

@@ -38,7 +38,7 @@ in_mcast_init(struct netstack *ns)
 	int error;
 
 	mc->mc_maxmembers = 20;
-	mc->mc_maxsocksrc = IN_MAXSOCKSRC;
+	mc->mc_maxsocksrc = IN_DFLSOCKSRC;
 	if ((error = in_multi_init(ns)) != 0)
 		return error;
 	if ((error = pool_init(&mc->mc_memberpool, "ip_member", sizeof(struct ip_member),
@@ -308,8 +308,9 @@ member_source(struct inpcb *inp, struct ip_member *im, uint32_t src_be, enum in_
 	if ((at < old->imf_nsrcs) == add)
 		return EADDRNOTAVAIL;
 	new = imf_edit(old, fmode, srcs_be);
-	if (!add) {
-		srcs_be[at] = srcs_be[--new.imf_nsrcs];
+	if (!add) { /* the others keep their order: it is read back */
+		new.imf_nsrcs--;
+		memmove(&srcs_be[at], &srcs_be[at + 1], (new.imf_nsrcs - at) * sizeof(uint32_t));
 		if (new.imf_nsrcs == 0 && fmode == IN_INCLUDE) {
 			member_free(inp, im); /* nothing is wanted any more */
 			return 0;
@@ -322,9 +323,9 @@ member_source(struct inpcb *inp, struct ip_member *im, uint32_t src_be, enum in_
 	return member_setfilter(inp->inp_ns, im, &new);
 }
 
-/* The socket's membership of a group at the interface named. => EINVAL, ENODEV */
+/* The socket's membership of a group at the interface named; NULL: it is none. => EINVAL, ENODEV */
 static int
-mcast_find(struct inpcb *inp, const struct bsd_ip_mreqn *mreq, struct ip_member **imp)
+mcast_find(const struct inpcb *inp, const struct bsd_ip_mreqn *mreq, struct ip_member **imp)
 {
 	const struct in_dgram *dg = in_dgram_find(inp);
 	const struct ifnet *ifp;
@@ -334,7 +335,7 @@ mcast_find(struct inpcb *inp, const struct bsd_ip_mreqn *mreq, struct ip_member 
 	if ((ifp = mreq_ifp(inp->inp_ns, mreq)) == NULL)
 		return ENODEV;
 	*imp = dg != NULL ? member_find(dg, ifp, mreq->imr_multiaddr_be) : NULL;
-	return *imp != NULL ? 0 : EINVAL;
+	return 0;
 }
 
 static int
@@ -357,6 +358,8 @@ mcast_source(struct inpcb *inp, int name, const struct bsd_ip_mreq_source *mrs)
 			return error;
 	} else if ((error = mcast_find(inp, &mreq, &im)) != 0) {
 		return error;
+	} else if (im == NULL) {
+		return EINVAL;
 	}
 	return member_source(inp, im, mrs->imr_sourceaddr_be,
 	    name == IP_BLOCK_SOURCE || name == IP_UNBLOCK_SOURCE ? IN_EXCLUDE : IN_INCLUDE,
@@ -378,15 +381,27 @@ msfilter_sources(const struct bsd_ip_msfilter *msf, uint32_t *srcs_be)
 	return n;
 }
 
-/* A whole filter takes the place of another. => errno as Linux's */
+static struct bsd_ip_mreqn
+msfilter_mreq(const struct bsd_ip_msfilter *msf)
+{
+	return (struct bsd_ip_mreqn){.imr_multiaddr_be = msf->imsf_multiaddr_be,
+	    .imr_address_be = msf->imsf_address_be,
+	    .imr_ifindex = msf->imsf_ifindex};
+}
+
+/*
+ * A whole filter takes the place of another (RFC 3678 §3); that of nothing is to leave. => errno as Linux's:
+ * EINVAL: malformed, or not joined; ENODEV; EADDRNOTAVAIL: not joined, to leave; ENOBUFS: too many
+ */
 static int
-mcast_msfilter(struct inpcb *inp, const struct sockopt *sopt)
+mcast_setmsfilter(struct inpcb *inp, const struct sockopt *sopt)
 {
 	struct bsd_ip_msfilter msf = {0};
 	uint32_t srcs_be[BSD_IP_MSFILTER_MAX];
 	struct in_mfilter new = {.imf_srcs_be = srcs_be};
 	struct bsd_ip_mreqn mreq;
 	struct ip_member *im;
+	bool leaves;
 	int error;
 
 	if (sopt->sopt_size < BSD_IP_MSFILTER_LEN(0))
@@ -397,18 +412,51 @@ mcast_msfilter(struct inpcb *inp, const struct sockopt *sopt)
 	if (sopt->sopt_size < BSD_IP_MSFILTER_LEN(msf.imsf_numsrc) ||
 	    (msf.imsf_fmode != BSD_MCAST_INCLUDE && msf.imsf_fmode != BSD_MCAST_EXCLUDE))
 		return EINVAL;
-	mreq = (struct bsd_ip_mreqn){.imr_multiaddr_be = msf.imsf_multiaddr_be,
-	    .imr_address_be = msf.imsf_address_be,
-	    .imr_ifindex = msf.imsf_ifindex};
+	mreq = msfilter_mreq(&msf);
 	if ((error = mcast_find(inp, &mreq, &im)) != 0)
 		return error;
-	new.imf_fmode = msf.imsf_fmode == BSD_MCAST_EXCLUDE ? IN_EXCLUDE : IN_INCLUDE;
-	new.imf_nsrcs = msfilter_sources(&msf, srcs_be);
-	if (new.imf_fmode == IN_INCLUDE &&new.imf_nsrcs == 0) {
+	leaves = msf.imsf_fmode == BSD_MCAST_INCLUDE && msf.imsf_numsrc == 0;
+	if (im == NULL)
+		return leaves ? EADDRNOTAVAIL : EINVAL;
+	if (leaves) {
 		member_free(inp, im);
 		return 0;
 	}
+	new.imf_fmode = msf.imsf_fmode == BSD_MCAST_EXCLUDE ? IN_EXCLUDE : IN_INCLUDE;
+	new.imf_nsrcs = msfilter_sources(&msf, srcs_be);
 	return member_setfilter(inp->inp_ns, im, &new);
+}
+
+/*
+ * Tells a membership's filter: the mode, how many sources there are, and the first of them, as many as were
+ * asked for and have room. => errno as Linux's: EINVAL; ENODEV; EADDRNOTAVAIL: not joined
+ */
+static int
+mcast_getmsfilter(const struct inpcb *inp, struct sockopt *sopt)
+{
+	struct bsd_ip_msfilter msf = {0};
+	struct bsd_ip_mreqn mreq;
+	struct ip_member *im;
+	uint32_t n;
+	int error;
+
+	if (sopt->sopt_size < BSD_IP_MSFILTER_LEN(0))
+		return EINVAL;
+	memcpy(&msf, sopt->sopt_data, BSD_IP_MSFILTER_LEN(0));
+	mreq = msfilter_mreq(&msf);
+	if ((error = mcast_find(inp, &mreq, &im)) != 0)
+		return error;
+	if (im == NULL)
+		return EADDRNOTAVAIL;
+	n = KERN_MIN(im->im_filter.imf_nsrcs, msf.imsf_numsrc);
+	n = KERN_MIN(n, (uint32_t)(sopt->sopt_size - BSD_IP_MSFILTER_LEN(0)) / 4);
+	msf.imsf_fmode =
+	    im->im_filter.imf_fmode == IN_EXCLUDE ? BSD_MCAST_EXCLUDE : BSD_MCAST_INCLUDE;
+	msf.imsf_numsrc = im->im_filter.imf_nsrcs;
+	if (n > 0)
+		memcpy(msf.imsf_slist_be, im->im_srcs_be, n * sizeof(uint32_t));
+	sockopt_put(sopt, &msf, BSD_IP_MSFILTER_LEN(n));
+	return 0;
 }
 
 static int
@@ -417,7 +465,7 @@ mcast_setsource(struct inpcb *inp, const struct sockopt *sopt)
 	struct bsd_ip_mreq_source mrs = {0};
 
 	if (sopt->sopt_name == IP_MSFILTER)
-		return mcast_msfilter(inp, sopt);
+		return mcast_setmsfilter(inp, sopt);
 	if (sopt->sopt_size < BSD_IP_MREQ_SOURCE_LEN)
 		return EINVAL;
 	memcpy(&mrs, sopt->sopt_data,
@@ -456,7 +504,8 @@ in_mcast_setopt(struct inpcb *inp, const struct sockopt *sopt)
 	struct bsd_ip_mreqn mreq = {0};
 	bool isif = sopt->sopt_name == IP_MULTICAST_IF;
 
-	if (inp->inp_socket->so_proto->pr_type == SOCK_STREAM)
+	/* A stream has no memberships whose filter could be set: so says mcast_setmsfilter. */
+	if (inp->inp_socket->so_proto->pr_type == SOCK_STREAM && sopt->sopt_name != IP_MSFILTER)
 		return isif ? EINVAL : EPROTO;
 	if (sopt->sopt_name >= IP_ADD_SOURCE_MEMBERSHIP)
 		return mcast_setsource(inp, sopt);
@@ -482,6 +531,8 @@ in_mcast_getopt(const struct inpcb *inp, struct sockopt *sopt)
 	const struct ifnet *ifp;
 	uint32_t addr_be;
 
+	if (sopt->sopt_name == IP_MSFILTER)
+		return mcast_getmsfilter(inp, sopt);
 	if (sopt->sopt_name != IP_MULTICAST_IF)
 		return ENOPROTOOPT;
 	if (dg != NULL && (ifp = if_byindex(inp->inp_ns, dg->dg_mcastif)) != NULL)

@@ -250,6 +250,85 @@ test_msfilter(void **state)
 	assert_int_equal(leave(rcv, GROUP), BSD_EADDRNOTAVAIL);
 }
 
+/* Asks for n sources into room for as many; what is told is in *msf. => BSD errno */
+static int
+getmsfilter(uint32_t group_be, int32_t ifindex, uint32_t n, struct bsd_ip_msfilter *msf)
+{
+	struct sockopt sopt = {.sopt_level = BSD_IPPROTO_IP,
+	    .sopt_name = BSD_IP_MSFILTER,
+	    .sopt_size = BSD_IP_MSFILTER_LEN(n)};
+	int error;
+
+	*msf = (struct bsd_ip_msfilter){group_be, ifindex == 0 ? B : 0, ifindex, 7, n, {0}};
+	memcpy(sopt.sopt_data, msf, BSD_IP_MSFILTER_LEN(0));
+	if ((error = sogetopt(rcv, &sopt)) != 0)
+		return error;
+	memcpy(msf, sopt.sopt_data, sopt.sopt_size);
+	assert_int_equal(sopt.sopt_size, BSD_IP_MSFILTER_LEN(KERN_MIN(n, msf->imsf_numsrc)));
+	return 0;
+}
+
+/* What was set is read back, in its order; of what is cut short the number is told. */
+static void
+test_read_back(void **state)
+{
+	const uint32_t srcs[3] = {LOOP, A, OTHER};
+	struct bsd_ip_msfilter msf;
+	struct sockopt sopt = {.sopt_level = BSD_IPPROTO_IP,
+	    .sopt_name = BSD_IP_MSFILTER,
+	    .sopt_size = BSD_IP_MSFILTER_LEN(0) - 1};
+
+	(void)state;
+	assert_int_equal(getmsfilter(GROUP, 0, 1, &msf), BSD_EADDRNOTAVAIL);
+	assert_int_equal(msfilter(GROUP, BSD_MCAST_INCLUDE, srcs, 0), BSD_EADDRNOTAVAIL);
+	assert_int_equal(getmsfilter(A, 0, 1, &msf), BSD_EINVAL);
+	assert_int_equal(getmsfilter(GROUP, 99, 1, &msf), BSD_ENODEV);
+	assert_int_equal(sogetopt(rcv, &sopt), BSD_EINVAL);
+	assert_int_equal(join(rcv, GROUP), 0);
+	assert_int_equal(getmsfilter(GROUP, 0, 0, &msf), 0);
+	assert_int_equal(msf.imsf_fmode, BSD_MCAST_EXCLUDE);
+	assert_int_equal(msf.imsf_numsrc, 0);
+	assert_int_equal(msfilter(GROUP, BSD_MCAST_INCLUDE, srcs, 3), 0);
+	for (uint32_t n = 0; n <= 3; n++) {
+		assert_int_equal(getmsfilter(GROUP, (int)ib.ti_if.if_index, n, &msf), 0);
+		assert_int_equal(msf.imsf_fmode, BSD_MCAST_INCLUDE);
+		assert_int_equal(msf.imsf_numsrc, 3);
+		assert_memory_equal(msf.imsf_slist_be, srcs, n * sizeof(*srcs));
+	}
+	assert_int_equal(source(BSD_IP_DROP_SOURCE_MEMBERSHIP, GROUP, LOOP), 0);
+	assert_int_equal(getmsfilter(GROUP, 0, 2, &msf), 0);
+	assert_int_equal(msf.imsf_numsrc, 2);
+	assert_memory_equal(msf.imsf_slist_be, srcs + 1, 2 * sizeof(*srcs));
+}
+
+static uint64_t
+reports(void)
+{
+	uint64_t before = b->ns_inet->is_igmp.igs_stat[IGMPSTAT_snd_reports];
+
+	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
+	return b->ns_inet->is_igmp.igs_stat[IGMPSTAT_snd_reports] - before;
+}
+
+/* Routers are told of a filter that takes another's place by one report, whatever came and went. */
+static void
+test_replaced_at_once(void **state)
+{
+	const uint32_t srcs[5] = {A, LOOP, OTHER, GROUP, B};
+
+	(void)state;
+	assert_int_equal(join(rcv, GROUP), 0);
+	testwire_run_for(&ia, &ib, 10 * NSEC_PER_SEC);
+	assert_int_equal(msfilter(GROUP, BSD_MCAST_INCLUDE, srcs, 3), 0);
+	assert_int_equal(reports(), 1);
+	testwire_run_for(&ia, &ib, 10 * NSEC_PER_SEC);
+	assert_int_equal(msfilter(GROUP, BSD_MCAST_INCLUDE, srcs + 2, 3), 0);
+	assert_int_equal(reports(), 1);
+	testwire_run_for(&ia, &ib, 10 * NSEC_PER_SEC);
+	assert_int_equal(msfilter(GROUP, BSD_MCAST_INCLUDE, srcs + 2, 3), 0); /* nothing new */
+	assert_int_equal(reports(), 0);
+}
+
 /* Whichever allocation of joining for a source fails: it is refused whole. */
 static void
 test_source_no_memory(void **state)
@@ -402,6 +481,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_raw, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_msfilter, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_read_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_replaced_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_source_no_memory, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_own_host, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_loopback, setup, teardown),

@@ -121,6 +121,8 @@ ROWS = (
     ("Datagrams", "several at once: UDP_SEGMENT, UDP_GRO", ("sem_dgram/segments",
                                                              "sem_dgram/joined")),
     ("Datagrams", "multicast", ("opt/multicast", "sem_dgram/groups")),
+    ("Datagrams", "IP_MSFILTER, MCAST_MSFILTER: whole filters of sources",
+     ("opt/whole-filter", "opt/whole-group-filter")),
     ("Datagrams", "IP_PKTINFO, IP_RECVTTL, IP_RECVTOS", ("sem_dgram/ancillary",)),
     ("Datagrams", "IP_RECVORIGDSTADDR, SO_RXQ_OVFL", ("sem_dgram/sent-to", "sem_dgram/drops")),
     ("Datagrams", "SO_TIMESTAMP, SO_TIMESTAMPNS", ("sem_dgram/stamps",)),

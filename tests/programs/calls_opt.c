@@ -384,6 +384,167 @@ multicast(void)
 	DO(setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &mreq, sizeof(mreq)));
 }
 
+#define FILTER_GROUP htonl(0xe0000141)
+#define FILTER_SOURCE(n) htonl(0x0a000000 + (n))
+
+/* By address of the interface. */
+static void
+set_filter(int fd, uint32_t fmode, uint32_t numsrc, socklen_t len)
+{
+	struct {
+		struct ip_msfilter msf;
+		struct in_addr more[20];
+	} f = {.msf = {{FILTER_GROUP}, {htonl(INADDR_LOOPBACK)}, fmode, numsrc, {{0}}}};
+	char text[64];
+
+	for (uint32_t i = 0; i < 20; i++)
+		memcpy((char *)&f + IP_MSFILTER_SIZE(i), &(uint32_t){FILTER_SOURCE(i)}, 4);
+	(void)snprintf(text, sizeof(text), "IP_MSFILTER %u of %u in %u", fmode, numsrc, len);
+	calls_say(text, setsockopt(fd, IPPROTO_IP, IP_MSFILTER, &f, len));
+}
+
+static void
+get_filter(int fd, uint32_t group, uint32_t numsrc, socklen_t len)
+{
+	struct {
+		struct ip_msfilter msf;
+		struct in_addr more[20];
+	} f = {.msf = {{group}, {htonl(INADDR_LOOPBACK)}, 7, numsrc, {{0}}}};
+	struct in_addr one;
+
+	DO(getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &f, &len));
+	(void)printf("mode, sources, length -> %u %u %u\n", f.msf.imsf_fmode, f.msf.imsf_numsrc,
+	    len);
+	for (uint32_t i = 0; i < 4; i++) {
+		memcpy(&one, (char *)&f + IP_MSFILTER_SIZE(i), sizeof(one));
+		(void)printf("source -> %s\n", inet_ntoa(one));
+	}
+}
+
+/* A membership's whole filter, set and read back by the interface's address. */
+static void
+whole_filter(void)
+{
+	struct ip_mreq mreq = {{FILTER_GROUP}, {htonl(INADDR_LOOPBACK)}};
+	struct ip_mreq_source imr = {{FILTER_GROUP}, {htonl(INADDR_LOOPBACK)}, {FILTER_SOURCE(1)}};
+	int fd = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	int stream = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+
+	get_filter(fd, FILTER_GROUP, 4, IP_MSFILTER_SIZE(4)); /* not joined */
+	set_filter(fd, MCAST_EXCLUDE, 1, IP_MSFILTER_SIZE(1));
+	set_filter(fd, MCAST_INCLUDE, 0, IP_MSFILTER_SIZE(0));
+	DO(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq)));
+	get_filter(fd, FILTER_GROUP, 4, IP_MSFILTER_SIZE(4));
+	set_filter(fd, MCAST_INCLUDE, 3, IP_MSFILTER_SIZE(3));
+	for (uint32_t n = 0; n < 5; n++)
+		get_filter(fd, FILTER_GROUP, n, IP_MSFILTER_SIZE(n));
+	get_filter(fd, FILTER_GROUP, 4, IP_MSFILTER_SIZE(0) - 1);
+	get_filter(fd, htonl(0x0a000001), 4, IP_MSFILTER_SIZE(4));
+	get_filter(fd, htonl(0xe0000142), 4, IP_MSFILTER_SIZE(4));
+	DO(setsockopt(fd, IPPROTO_IP, IP_DROP_SOURCE_MEMBERSHIP, &imr, sizeof(imr)));
+	get_filter(fd, FILTER_GROUP, 4, IP_MSFILTER_SIZE(4));
+	DO(setsockopt(fd, IPPROTO_IP, IP_BLOCK_SOURCE, &imr, sizeof(imr)));
+	set_filter(fd, MCAST_EXCLUDE, 2, IP_MSFILTER_SIZE(2));
+	get_filter(fd, FILTER_GROUP, 4, IP_MSFILTER_SIZE(4));
+	DO(setsockopt(fd, IPPROTO_IP, IP_UNBLOCK_SOURCE, &imr, sizeof(imr)));
+	get_filter(fd, FILTER_GROUP, 4, IP_MSFILTER_SIZE(4));
+	set_filter(fd, MCAST_EXCLUDE, 2, IP_MSFILTER_SIZE(2) - 1);
+	set_filter(fd, MCAST_EXCLUDE, 10, IP_MSFILTER_SIZE(10));
+	set_filter(fd, MCAST_EXCLUDE, 11, IP_MSFILTER_SIZE(11));
+	set_filter(fd, MCAST_EXCLUDE, 11, IP_MSFILTER_SIZE(0));
+	set_filter(fd, 2, 1, IP_MSFILTER_SIZE(1));
+	set_filter(fd, MCAST_EXCLUDE, 1, IP_MSFILTER_SIZE(0) - 1);
+	set_filter(fd, MCAST_INCLUDE, 0, IP_MSFILTER_SIZE(0)); /* is to leave */
+	DO(setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &mreq, sizeof(mreq)));
+	set_filter(stream, MCAST_EXCLUDE, 1, IP_MSFILTER_SIZE(1));
+	get_filter(stream, FILTER_GROUP, 1, IP_MSFILTER_SIZE(1));
+}
+
+static struct sockaddr_storage
+storage_of(uint32_t addr, sa_family_t family)
+{
+	struct sockaddr_in sin = {.sin_family = family, .sin_addr.s_addr = addr};
+	struct sockaddr_storage ss = {0};
+
+	memcpy(&ss, &sin, sizeof(sin));
+	return ss;
+}
+
+/* A group_filter with room for so many sources: those of calls are a byte's number. */
+union group_filters {
+	struct group_filter gf;
+	char room[GROUP_FILTER_SIZE(20)];
+};
+
+static void
+set_group_filter(int fd, int ifindex, sa_family_t family, uint32_t numsrc, socklen_t len)
+{
+	static union group_filters f;
+	struct sockaddr_storage ss;
+	char text[64];
+
+	f.gf.gf_interface = (uint32_t)ifindex;
+	f.gf.gf_group = storage_of(FILTER_GROUP, AF_INET);
+	f.gf.gf_fmode = MCAST_INCLUDE;
+	f.gf.gf_numsrc = numsrc;
+	for (uint32_t i = 0; i < 20; i++) {
+		ss = storage_of(FILTER_SOURCE(i), i == 1 ? family : AF_INET);
+		memcpy(f.room + GROUP_FILTER_SIZE(i), &ss, sizeof(ss));
+	}
+	(void)snprintf(text, sizeof(text), "MCAST_MSFILTER %d of %u in %u", ifindex, numsrc, len);
+	calls_say(text, setsockopt(fd, IPPROTO_IP, MCAST_MSFILTER, &f, len));
+}
+
+static void
+get_group_filter(int fd, int ifindex, sa_family_t family, uint32_t numsrc, socklen_t len)
+{
+	static union group_filters f;
+	struct sockaddr_in sin;
+
+	memset(&f, 0, sizeof(f));
+	f.gf.gf_interface = (uint32_t)ifindex;
+	f.gf.gf_group = storage_of(FILTER_GROUP, family);
+	f.gf.gf_numsrc = numsrc;
+	DO(getsockopt(fd, IPPROTO_IP, MCAST_MSFILTER, &f, &len));
+	(void)printf("mode, sources, length -> %u %u %u\n", f.gf.gf_fmode, f.gf.gf_numsrc, len);
+	for (uint32_t i = 0; i < 4; i++) {
+		memcpy(&sin, f.room + GROUP_FILTER_SIZE(i), sizeof(sin));
+		(void)printf("source -> %d %s %d\n", sin.sin_family, inet_ntoa(sin.sin_addr),
+		    sin.sin_port);
+	}
+}
+
+/* The same by the interface's index. */
+static void
+whole_group_filter(void)
+{
+	struct group_req gr = {1, storage_of(FILTER_GROUP, AF_INET)};
+	int fd = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
+
+	get_group_filter(fd, 1, AF_INET, 4, GROUP_FILTER_SIZE(4)); /* not joined */
+	set_group_filter(fd, 1, AF_INET, 1, GROUP_FILTER_SIZE(1));
+	set_group_filter(fd, 1, AF_INET, 0, GROUP_FILTER_SIZE(0));
+	set_group_filter(fd, 77, AF_INET, 1, GROUP_FILTER_SIZE(1));
+	DO(setsockopt(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &gr, sizeof(gr)));
+	get_group_filter(fd, 1, AF_INET, 4, GROUP_FILTER_SIZE(4));
+	set_group_filter(fd, 1, AF_INET, 3, GROUP_FILTER_SIZE(3));
+	for (uint32_t n = 0; n < 5; n++)
+		get_group_filter(fd, 1, AF_INET, n, GROUP_FILTER_SIZE(n));
+	get_group_filter(fd, 0, AF_INET, 4, GROUP_FILTER_SIZE(4));
+	get_group_filter(fd, 77, AF_INET, 4, GROUP_FILTER_SIZE(4));
+	get_group_filter(fd, 1, AF_INET6, 4, GROUP_FILTER_SIZE(4));
+	get_group_filter(fd, 1, AF_INET, 4, GROUP_FILTER_SIZE(0) - 1);
+	set_group_filter(fd, 1, AF_INET6, 3, GROUP_FILTER_SIZE(3));
+	set_group_filter(fd, 1, AF_INET, 10, GROUP_FILTER_SIZE(10));
+	get_group_filter(fd, 1, AF_INET, 20, GROUP_FILTER_SIZE(20));
+	set_group_filter(fd, 1, AF_INET, 11, GROUP_FILTER_SIZE(11));
+	set_group_filter(fd, 1, AF_INET, 11, GROUP_FILTER_SIZE(0));
+	set_group_filter(fd, 1, AF_INET, 2, GROUP_FILTER_SIZE(2) - 1);
+	set_group_filter(fd, 1, AF_INET, 2, GROUP_FILTER_SIZE(0) - 1);
+	set_group_filter(fd, 1, AF_INET, 0, GROUP_FILTER_SIZE(0)); /* is to leave */
+	DO(setsockopt(fd, IPPROTO_IP, MCAST_LEAVE_GROUP, &gr, sizeof(gr)));
+}
+
 /* What an accepted socket has from its listener. */
 static void
 inherited(void)
@@ -428,6 +589,8 @@ const struct calls_case calls_cases[] = {
     {"unknown", unknown},
     {"ip", ip},
     {"multicast", multicast},
+    {"whole-filter", whole_filter},
+    {"whole-group-filter", whole_group_filter},
     {"inherited", inherited},
     {NULL, NULL},
 };
