@@ -80,6 +80,8 @@ sister_stray(void *arg, const struct rumpus_stray *rs, const struct mbuf *m)
 	struct rumpus_stray on = *rs;
 	int next;
 
+	if (on.rs_own) /* the first has all datagram sockets: who sends to a group, and who hears it */
+		return;
 	if (on.rs_hops == 0)
 		on.rs_origin = (uint16_t)si->si_index;
 	for (unsigned i = 0; on.rs_all && i < si->si_all->ss_n; i++) {

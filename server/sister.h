@@ -10,7 +10,9 @@
  * (rumpus/stack.h, rumpus_stray) and requests about another's descriptor go from sister to sister as
  * messages. They share nothing else, and nobody waits for anybody.
  *
- * What limits it: connections that programs make, and datagrams, are all the first sister's.
+ * What limits it: connections that programs make, and datagrams, are all the first sister's. So are
+ * the members of groups: what the host sends to a group stays with her, what comes to another's queue
+ * is passed on to her, and routers are told by her, of all.
  */
 #ifndef SERVER_SISTER_H
 #define SERVER_SISTER_H

@@ -145,7 +145,9 @@ int rumpus_ptp_input(struct netstack *ns, const char *ifname, const uint8_t *pac
  * Several stacks as one host, a thread each: the same addresses, the flows spread over them. A
  * packet that came to one who does not know its connection is passed on by the hook, of which the
  * owner makes a message to another sister's thread. rs_all: a copy to each; else to the next that
- * has not been asked, and `last` says that nobody is left to ask.
+ * has not been asked, and `last` says that nobody is left to ask. rs_own: a sister has sent it to a
+ * group, or to everybody; an owner whose other sisters have no datagram sockets may drop it.
+ * Routers are told by each of its own members only: let one sister have all those of a group.
  * => rumpus_stray_copy: rs_len bytes. rumpus_stray_input: ENXIO, ENOBUFS: lost
  */
 struct rumpus_stray {
@@ -157,6 +159,7 @@ struct rumpus_stray {
 	uint16_t rs_origin; /* the sister that had it from the wire: of rs_hops > 0 */
 	uint8_t rs_hops;    /* how many have passed it on; the owner counts */
 	bool rs_all;
+	bool rs_own;    /* sent by this host: what rs_all sisters are to hear as the sender does */
 	bool rs_csumok; /* the transport's checksum has been seen to be right */
 };
 struct mbuf;

@@ -93,7 +93,7 @@ struct netstack {
 	void *ns_rebootarg;
 
 	/* Passes a packet on to sister stacks (net/stray.h). NULL: there are none. */
-	void (*ns_stray)(struct ifnet *ifp, const struct mbuf *m, uint16_t ethertype, bool all);
+	void (*ns_stray)(struct ifnet *ifp, const struct mbuf *m, uint16_t ethertype, int to);
 	/* What that makes of it is the owner's (rumpus/stack.h). */
 	void (*ns_strayfn)(void *arg, const struct rumpus_stray *rs, const struct mbuf *m);
 	void *ns_strayarg;

@@ -22,5 +22,6 @@ stray_isfirst(const struct mbuf *m)
 void
 stray_pass(struct ifnet *ifp, const struct mbuf *m, uint16_t ethertype, enum stray_to to)
 {
-	ifp->if_ns->ns_stray(ifp, m, ethertype, to == STRAY_ALL);
+	if (ifp->if_ns->ns_stray != NULL)
+		ifp->if_ns->ns_stray(ifp, m, ethertype, (int)to);
 }

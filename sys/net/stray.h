@@ -8,8 +8,9 @@
  * sister, until one knows it or the last has been asked, and that one answers. Sisters have the same
  * listeners: a SYN belongs to whom it comes to, all that follows to who has the connection, the
  * handshake, or made the cookie. What each of them
- * must hear (ARP, ICMP errors) goes to all, and only the first answers. Who passes it on is
- * ns_stray, the owner's; a stack alone has none.
+ * must hear (ARP, ICMP errors) goes to all, and only the first answers. What one of them sends to a
+ * group or to everybody has receivers at the others, too: it goes to all, once, as what has gone
+ * through the loopback. Who passes it on is ns_stray, the owner's; a stack alone has none.
  */
 #ifndef NET_STRAY_H
 #define NET_STRAY_H
@@ -20,13 +21,16 @@
 struct ifnet;
 struct mbuf;
 
-enum stray_to { STRAY_NEXT, STRAY_ALL };
+enum stray_to { STRAY_NEXT, STRAY_ALL, STRAY_OWN };
 
 /* Does the stack of ifp have sisters whom this packet from the wire, or from another, may concern? */
 bool stray_possible(const struct ifnet *ifp, const struct mbuf *m);
 /* Has it been to no sister yet? */
 bool stray_isfirst(const struct mbuf *m);
-/* Passes on a network packet (borrowed) that came in by ifp. */
+/*
+ * Passes on a network packet (borrowed) that came in by ifp, or with STRAY_OWN leaves by it and is for
+ * receivers of this host. => a stack alone does nothing with the latter
+ */
 void stray_pass(struct ifnet *ifp, const struct mbuf *m, uint16_t ethertype, enum stray_to to);
 
 #endif /* NET_STRAY_H */

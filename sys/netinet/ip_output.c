@@ -14,9 +14,11 @@
 #include "net/if.h"
 #include "net/m_cksum.h"
 #include "net/net_state.h"
+#include "net/stray.h"
 #include "netinet/in_pcb.h"
 #include "netinet/in_var.h"
 #include "netinet/ip_var.h"
+#include "wire/ether.h"
 #include "wire/ipv4.h"
 
 /* The interface that multicast and limited broadcast go out by when nobody names one. */
@@ -291,16 +293,20 @@ ip_loop_copy(const struct mbuf *m, const struct ip_route *ir)
 static void
 ip_output_group(struct mbuf *m, const struct in_txinfo *tx, const struct ip_route *ir)
 {
+	/* What goes out by the loopback comes back in any case. */
+	bool lo = (ir->ir_ifp->if_flags & IFF_LOOPBACK) != 0;
+
 	if (ipv4_is_multicast(tx->tx_dst.ia_w[0])) {
 		m->m_flags |= M_MCAST;
-		/* What goes out by the loopback comes back in any case. */
-		if (tx->tx_mcastloop && (ir->ir_ifp->if_flags & IFF_LOOPBACK) == 0 &&
-		    in_mcast_isjoined(ir->ir_ifp, tx->tx_dst.ia_w[0]))
+		if (tx->tx_mcastloop && !lo && in_mcast_isjoined(ir->ir_ifp, tx->tx_dst.ia_w[0]))
 			ip_loop_copy(m, ir);
+		if (tx->tx_mcastloop || lo)
+			stray_pass(ir->ir_ifp, m, ETHERTYPE_IP, STRAY_OWN);
 	}
 	if (ir->ir_bcast) {
 		m->m_flags |= M_BCAST;
 		ip_loop_copy(m, ir);
+		stray_pass(ir->ir_ifp, m, ETHERTYPE_IP, STRAY_OWN);
 	}
 }
 

@@ -11,16 +11,16 @@
 #include "wire/ipv4.h"
 
 /* An echo request is answered by whom it came to; all else of ICMP may concern each. */
-static bool
-ip_stray_isecho(const struct mbuf *m, const struct in_rxinfo *rx)
+bool
+ip_stray_isecho(const struct mbuf *m, uint8_t proto, uint32_t hlen)
 {
 	uint8_t type;
 
-	if ((rx->rx_proto != IPV4_PROTO_ICMP && rx->rx_proto != IP6_NXT_ICMP6) ||
-	    rx->rx_len < ICMP4_HDR_LEN)
+	if ((proto != IPV4_PROTO_ICMP && proto != IP6_NXT_ICMP6) ||
+	    m->m_pkthdr.len < hlen + ICMP4_HDR_LEN)
 		return false;
-	m_copydata(m, rx->rx_hlen, 1, &type);
-	return type == (rx->rx_proto == IPV4_PROTO_ICMP ? ICMP4_ECHO : ICMP6_ECHO);
+	m_copydata(m, hlen, 1, &type);
+	return type == (proto == IPV4_PROTO_ICMP ? ICMP4_ECHO : ICMP6_ECHO);
 }
 
 bool
@@ -38,7 +38,7 @@ ip_stray(struct mbuf *m, const struct in_rxinfo *rx, const struct in_transport *
 		m_freem(m);
 		return true;
 	}
-	if (stray_isfirst(m) && !ip_stray_isecho(m, rx))
+	if (stray_isfirst(m) && !ip_stray_isecho(m, rx->rx_proto, rx->rx_hlen))
 		stray_pass(rx->rx_ifp, m, type, STRAY_ALL);
 	return false;
 }

@@ -146,6 +146,8 @@ const struct in_transport *in_transport_find(const struct netstack *ns, uint8_t 
  * it: its transport, or NULL
  */
 bool ip_stray(struct mbuf *m, const struct in_rxinfo *rx, const struct in_transport *it);
+/* Is it an echo request, which only one stack of a host is to answer? hlen: bytes before ICMP's header */
+bool ip_stray_isecho(const struct mbuf *m, uint8_t proto, uint32_t hlen);
 void ip_input(struct ifnet *ifp, struct mbuf *m);
 
 /* ip_reass.c */

@@ -16,8 +16,11 @@
 #include "net/if.h"
 #include "net/m_cksum.h"
 #include "net/net_state.h"
+#include "net/stray.h"
 #include "netinet/in_pcb.h"
+#include "netinet/ip_var.h"
 #include "netinet6/ip6_var.h"
+#include "wire/ether.h"
 
 uint32_t
 in6_linkmtu(const struct ifnet *ifp)
@@ -277,12 +280,14 @@ ip6_output_check(const struct in_txinfo *tx, const struct ip6_route *ro, const u
 static void
 ip6_output_group(struct mbuf *m, const struct in_txinfo *tx, const struct ip6_route *ro)
 {
+	/* What goes out by the loopback comes back in any case. */
+	bool lo = (ro->ro_ifp->if_flags & IFF_LOOPBACK) != 0;
 	struct mbuf *copy;
 
 	m->m_flags |= M_MCAST;
-	/* What goes out by the loopback comes back in any case. */
-	if (!tx->tx_mcastloop || (ro->ro_ifp->if_flags & IFF_LOOPBACK) != 0 ||
-	    !in6_isjoined(ro->ro_ifp, ro->ro_nexthop))
+	if ((tx->tx_mcastloop || lo) && !ip_stray_isecho(m, tx->tx_proto, IP6_HDR_LEN))
+		stray_pass(ro->ro_ifp, m, ETHERTYPE_IPV6, STRAY_OWN);
+	if (!tx->tx_mcastloop || lo || !in6_isjoined(ro->ro_ifp, ro->ro_nexthop))
 		return;
 	if ((copy = m_dup(m)) != NULL)
 		loop_simloop(ro->ro_ifp, copy);

@@ -7,17 +7,20 @@
 #include "kern/netstack.h"
 #include "net/if.h"
 #include "net/net_state.h"
+#include "net/stray.h"
 
 static void
-stack_stray(struct ifnet *ifp, const struct mbuf *m, uint16_t ethertype, bool all)
+stack_stray(struct ifnet *ifp, const struct mbuf *m, uint16_t ethertype, int to)
 {
+	bool own = to == STRAY_OWN;
 	const struct rumpus_stray rs = {.rs_ifindex = ifp->if_index,
 	    .rs_len = m->m_pkthdr.len,
 	    .rs_ethertype = ethertype,
-	    .rs_flags = m->m_flags & (M_BCAST | M_MCAST),
+	    .rs_flags = (uint16_t)((m->m_flags & (M_BCAST | M_MCAST)) | (own ? M_LOOP : 0)),
 	    .rs_nsegs = m->m_pkthdr.nsegs,
-	    .rs_all = all,
-	    .rs_csumok = (m->m_pkthdr.csum_flags & M_CSUM_OK) != 0,
+	    .rs_all = to != STRAY_NEXT,
+	    .rs_own = own,
+	    .rs_csumok = own || (m->m_pkthdr.csum_flags & M_CSUM_OK) != 0,
 	    .rs_hops = m->m_pkthdr.strayhops,
 	    .rs_origin = m->m_pkthdr.strayorigin};
 

@@ -20,6 +20,7 @@
 #define MTU 1500
 #define PORT 7
 #define MAXPACKETS 64
+#define MAXLEN 4000 /* what is passed on may be larger than what the wire takes */
 
 enum { FIRST, SECOND, PEER, NSTACKS };
 
@@ -27,7 +28,7 @@ enum { FIRST, SECOND, PEER, NSTACKS };
 struct packets {
 	unsigned n;
 	struct rumpus_stray stray[MAXPACKETS];
-	uint8_t bytes[MAXPACKETS][MTU];
+	uint8_t bytes[MAXPACKETS][MAXLEN];
 };
 
 static struct {
@@ -53,7 +54,7 @@ pass(void *arg, const struct rumpus_stray *rs, const struct mbuf *m)
 {
 	struct packets *pk = arg;
 
-	assert_true(pk->n < MAXPACKETS && rs->rs_len <= MTU);
+	assert_true(pk->n < MAXPACKETS && rs->rs_len <= MAXLEN);
 	pk->stray[pk->n] = *rs;
 	rumpus_stray_copy(m, pk->bytes[pk->n++]);
 }
@@ -403,6 +404,80 @@ test_groups_go_to_all(void **state)
 	}
 }
 
+/* What one of them sends to a group reaches the members of each, once; not with IP_MULTICAST_LOOP off. */
+static void
+test_own_go_to_all(void **state)
+{
+	struct bsd_ip_mreqn mreq = {ipv4_addr_be(239, 1, 2, 3), ipv4_addr_be(10, 0, 0, 1), 0};
+	struct bsd_sockaddr_in sin = host_address(PORT);
+	int c = rumpus_socket(side[SECOND].p, BSD_AF_INET, BSD_SOCK_DGRAM, 0), fd[2], off = 0;
+	char text[2000] = "";
+
+	(void)state;
+	memcpy(&sin.sin_addr, &mreq.imr_multiaddr_be, sizeof(sin.sin_addr));
+	assert_int_equal(rumpus_setsockopt(side[SECOND].p, c, BSD_IPPROTO_IP, BSD_IP_MULTICAST_IF,
+			     &mreq.imr_address_be, sizeof(mreq.imr_address_be)),
+	    0);
+	assert_int_equal(rumpus_connect(side[SECOND].p, c, (void *)&sin, sizeof(sin)), 0);
+	for (unsigned i = FIRST; i <= SECOND; i++) {
+		fd[i] = rumpus_socket(side[i].p, BSD_AF_INET, BSD_SOCK_DGRAM, 0);
+		assert_int_equal(rumpus_bind(side[i].p, fd[i], (void *)&sin, sizeof(sin)), 0);
+	}
+	for (unsigned members = 0; members <= 2; members++) {
+		/* in fragments to the wire, whole to the host's own */
+		assert_int_equal(rumpus_write(side[SECOND].p, c, text, sizeof(text)), sizeof(text));
+		carry(FIRST);
+		for (unsigned i = FIRST; i <= SECOND; i++) {
+			assert_int_equal(rumpus_read(side[i].p, fd[i], text, sizeof(text)),
+			    i < members ? (int)sizeof(text) : -BSD_EAGAIN);
+			assert_int_equal(rumpus_read(side[i].p, fd[i], text, 1), -BSD_EAGAIN);
+		}
+		if (members < 2)
+			assert_int_equal(rumpus_setsockopt(side[members].p, fd[members],
+					     BSD_IPPROTO_IP, BSD_IP_ADD_MEMBERSHIP, &mreq,
+					     sizeof(mreq)),
+			    0);
+	}
+	assert_int_equal(rumpus_setsockopt(side[SECOND].p, c, BSD_IPPROTO_IP, BSD_IP_MULTICAST_LOOP,
+			     &off, sizeof(off)),
+	    0);
+	assert_int_equal(rumpus_write(side[SECOND].p, c, "x", 1), 1);
+	carry(FIRST);
+	for (unsigned i = FIRST; i <= SECOND; i++)
+		assert_int_equal(rumpus_read(side[i].p, fd[i], text, 1), -BSD_EAGAIN);
+}
+
+/* The same with a group of IPv6, which an interface of its own stays within. */
+static void
+test_own_go_to_all6(void **state)
+{
+	struct bsd_ipv6_mreq mreq = {.ipv6mr_multiaddr = {{0xff, 0x01, [15] = 0x77}},
+	    .ipv6mr_interface = 1}; /* lo0 */
+	struct bsd_sockaddr_in6 sin6 = {.sin6_len = sizeof(sin6),
+	    .sin6_family = BSD_AF_INET6,
+	    .sin6_port = htobe16(PORT),
+	    .sin6_scope_id = 1};
+	int c = rumpus_socket(side[FIRST].p, BSD_AF_INET6, BSD_SOCK_DGRAM, 0), fd[2];
+	char byte;
+
+	(void)state;
+	for (unsigned i = FIRST; i <= SECOND; i++) {
+		fd[i] = rumpus_socket(side[i].p, BSD_AF_INET6, BSD_SOCK_DGRAM, 0);
+		assert_int_equal(rumpus_bind(side[i].p, fd[i], (void *)&sin6, sizeof(sin6)), 0);
+		assert_int_equal(rumpus_setsockopt(side[i].p, fd[i], BSD_IPPROTO_IPV6,
+				     BSD_IPV6_JOIN_GROUP, &mreq, sizeof(mreq)),
+		    0);
+	}
+	memcpy(&sin6.sin6_addr, &mreq.ipv6mr_multiaddr, sizeof(sin6.sin6_addr));
+	assert_int_equal(rumpus_connect(side[FIRST].p, c, (void *)&sin6, sizeof(sin6)), 0);
+	assert_int_equal(rumpus_write(side[FIRST].p, c, "x", 1), 1);
+	carry(FIRST);
+	for (unsigned i = FIRST; i <= SECOND; i++) {
+		assert_int_equal(rumpus_read(side[i].p, fd[i], &byte, 1), 1);
+		assert_int_equal(rumpus_read(side[i].p, fd[i], &byte, 1), -BSD_EAGAIN);
+	}
+}
+
 int
 main(void)
 {
@@ -416,6 +491,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_datagrams, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_errors_go_to_all, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_groups_go_to_all, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_own_go_to_all, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_own_go_to_all6, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

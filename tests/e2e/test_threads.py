@@ -76,6 +76,60 @@ except ConnectionRefusedError:
 """
 
 
+# A member of a group: says the datagrams that it is told to wait for, in order, and leaves when told.
+MEMBER = """
+import socket, sys
+mreq = socket.inet_aton("239.1.1.7") + socket.inet_aton(sys.argv[1])
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+s.setsockopt(socket.IPPROTO_IP, 49, 0)  # IP_MULTICAST_ALL: not what others have joined
+s.bind(("", 7031))
+s.settimeout(20)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, mreq)
+print("joined", flush=True)
+for line in sys.stdin:
+    if line == "leave\\n":
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, mreq)
+        print("left", flush=True)
+    else:
+        print(*sorted(s.recv(100).decode() for _ in range(int(line))), flush=True)
+"""
+
+# Sends to the group from as many ports.
+SAYS = """
+import socket, sys
+socks = [socket.socket(type=socket.SOCK_DGRAM) for _ in sys.argv[2:]]
+for sock, text in zip(socks, sys.argv[2:]):
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(sys.argv[1]))
+    sock.sendto(text.encode(), ("239.1.1.7", 7031))
+"""
+
+# Counts what is told to routers of the group, version 2, until a mark comes.
+ROUTER = """
+import select, socket, sys
+me, stack = map(socket.inet_aton, sys.argv[1:3])
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_IGMP)
+for group in "224.0.0.2", "239.1.1.7":
+    s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + me)
+u = socket.socket(type=socket.SOCK_DGRAM)
+u.bind(("", 7032))
+print("ready", flush=True)
+kinds = []
+while u not in (ready := select.select([s, u], [], [], 20)[0]) or s in ready:
+    if not ready:
+        raise SystemExit("no mark came")
+    p = s.recv(2000)
+    if p[12:16] == stack and socket.inet_aton("239.1.1.7") in p[20:]:
+        kinds.append(p[(p[0] & 15) * 4])
+print(*(kinds.count(k) for k in (0x16, 0x17)))
+"""
+
+MARK = """
+import socket, sys
+socket.socket(type=socket.SOCK_DGRAM).sendto(b"mark", (sys.argv[1], 7032))
+"""
+
+
 def start(w, *args):
     control = f"{w.folder}/control.sock"
     server = w.server("a", "--control", control, "--threads", str(THREADS), *args)
@@ -136,6 +190,46 @@ def exact():
                                       "--seed", "7", count=8)
             for result in (got, *sent):
                 expect(result["verified"], f"not verified: {result}")
+
+
+def say(member, word):
+    member.stdin.write(f"{word}\n")
+    member.stdin.flush()
+    return member.stdout.readline().strip()
+
+
+@test("groups: members hear each datagram once, of the host or the wire; routers are told the union")
+def groups():
+    python, pipes = [sys.executable, "-c"], {"stdin": -1, "stdout": -1, "text": True}
+    with threaded() as w:
+        server, run = start(w, "-o", "net.inet.igmp.default_version=2")
+        router = w.b.popen([*python, ROUTER, wire.LINUX_B, wire.STACK_A], stdout=-1, text=True)
+        members = [w.a.popen([*run, *python, MEMBER, wire.STACK_A], **pipes) for _ in range(3)]
+
+        def hear(who, host, before, address, prefix):
+            texts = [f"{prefix}{i:02}" for i in range(CONNECTIONS)]
+            equal(host.run([*before, *python, SAYS, address, *texts]).returncode, 0, "exit status")
+            for member in who:
+                equal(say(member, len(texts)), " ".join(sorted(texts)), "what a member hears")
+        try:
+            equal(router.stdout.readline(), "ready\n", "what the router says")
+            for member in members:
+                equal(member.stdout.readline(), "joined\n", "what a member says")
+            hear(members, w.a, run, wire.STACK_A, "own")
+            hear(members, w.b, [], wire.LINUX_B, "wire")
+            for n in 1, 2, 3:
+                equal(say(members[n - 1], "leave"), "left", "what a member says")
+                hear(members[n:], w.a, run, wire.STACK_A, f"own{n}")
+                hear(members[n:], w.b, [], wire.LINUX_B, f"wire{n}")
+            equal(w.a.run([*run, *python, MARK, wire.LINUX_B]).returncode, 0, "exit status")
+            out = router.communicate(timeout=30)[0].split()
+            expect(out and out[0] in ("1", "2") and out[1] == "1",
+                   f"reports and leaves that the router saw: {out}")
+        finally:
+            for process in (router, *members):
+                process.kill()
+                process.communicate()
+        expect(server.alive(), f"the server died{server.state()}")
 
 
 @test("it ends by a signal, with status 0, while its threads are busy")
