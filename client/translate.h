@@ -71,6 +71,7 @@ enum option_kind {
 	OPT_MREQ,     /* ip_mreq or ip_mreqn, the same in both */
 	OPT_MCAST,    /* translate_mcast.c */
 	OPT_MSFILTER, /* the same; read, too: what is asked for lies in the caller's buffer */
+	OPT_GROUP6,   /* struct group_req with Linux, ipv6_mreq towards the stack */
 	OPT_MREQ6,    /* struct ipv6_mreq, the same in both */
 	OPT_TCPINFO,  /* Linux's struct tcp_info; read only */
 	OPT_NKIND
@@ -113,6 +114,7 @@ void bsd_to_linux_option(const struct sockopt_map *map, const union bsd_option *
 /* translate_mcast.c: the value of an option about sources of groups. => *blen bytes in *out; errno */
 int linux_to_bsd_mcast(int name, const void *val, socklen_t len, union bsd_option *out,
     uint32_t *blen);
+int linux_to_bsd_group6(const void *val, socklen_t len, union bsd_option *out, uint32_t *blen);
 /* The membership whose filter is asked for, and how many sources there is room for. => errno */
 int linux_to_bsd_msfilter_ask(int name, const void *val, socklen_t len,
     struct bsd_ip_msfilter *out);

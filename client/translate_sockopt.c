@@ -84,6 +84,8 @@ static const struct sockopt_map options[] = {
     {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, BSD_IPPROTO_IPV6, BSD_IPV6_MULTICAST_LOOP, OPT_INT},
     {IPPROTO_IPV6, IPV6_JOIN_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_GROUP, OPT_MREQ6},
     {IPPROTO_IPV6, IPV6_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_GROUP, OPT_MREQ6},
+    {IPPROTO_IPV6, MCAST_JOIN_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_GROUP, OPT_GROUP6},
+    {IPPROTO_IPV6, MCAST_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_GROUP, OPT_GROUP6},
     {IPPROTO_IPV6, IPV6_V6ONLY, BSD_IPPROTO_IPV6, BSD_IPV6_V6ONLY, OPT_INT},
     {IPPROTO_IPV6, IPV6_TCLASS, BSD_IPPROTO_IPV6, BSD_IPV6_TCLASS, OPT_INT},
     {IPPROTO_IPV6, IPV6_DONTFRAG, BSD_IPPROTO_IPV6, BSD_IPV6_DONTFRAG, OPT_INT},
@@ -224,6 +226,8 @@ linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_t le
 	case OPT_MCAST:
 	case OPT_MSFILTER:
 		return linux_to_bsd_mcast(map->so_linux_name, val, len, out, blen);
+	case OPT_GROUP6:
+		return linux_to_bsd_group6(val, len, out, blen);
 	case OPT_MREQ6:
 		if (len < sizeof(struct ipv6_mreq))
 			return EINVAL;

@@ -271,7 +271,8 @@ every_option(void **state)
 			    ENOPROTOOPT);
 			continue;
 		}
-		if (map->so_kind == OPT_MCAST || map->so_kind == OPT_MSFILTER)
+		if (map->so_kind == OPT_MCAST || map->so_kind == OPT_MSFILTER ||
+		    map->so_kind == OPT_GROUP6)
 			continue; /* group_sources, whole_filters */
 		if (map->so_kind == OPT_MREQ || map->so_kind == OPT_MCASTIF)
 			value[0] = 0, value[4] = 9;
@@ -419,6 +420,28 @@ group_sources(void **state)
 #undef PUT
 }
 
+/* A group of IPv6 becomes an ipv6_mreq. */
+static void
+group6(void **state)
+{
+	const struct sockopt_map *map = sockopt_lookup(IPPROTO_IPV6, MCAST_JOIN_GROUP);
+	const struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_addr = {{{0xff, 0x15}}}};
+	struct group_req gr = {.gr_interface = 4};
+	struct bsd_ipv6_mreq mreq;
+	union bsd_option opt;
+	uint32_t blen;
+
+	(void)state;
+	assert_int_equal(linux_to_bsd_option(map, &gr, sizeof(gr), &opt, &blen), EADDRNOTAVAIL);
+	memcpy(&gr.gr_group, &sin6, sizeof(sin6));
+	assert_int_equal(linux_to_bsd_option(map, &gr, sizeof(gr) - 1, &opt, &blen), EINVAL);
+	assert_int_equal(linux_to_bsd_option(map, &gr, sizeof(gr), &opt, &blen), 0);
+	assert_int_equal(blen, sizeof(mreq));
+	memcpy(&mreq, &opt, sizeof(mreq));
+	assert_int_equal(mreq.ipv6mr_interface, 4);
+	assert_memory_equal(&mreq.ipv6mr_multiaddr, &sin6.sin6_addr, 16);
+}
+
 /* What a server tells of a filter fits the caller's buffer, however much it tells. */
 static void
 filter_told(int name, const void *head, size_t headlen, size_t each)
@@ -500,6 +523,7 @@ main(void)
 	    cmocka_unit_test(every_errno),
 	    cmocka_unit_test(group_sources),
 	    cmocka_unit_test(whole_filters),
+	    cmocka_unit_test(group6),
 	    cmocka_unit_test(signals),
 	    cmocka_unit_test(sockaddr_inet),
 	    cmocka_unit_test(sockaddr_inet6),

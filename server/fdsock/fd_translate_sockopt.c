@@ -39,9 +39,10 @@ enum fd_optkind {
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
 	FD_OPT_MREQ6,   /* ipv6_mreq, the same in both */
 	FD_OPT_MCASTIF,
-	FD_OPT_MCAST, /* fd_translate_mcast.c */
-	FD_OPT_PAIR,  /* the client's end obeys it */
-	FD_OPT_STATE, /* told by fd_sockopt_state */
+	FD_OPT_MCAST,  /* fd_translate_mcast.c */
+	FD_OPT_GROUP6, /* the same: group_req */
+	FD_OPT_PAIR,   /* the client's end obeys it */
+	FD_OPT_STATE,  /* told by fd_sockopt_state */
 	FD_OPT_KIND_COUNT
 };
 
@@ -179,6 +180,8 @@ static const struct fd_option fd_options[] = {
     FD_IP6(IPV6_MULTICAST_ALL, FD_OPT_INT),
     FD_IP6(IPV6_JOIN_GROUP, FD_OPT_MREQ6),
     FD_IP6(IPV6_LEAVE_GROUP, FD_OPT_MREQ6),
+    {IPPROTO_IPV6, MCAST_JOIN_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_GROUP, FD_OPT_GROUP6},
+    {IPPROTO_IPV6, MCAST_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_GROUP, FD_OPT_GROUP6},
     FD_IP6(IPV6_MINHOPCOUNT, FD_OPT_INT),
 };
 
@@ -294,6 +297,8 @@ fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, 
 		return fd_set_mreq(sopt, op, val, len);
 	case FD_OPT_MCAST:
 		return fd_set_mcast(sopt, op->op_name, val, len);
+	case FD_OPT_GROUP6:
+		return fd_set_group_req6(sopt, val, len);
 	default:
 		return ENOPROTOOPT;
 	}

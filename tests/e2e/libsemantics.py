@@ -120,7 +120,7 @@ ROWS = (
     ("Datagrams", "in pieces: MSG_MORE, UDP_CORK", ("sem_dgram/pieces",)),
     ("Datagrams", "several at once: UDP_SEGMENT, UDP_GRO", ("sem_dgram/segments",
                                                              "sem_dgram/joined")),
-    ("Datagrams", "multicast", ("opt/multicast", "sem_dgram/groups")),
+    ("Datagrams", "multicast", ("opt/multicast", "opt/group-six", "sem_dgram/groups")),
     ("Datagrams", "IP_MSFILTER, MCAST_MSFILTER: whole filters of sources",
      ("opt/whole-filter", "opt/whole-group-filter")),
     ("Datagrams", "IP_PKTINFO, IP_RECVTTL, IP_RECVTOS", ("sem_dgram/ancillary",)),

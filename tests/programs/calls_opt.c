@@ -545,6 +545,33 @@ whole_group_filter(void)
 	DO(setsockopt(fd, IPPROTO_IP, MCAST_LEAVE_GROUP, &gr, sizeof(gr)));
 }
 
+/* A group of IPv6 by either form. */
+static void
+group_six(void)
+{
+	struct ipv6_mreq mreq = {{{{0xff, 0x15, [15] = 9}}}, 1};
+	struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_addr = mreq.ipv6mr_multiaddr};
+	struct group_req gr = {.gr_interface = 1};
+	int fd = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0));
+
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_JOIN_GROUP, &gr, sizeof(gr)));
+	memcpy(&gr.gr_group, &sin6, sizeof(sin6));
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_JOIN_GROUP, &gr, sizeof(gr) - 1));
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_LEAVE_GROUP, &gr, sizeof(gr)));
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_JOIN_GROUP, &gr, sizeof(gr)));
+	DO(setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &mreq, sizeof(mreq)));
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_LEAVE_GROUP, &gr, sizeof(gr)));
+	DO(setsockopt(fd, IPPROTO_IPV6, IPV6_LEAVE_GROUP, &mreq, sizeof(mreq)));
+	DO(setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &mreq, sizeof(mreq)));
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_JOIN_GROUP, &gr, sizeof(gr)));
+	gr.gr_interface = 77;
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_JOIN_GROUP, &gr, sizeof(gr)));
+	gr.gr_interface = 1;
+	sin6.sin6_addr.s6_addr[0] = 0xfd;
+	memcpy(&gr.gr_group, &sin6, sizeof(sin6));
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_JOIN_GROUP, &gr, sizeof(gr)));
+}
+
 /* What an accepted socket has from its listener. */
 static void
 inherited(void)
@@ -589,6 +616,7 @@ const struct calls_case calls_cases[] = {
     {"unknown", unknown},
     {"ip", ip},
     {"multicast", multicast},
+    {"group-six", group_six},
     {"whole-filter", whole_filter},
     {"whole-group-filter", whole_group_filter},
     {"inherited", inherited},
