@@ -47,7 +47,8 @@ struct failure {
 /* What the processes share. */
 struct shared {
 	atomic_bool sh_stop;
-	_Atomic uint64_t sh_next, sh_done, sh_runs, sh_frames, sh_bytes, sh_virtual_s, sh_hash;
+	_Atomic uint64_t sh_next, sh_done, sh_runs, sh_frames, sh_bytes, sh_bytes6, sh_datagrams,
+	    sh_virtual_s, sh_hash;
 	_Atomic uint32_t sh_nfailures;
 	struct failure sh_failures[FAILURES_MAX];
 	struct job sh_jobs[JOBS_MAX];
@@ -104,6 +105,8 @@ job_once(struct job *jo, uint64_t index)
 	atomic_fetch_xor(&shared->sh_hash, wr.wr_hash);
 	atomic_fetch_add(&shared->sh_frames, wr.wr_frames);
 	atomic_fetch_add(&shared->sh_bytes, wr.wr_bytes);
+	atomic_fetch_add(&shared->sh_bytes6, wr.wr_bytes6);
+	atomic_fetch_add(&shared->sh_datagrams, wr.wr_datagrams);
 	atomic_fetch_add(&shared->sh_virtual_s, wr.wr_virtual_ns / SIM_SECOND);
 	if (wr.wr_failed || index % REPEAT != 0)
 		return;
@@ -284,15 +287,18 @@ summary(const struct campaign *ca, double seconds)
 {
 	const char *format = ca->ca_json
 	    ? "{\"worlds\": %" PRIu64 ", \"failed\": %u, \"runs\": %" PRIu64
-	      ", \"frames\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"virtual_s\": %" PRIu64
+	      ", \"frames\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"bytes_ipv6\": %" PRIu64
+	      ", \"group_datagrams\": %" PRIu64 ", \"virtual_s\": %" PRIu64
 	      ", \"seconds\": %.3f, \"hash\": \"%016" PRIx64 "\"}\n"
 	    : "%" PRIu64 " worlds, %u failed; %" PRIu64 " runs, %" PRIu64 " frames, %" PRIu64
-	      " bytes, %" PRIu64 " s of virtual time in %.1f s; trace hash %016" PRIx64 "\n";
+	      " bytes, %" PRIu64 " of them by IPv6, %" PRIu64 " datagrams of groups, %" PRIu64
+	      " s of virtual time in %.1f s; trace hash %016" PRIx64 "\n";
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	(void)printf(format, shared->sh_done, shared->sh_nfailures, shared->sh_runs,
-	    shared->sh_frames, shared->sh_bytes, shared->sh_virtual_s, seconds, shared->sh_hash);
+	    shared->sh_frames, shared->sh_bytes, shared->sh_bytes6, shared->sh_datagrams,
+	    shared->sh_virtual_s, seconds, shared->sh_hash);
 #pragma GCC diagnostic pop
 }
 

@@ -9,10 +9,13 @@
 
 #include "kern/kern_inspect.h"
 #include "netinet/tcp_inspect.h"
+#include "sim/address.h"
 #include "sim/host.h"
 #include "wire/cksum.h"
 #include "wire/ether.h"
 #include "wire/icmp4.h"
+#include "wire/icmp6.h"
+#include "wire/ip6.h"
 #include "wire/ipv4.h"
 #include "wire/print.h"
 #include "wire/tcp.h"
@@ -20,18 +23,25 @@
 
 /* -- frames ----------------------------------------------------------------------------------- */
 
-static bool
-transport_cksum_ok(const struct ipv4_hdr *ip, const uint8_t *p, size_t len)
+/* The transport's checksum over a pseudo-header's sum and len bytes. => NULL, or what is wrong */
+static const char *
+transport_wrong(uint8_t proto, const uint8_t *p, size_t len, uint32_t sum)
 {
-	uint32_t sum = cksum_pseudo4(ip->ip_src_be, ip->ip_dst_be, ip->ip_p, (uint16_t)len);
-
-	return cksum_finish(cksum_partial(p, len, sum)) == 0;
+	if (proto == IPV4_PROTO_TCP && len < TCP_HDR_LEN)
+		return "its TCP header is cut";
+	if (proto == IPV4_PROTO_UDP && len < UDP_HDR_LEN)
+		return "its UDP header is cut";
+	if ((proto == IPV4_PROTO_TCP || proto == IPV4_PROTO_UDP || proto == IP6_NXT_ICMP6) &&
+	    cksum_finish(cksum_partial(p, len, sum)) != 0)
+		return "its checksum is wrong";
+	return NULL;
 }
 
-/* => NULL, or what is wrong with a packet */
+/* => NULL, or what is wrong with a packet of IPv4 */
 static const char *
-packet_wrong(const struct host *h, const uint8_t *p, size_t len)
+packet4_wrong(const struct host *h, const uint8_t *p, size_t len, const uint8_t station[6])
 {
+	uint8_t group[ETHER_ADDR_LEN];
 	struct ipv4_hdr ip;
 	const uint8_t *payload;
 	size_t left;
@@ -44,19 +54,103 @@ packet_wrong(const struct host *h, const uint8_t *p, size_t len)
 		return "its source address is not the host's";
 	if (ip.ip_len > PLAN_MTU)
 		return "it is longer than any link takes";
+	ether_map_ipv4_multicast(group, ip.ip_dst_be);
+	if (ipv4_is_multicast(ip.ip_dst_be) && !ether_addr_equal(station, group))
+		return "it does not go to its group's station";
 	payload = p + ip.ip_hl;
 	left = ip.ip_len - ip.ip_hl;
 	if (ip.ip_mf || ip.ip_fragoff_bytes != 0)
 		return NULL;
-	if (ip.ip_p == IPV4_PROTO_TCP &&
-	    (left < TCP_HDR_LEN || !transport_cksum_ok(&ip, payload, left)))
-		return "its TCP checksum is wrong";
-	if (ip.ip_p == IPV4_PROTO_UDP &&
-	    (left < UDP_HDR_LEN || !transport_cksum_ok(&ip, payload, left)))
-		return "its UDP checksum is wrong";
 	if (ip.ip_p == IPV4_PROTO_ICMP && (left < ICMP4_HDR_LEN || !icmp4_cksum_ok(payload, left)))
 		return "its ICMP checksum is wrong";
-	return NULL;
+	return transport_wrong(ip.ip_p, payload, left,
+	    cksum_pseudo4(ip.ip_src_be, ip.ip_dst_be, ip.ip_p, (uint16_t)left));
+}
+
+/* May ICMPv6 have been sent so (RFC 4861 §7.1, RFC 4862 §5.4.2, RFC 3810 §5.2.13)? */
+static const char *
+icmp6_wrong(const struct ip6_hdr *ip6, const uint8_t *p, size_t len)
+{
+	bool none = ip6_is_unspecified(ip6->ip6_src);
+
+	if (len < ICMP6_HDR_LEN)
+		return "its ICMPv6 header is cut";
+	switch (p[0]) {
+	case ICMP6_NS:
+	case ICMP6_NA:
+	case ICMP6_RS:
+		if (ip6->ip6_hlim != 255)
+			return "its hop limit is not 255";
+		return none && p[0] == ICMP6_NA ? "it comes from no address" : NULL;
+	case ICMP6_MLD2_REPORT:
+		return ip6->ip6_hlim != 1 || !(none || ip6_is_linklocal(ip6->ip6_src))
+		    ? "it is no report of the link"
+		    : NULL;
+	case ICMP6_RA:
+	case ICMP6_REDIRECT:
+		return "the host is no router";
+	default:
+		return none ? "it comes from no address" : NULL;
+	}
+}
+
+/* The headers of extension that the stack makes: hop-by-hop options, or a fragment. => what is wrong */
+static const char *
+payload6_wrong(const struct ip6_hdr *ip6, const uint8_t *p, size_t len)
+{
+	uint8_t nxt = ip6->ip6_nxt;
+	struct ip6_frag fh;
+	const char *wrong;
+
+	if (nxt == IP6_NXT_HOPOPTS) {
+		if (len < IP6_EXT_UNIT || len < ip6_ext_len(p))
+			return "its options are cut";
+		nxt = p[0];
+		len -= ip6_ext_len(p);
+		p += ip6_ext_len(p);
+	}
+	if (nxt == IP6_NXT_FRAGMENT) {
+		if (len <= IP6_FRAG_LEN)
+			return "its fragment is empty";
+		ip6_frag_parse(p, &fh);
+		if (!fh.if_mf && fh.if_off_bytes == 0)
+			return "it is a fragment, but whole";
+		return fh.if_mf && (len - IP6_FRAG_LEN) % 8 != 0
+		    ? "its fragment is no multiple of 8"
+		    : NULL;
+	}
+	if (nxt == IP6_NXT_ICMP6)
+		wrong = icmp6_wrong(ip6, p, len);
+	else
+		wrong = ip6_is_unspecified(ip6->ip6_src) ? "it comes from no address" : NULL;
+	return wrong != NULL ? wrong
+			     : transport_wrong(nxt, p, len,
+				   cksum_pseudo6(ip6->ip6_src, ip6->ip6_dst, nxt, (uint32_t)len));
+}
+
+/* => NULL, or what is wrong with a packet of IPv6 */
+static const char *
+packet6_wrong(const struct host *h, const uint8_t *p, size_t len, const uint8_t station[6])
+{
+	uint8_t group[ETHER_ADDR_LEN];
+	struct ip6_hdr ip6;
+
+	if (ip6_parse_partial(p, len, len, &ip6) != IP6_PARSE_OK)
+		return "its IPv6 header makes no sense";
+	if (ip6_is_unspecified(h->h_addr6))
+		return "the host has no IPv6";
+	if (!ip6_is_unspecified(ip6.ip6_src) && !address_is_ip6_of(h, ip6.ip6_src))
+		return "its source address is not the host's";
+	if (ip6.ip6_plen > PLAN_MTU - IP6_HDR_LEN)
+		return "it is longer than any link takes";
+	if (ip6.ip6_hlim == 0 || ip6_is_loopback(ip6.ip6_dst) || ip6_is_v4mapped(ip6.ip6_dst) ||
+	    ip6_is_unspecified(ip6.ip6_dst))
+		return "it may not leave a host";
+	ether_map_ip6_multicast(group, ip6.ip6_dst[3]);
+	if (ip6_is_multicast(ip6.ip6_dst) != ether_is_multicast(station) ||
+	    (ip6_is_multicast(ip6.ip6_dst) && !ether_addr_equal(station, group)))
+		return "it does not go to its group's station";
+	return payload6_wrong(&ip6, p + IP6_HDR_LEN, ip6.ip6_plen);
 }
 
 void
@@ -71,7 +165,11 @@ check_frame(struct host *h, const uint8_t *frame, size_t len)
 	else if (!ether_addr_equal(eh.ether_shost, h->h_lladdr))
 		wrong = "its source station is not the host's";
 	else if (eh.ether_type == ETHERTYPE_IP)
-		wrong = packet_wrong(h, frame + ETHER_HDR_LEN, len - ETHER_HDR_LEN);
+		wrong =
+		    packet4_wrong(h, frame + ETHER_HDR_LEN, len - ETHER_HDR_LEN, eh.ether_dhost);
+	else if (eh.ether_type == ETHERTYPE_IPV6)
+		wrong =
+		    packet6_wrong(h, frame + ETHER_HDR_LEN, len - ETHER_HDR_LEN, eh.ether_dhost);
 	else if (eh.ether_type != ETHERTYPE_ARP)
 		wrong = "its type is none of ours";
 	if (wrong == NULL && !h->h_world->w_verbose)

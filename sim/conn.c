@@ -6,6 +6,7 @@
 #include <rumpus/abi.h>
 #include <rumpus/socket.h>
 
+#include "sim/address.h"
 #include "sim/host.h"
 #include "sim/side.h"
 #include "sim/stream.h"
@@ -95,7 +96,7 @@ conn_mayreset(const struct side *s)
 	for (unsigned i = 0; i < 2; i++)
 		if (w->w_hosts[co->co_plan->cp_hosts[i]].h_wronged)
 			return true;
-	if (co->co_sides[1] == NULL && w->w_now_ns - co->co_plan->cp_start_ns > HANDSHAKE_NS)
+	if (co->co_sides[1] == NULL && w->w_now_ns - co->co_asked_ns > HANDSHAKE_NS)
 		return true;
 	/* Such a RST ends the client, and so its server, too; but not once something has come back. */
 	if (co->co_sides[0] != NULL && co->co_sides[0]->s_rx == 0 &&
@@ -159,7 +160,7 @@ stream_take(struct side *s, const uint8_t *buf, size_t len)
 	}
 	conn_verify(s, buf, len);
 	s->s_rx += len;
-	side_world(s)->w_bytes += len;
+	world_received(side_world(s), s->s_conn->co_plan->cp_family, len);
 	side_progress(s);
 }
 
@@ -256,6 +257,30 @@ visitor_again(struct side *s, const struct conn *co)
 	side_finish(s, SIDE_ABORTED, 0);
 }
 
+/* Its address must be the client's, as a socket of this family shows it. */
+static void
+visitor_check(struct side *s, const struct conn *co)
+{
+	struct host *h = s->s_host;
+	const struct host *from = &side_world(s)->w_hosts[co->co_plan->cp_hosts[0]];
+	enum family family = co->co_plan->cp_family;
+	union bsd_sockaddr_any peer = {0}, want, local;
+	uint32_t len = sizeof(peer);
+
+	if (family == FAMILY_4 || family == FAMILY_MAPPED)
+		family =
+		    side_world(s)->w_plan.pl_hosts[h->h_index].hp_dual ? FAMILY_MAPPED : FAMILY_4;
+	address_of(from, family, h->h_ifindex, 0, &want);
+	local = want;
+	if (family == FAMILY_6 && !co->co_plan->cp_bind)
+		address_of(from, FAMILY_LOCAL, h->h_ifindex, 0, &local);
+	/* Reset meanwhile, it has no peer any more. */
+	if (rumpus_getpeername(h->h_proc, s->s_fd, &peer.sa, &len) == 0 &&
+	    !address_same(&peer, &want) && !address_same(&peer, &local))
+		world_fail(side_world(s),
+		    "connection %u: its server has another peer than its client", co->co_index);
+}
+
 /* The first bytes of a visitor: which connection is it? => false: it has ended, or is not known yet */
 static bool
 visitor_read(struct side *s)
@@ -290,6 +315,7 @@ visitor_read(struct side *s)
 		}
 		s->s_conn = co;
 		co->co_sides[1] = s;
+		visitor_check(s, co);
 		side_sockbuf(s, co->co_plan->cp_sockbuf[1]);
 		side_progress(s);
 		return true;
@@ -330,6 +356,58 @@ stream_receive(struct side *s)
 	return true;
 }
 
+/* => errno, negated; 0: bound, or it need not be */
+static int
+conn_bind(struct side *s)
+{
+	const struct conn_plan *cp = s->s_conn->co_plan;
+	union bsd_sockaddr_any own;
+	int error;
+
+	if (!cp->cp_bind || s->s_bound)
+		return 0;
+	address_of(s->s_host, cp->cp_family, s->s_host->h_ifindex, 0, &own);
+	error = rumpus_bind(side_proc(s), s->s_fd, &own.sa, own.sa.sa_len);
+	s->s_bound = error == 0;
+	return error;
+}
+
+int
+conn_ask(struct side *s)
+{
+	struct conn *co = s->s_conn;
+	union bsd_sockaddr_any to;
+	int result = conn_bind(s);
+
+	address_of(&side_world(s)->w_hosts[co->co_plan->cp_hosts[1]], co->co_plan->cp_family,
+	    s->s_host->h_ifindex, SIM_PORT, &to);
+	if (result == 0)
+		result = rumpus_connect(side_proc(s), s->s_fd, &to.sa, to.sa.sa_len);
+	if (!side_noaddress(co->co_plan->cp_family, result))
+		co->co_asked_ns = side_world(s)->w_now_ns;
+	return result;
+}
+
+/* Asks for the connection once there is an address. => false: not asked, or it has ended */
+static bool
+stream_ask(struct side *s)
+{
+	int result;
+
+	if (s->s_asked || s->s_retry)
+		return s->s_asked;
+	result = conn_ask(s);
+	if (side_noaddress(s->s_conn->co_plan->cp_family, result)) {
+		side_later(s, SIDE_ADDRESS_NS, &s->s_retry);
+		return false;
+	}
+	s->s_asked = true;
+	if (result == 0 || result == -BSD_EINPROGRESS)
+		return true;
+	stream_error(s, result);
+	return false;
+}
+
 /* => false: not connected yet, or it never will be */
 static bool
 stream_connected(struct side *s)
@@ -340,6 +418,8 @@ stream_connected(struct side *s)
 
 	if (s->s_connected)
 		return true;
+	if (!stream_ask(s))
+		return false;
 	if (rumpus_poll(side_proc(s), &pfd, 1, 0) != 1)
 		return false;
 	result =
@@ -391,7 +471,7 @@ stream_options(struct side *s, bool nodelay)
 		    sizeof(on));
 }
 
-static void
+void
 listener_step(struct side *s)
 {
 	for (;;) {
@@ -414,44 +494,6 @@ listener_step(struct side *s)
 	}
 }
 
-static void
-listener_failed(struct world *w, void *arg, uint64_t tag)
-{
-	struct host *h = arg;
-
-	(void)w;
-	if (h->h_ns != NULL && h->h_life == tag)
-		listener_start(h);
-}
-
-void
-listener_start(struct host *h)
-{
-	struct bsd_sockaddr_in sin = {.sin_len = sizeof(sin), .sin_family = BSD_AF_INET};
-	int error,
-	    fd = rumpus_socket(h->h_proc, BSD_AF_INET, BSD_SOCK_STREAM | BSD_SOCK_NONBLOCK, 0);
-	const struct event again = {.ev_time_ns = h->h_world->w_now_ns + RETRY_NS,
-	    .ev_do = listener_failed,
-	    .ev_arg = h,
-	    .ev_tag = h->h_life};
-
-	error = fd < 0 ? fd : 0;
-	sin.sin_port = (uint16_t)(SIM_PORT << 8);
-	if (error == 0)
-		error = rumpus_bind(h->h_proc, fd, (const struct bsd_sockaddr *)&sin, sizeof(sin));
-	if (error == 0)
-		error = rumpus_listen(h->h_proc, fd, 16);
-	if (error == 0) {
-		h->h_listener = side_new(h, fd, listener_step);
-		return;
-	}
-	if (fd >= 0)
-		(void)rumpus_close(h->h_proc, fd);
-	if (!side_nomem(error))
-		world_fail(h->h_world, "host %u cannot listen: errno %d", h->h_index, -error);
-	event_add(&h->h_world->w_events, &again);
-}
-
 /* A connection that came to nothing before it had a socket. */
 static void
 conn_stillborn(struct conn *co, enum side_end end)
@@ -459,15 +501,21 @@ conn_stillborn(struct conn *co, enum side_end end)
 	co->co_ended[0] = end;
 }
 
-struct bsd_sockaddr_in
-stream_server(const struct conn *co)
+/* => a descriptor, or an errno, negated */
+static int
+conn_socket(struct host *h, const struct conn_plan *cp)
 {
-	const struct host *to = &co->co_world->w_hosts[co->co_plan->cp_hosts[1]];
+	static const int off = 0;
+	int fd, error = 0;
 
-	return (struct bsd_sockaddr_in){.sin_len = sizeof(struct bsd_sockaddr_in),
-	    .sin_family = BSD_AF_INET,
-	    .sin_port = (uint16_t)(SIM_PORT << 8),
-	    .sin_addr.s_addr = to->h_addr_be};
+	fd = rumpus_socket(h->h_proc, address_domain(cp->cp_family),
+	    BSD_SOCK_STREAM | (cp->cp_kind == CONN_TASK ? 0 : BSD_SOCK_NONBLOCK), 0);
+	if (fd >= 0 && cp->cp_family == FAMILY_MAPPED)
+		error = rumpus_setsockopt(h->h_proc, fd, BSD_IPPROTO_IPV6, BSD_IPV6_V6ONLY, &off,
+		    sizeof(off));
+	if (error != 0)
+		world_fail(h->h_world, "IPV6_V6ONLY: errno %d", -error);
+	return fd;
 }
 
 void
@@ -475,9 +523,8 @@ conn_start(struct world *w, void *arg, uint64_t tag)
 {
 	struct conn *co = arg;
 	const struct conn_plan *cp = co->co_plan;
-	struct host *h = &w->w_hosts[cp->cp_hosts[0]], *to = &w->w_hosts[cp->cp_hosts[1]];
-	const struct bsd_sockaddr_in sin = stream_server(co);
-	int fd, result;
+	struct host *h = &w->w_hosts[cp->cp_hosts[0]];
+	int fd;
 
 	(void)tag;
 	co->co_started = true;
@@ -491,8 +538,7 @@ conn_start(struct world *w, void *arg, uint64_t tag)
 		datagram_start(co);
 		return;
 	}
-	fd = rumpus_socket(h->h_proc, BSD_AF_INET,
-	    BSD_SOCK_STREAM | (cp->cp_kind == CONN_TASK ? 0 : BSD_SOCK_NONBLOCK), 0);
+	fd = conn_socket(h, cp);
 	if (fd < 0) {
 		conn_stillborn(co, SIDE_ERROR);
 		if (!side_nomem(fd))
@@ -507,12 +553,10 @@ conn_start(struct world *w, void *arg, uint64_t tag)
 	co->co_sides[0]->s_conn = co;
 	side_sockbuf(co->co_sides[0], cp->cp_sockbuf[0]);
 	stream_options(co->co_sides[0], cp->cp_nodelay);
-	result = rumpus_connect(h->h_proc, fd, (const struct bsd_sockaddr *)&sin, sizeof(sin));
-	world_say(w, "connection %u: host %u to host %u, %s, %llu and %llu bytes", co->co_index,
-	    h->h_index, to->h_index, conn_kind_name(cp->cp_kind),
+	world_say(w, "connection %u: host %u to host %u, %s, %s, %llu and %llu bytes", co->co_index,
+	    h->h_index, cp->cp_hosts[1], family_name(cp->cp_family), conn_kind_name(cp->cp_kind),
 	    (unsigned long long)cp->cp_total[0], (unsigned long long)cp->cp_total[1]);
-	if (result != 0 && result != -BSD_EINPROGRESS)
-		stream_error(co->co_sides[0], result);
+	(void)stream_ask(co->co_sides[0]);
 }
 
 bool
@@ -525,9 +569,9 @@ conn_ended(const struct conn *co)
 void
 conn_describe(const struct conn *co, char *buf, size_t space)
 {
-	int n = snprintf(buf, space, "connection %u (%s, host %u to %u", co->co_index,
-	    conn_kind_name(co->co_plan->cp_kind), co->co_plan->cp_hosts[0],
-	    co->co_plan->cp_hosts[1]);
+	int n = snprintf(buf, space, "connection %u (%s, %s, host %u to %u", co->co_index,
+	    family_name(co->co_plan->cp_family), conn_kind_name(co->co_plan->cp_kind),
+	    co->co_plan->cp_hosts[0], co->co_plan->cp_hosts[1]);
 
 	for (unsigned i = 0; i < 2; i++) {
 		const struct side *s = co->co_sides[i];

@@ -11,6 +11,7 @@
 #include <rumpus/abi.h>
 #include <rumpus/socket.h>
 
+#include "sim/address.h"
 #include "sim/host.h"
 #include "sim/side.h"
 #include "sim/stream.h"
@@ -74,11 +75,12 @@ datagram_receive(struct side *s, uint8_t *buf, size_t *len, union bsd_sockaddr_a
 		world_fail(w, "host %u received a datagram of %lld bytes that nobody sent",
 		    s->s_host->h_index, (long long)got);
 	*len = (size_t)got;
-	w->w_bytes += (uint64_t)got;
+	if (co != NULL)
+		world_received(w, co->co_plan->cp_family, (uint64_t)got);
 	return co;
 }
 
-static void
+void
 datagram_serve(struct side *s)
 {
 	static uint8_t buf[BUFFER];
@@ -102,6 +104,29 @@ datagram_enough(const struct side *s)
 	    (co->co_answers_well > 0 || w->w_hosts[co->co_plan->cp_hosts[1]].h_ns == NULL);
 }
 
+/* Has a peer, once its host has an address. => false: not yet, or it has ended */
+static bool
+datagram_connected(struct side *s)
+{
+	int error;
+
+	if (s->s_asked || s->s_retry)
+		return s->s_asked;
+	error = conn_ask(s);
+	if (side_noaddress(s->s_conn->co_plan->cp_family, error)) {
+		side_later(s, SIDE_ADDRESS_NS, &s->s_retry);
+		return false;
+	}
+	if (error != 0) {
+		if (!side_nomem(error))
+			world_fail(s->s_host->h_world, "a datagram socket: errno %d", -error);
+		side_finish(s, SIDE_ERROR, -error);
+		return false;
+	}
+	s->s_asked = true;
+	return true;
+}
+
 static void
 datagram_step(struct side *s)
 {
@@ -111,6 +136,8 @@ datagram_step(struct side *s)
 	union bsd_sockaddr_any from;
 	size_t len;
 
+	if (!datagram_connected(s))
+		return;
 	while (datagram_receive(s, buf, &len, &from) != NULL) {
 		co->co_answers++;
 		co->co_answers_well += w->w_healed;
@@ -129,72 +156,35 @@ datagram_step(struct side *s)
 	    &s->s_paused);
 }
 
+/* => a descriptor, or an errno, negated */
 static int
-datagram_socket(struct host *h, const struct bsd_sockaddr_in *sin, bool server)
+datagram_socket(struct host *h, enum family family)
 {
-	int error,
-	    fd = rumpus_socket(h->h_proc, BSD_AF_INET, BSD_SOCK_DGRAM | BSD_SOCK_NONBLOCK, 0);
+	static const int off = 0;
+	int error = 0,
+	    fd = rumpus_socket(h->h_proc, address_domain(family),
+		BSD_SOCK_DGRAM | BSD_SOCK_NONBLOCK, 0);
 
-	if (fd < 0)
-		return fd;
-	error = server
-	    ? rumpus_bind(h->h_proc, fd, (const struct bsd_sockaddr *)sin, sizeof(*sin))
-	    : rumpus_connect(h->h_proc, fd, (const struct bsd_sockaddr *)sin, sizeof(*sin));
-	if (error != 0) {
-		(void)rumpus_close(h->h_proc, fd);
-		return error;
-	}
+	if (fd >= 0 && family == FAMILY_MAPPED)
+		error = rumpus_setsockopt(h->h_proc, fd, BSD_IPPROTO_IPV6, BSD_IPV6_V6ONLY, &off,
+		    sizeof(off));
+	if (error != 0)
+		world_fail(h->h_world, "IPV6_V6ONLY: errno %d", -error);
 	return fd;
 }
 
 void
 datagram_start(struct conn *co)
 {
-	struct world *w;
-	struct bsd_sockaddr_in sin = {.sin_len = sizeof(sin),
-	    .sin_family = BSD_AF_INET,
-	    .sin_port = (uint16_t)(SIM_PORT << 8)};
-	int fd;
+	struct host *h = &co->co_world->w_hosts[co->co_plan->cp_hosts[0]];
+	int fd = datagram_socket(h, co->co_plan->cp_family);
 
-	w = co->co_world;
-	sin.sin_addr.s_addr = w->w_hosts[co->co_plan->cp_hosts[1]].h_addr_be;
-	fd = datagram_socket(&w->w_hosts[co->co_plan->cp_hosts[0]], &sin, false);
 	if (fd < 0) {
 		co->co_ended[0] = SIDE_ERROR;
 		if (!side_nomem(fd))
-			world_fail(w, "a datagram socket: errno %d", -fd);
+			world_fail(co->co_world, "a datagram socket: errno %d", -fd);
 		return;
 	}
-	co->co_sides[0] = side_new(&w->w_hosts[co->co_plan->cp_hosts[0]], fd, datagram_step);
+	co->co_sides[0] = side_new(h, fd, datagram_step);
 	co->co_sides[0]->s_conn = co;
-}
-
-static void
-datagram_server_again(struct world *w, void *arg, uint64_t tag)
-{
-	struct host *h = arg;
-
-	(void)w;
-	if (h->h_ns != NULL && h->h_life == tag)
-		datagram_server_start(h);
-}
-
-void
-datagram_server_start(struct host *h)
-{
-	const struct bsd_sockaddr_in sin = {.sin_len = sizeof(sin),
-	    .sin_family = BSD_AF_INET,
-	    .sin_port = (uint16_t)(SIM_PORT << 8)};
-	const struct event again = {.ev_time_ns = h->h_world->w_now_ns + 20 * SIM_MS,
-	    .ev_do = datagram_server_again,
-	    .ev_arg = h,
-	    .ev_tag = h->h_life};
-	int fd = datagram_socket(h, &sin, true);
-
-	if (fd >= 0)
-		h->h_udp = side_new(h, fd, datagram_serve);
-	else if (side_nomem(fd))
-		event_add(&h->h_world->w_events, &again);
-	else
-		world_fail(h->h_world, "host %u: no datagram socket: errno %d", h->h_index, -fd);
 }

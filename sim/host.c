@@ -11,8 +11,8 @@
 
 #include "dev/link/if_port.h"
 #include "kern/kern_inspect.h"
+#include "sim/group.h"
 #include "sim/side.h"
-#include "wire/ipv4.h"
 
 #define TURNS_MAX 10000u /* of a host, without time going on */
 
@@ -42,6 +42,35 @@ host_sysctls(struct host *h)
 	host_sysctl(h, bits & HP_FEWSYNS, "net.inet.tcp.syncache.cachelimit", "1");
 }
 
+/* The addresses that the plan gives. => errno */
+static int
+host_address(struct host *h)
+{
+	const struct host_plan *hp = &h->h_world->w_plan.pl_hosts[h->h_index];
+	const char probes[] = {(char)('0' + hp->hp_probes), '\0'};
+	char cidr[32];
+	int error;
+
+	(void)snprintf(cidr, sizeof(cidr), "10.0.0.%u/24", h->h_index + 1);
+	error = rumpus_addr_add(h->h_ns, SIM_IFNAME, cidr);
+	if (error != 0 || hp->hp_ip6 == HOST_IP6_NONE)
+		return error;
+	host_sysctl(h, true, "net.inet6.ip6.dad_count", probes);
+	(void)snprintf(cidr, sizeof(cidr), "fd00::%x/64", h->h_index + 1);
+	return rumpus_addr_add(h->h_ns, SIM_IFNAME, hp->hp_ip6 == HOST_IP6_AUTO ? "auto" : cidr);
+}
+
+static uint32_t
+host_ifindex(const struct host *h)
+{
+	struct rumpus_ifinfo ri;
+
+	for (uint32_t n = 0; rumpus_ifinfo(h->h_ns, n, &ri) == 0; n++)
+		if (strcmp(ri.ri_name, SIM_IFNAME) == 0)
+			return ri.ri_index;
+	return 0;
+}
+
 static int
 host_attach(struct host *h)
 {
@@ -50,11 +79,12 @@ host_attach(struct host *h)
 	    .pc_mtu = PLAN_MTU,
 	    .pc_output = wire_output,
 	    .pc_arg = h};
-	char cidr[32];
 	int error = port_attach(h->h_ns, &pc, &h->h_port);
 
-	(void)snprintf(cidr, sizeof(cidr), "10.0.0.%u/24", h->h_index + 1);
-	return error != 0 ? error : rumpus_addr_add(h->h_ns, SIM_IFNAME, cidr);
+	if (error != 0)
+		return error;
+	h->h_ifindex = host_ifindex(h);
+	return host_address(h);
 }
 
 void
@@ -85,8 +115,8 @@ host_start(struct host *h)
 	host_touch(h);
 	if (w->w_fail_host == h->h_index && h->h_life == 1)
 		kern_inspect_fail_at(h->h_ns, w->w_fail_at);
-	listener_start(h);
-	datagram_server_start(h);
+	server_start(h);
+	groups_host_started(h);
 }
 
 /* Takes the stack's trace into the world's hash, and the stack away. */

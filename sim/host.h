@@ -18,8 +18,18 @@ void host_run(struct host *h);
 /* Its link as it is to be now: both directions. */
 void host_setlink(struct host *h, const struct fault_config *up, const struct fault_config *down);
 
+struct frame {
+	const uint8_t *fr_bytes;
+	size_t fr_len;
+	bool fr_corrupt; /* a bit is not what was sent */
+};
+
 /* wire.c: a frame from a host's stack (port_output_fn). */
 void wire_output(void *host, const uint8_t *frame, size_t len);
+/* A frame from one host on its way to another, if that is possible now; else the sender may be told. */
+void wire_deliver(struct host *from, struct host *to, const struct frame *fr);
+/* A frame of the router to a host, or to all: NULL. */
+void wire_inject(struct world *w, struct host *to, const uint8_t *frame, size_t len);
 
 /* check.c: a frame that a stack sends must make sense; the events of its trace, too. */
 void check_frame(struct host *h, const uint8_t *frame, size_t len);

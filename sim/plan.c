@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/event.h"
+#include "wire/be.h"
 
 #define nitems(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -19,6 +20,15 @@ const char *
 conn_kind_name(enum conn_kind kind)
 {
 	return conn_names[kind];
+}
+
+static const char *const family_names[] = {"IPv4", "IPv6", "IPv4-mapped", "IPv6 link-local"};
+_Static_assert(nitems(family_names) == FAMILY_COUNT, "a name for each family");
+
+const char *
+family_name(enum family family)
+{
+	return family_names[family];
 }
 
 const char *
@@ -128,16 +138,23 @@ draw_host(struct rng *rng, struct host_plan *hp)
 	}
 }
 
-/* With dice of their own, so that what else a seed makes is as it was before there were cookies. */
+/* Dice of their own for a part of a plan: how many are thrown there changes nothing elsewhere. */
+static void
+dice_init(struct rng *rng, const struct plan *pl, uint32_t part)
+{
+	uint8_t bytes[32];
+
+	plan_seed(pl->pl_seed, part, bytes);
+	rng_init(rng, bytes);
+}
+
 static void
 draw_cookies(struct plan *pl)
 {
 	static const uint32_t how[] = {HP_COOKIES, HP_FEWSYNS, 0, 0, 0, 0};
 	struct rng rng;
-	uint8_t bytes[32];
 
-	plan_seed(pl->pl_seed, 1, bytes);
-	rng_init(&rng, bytes);
+	dice_init(&rng, pl, 1);
 	for (unsigned i = 0; i < pl->pl_nhosts; i++)
 		pl->pl_hosts[i].hp_sysctls |= draw_of(&rng, how, nitems(how));
 }
@@ -231,6 +248,141 @@ draw_trouble(struct rng *rng, const struct plan *pl, struct trouble *tr)
 	}
 }
 
+/* -- families --------------------------------------------------------------------------------- */
+
+static void
+draw_router(struct rng *rng, struct router_plan *rp)
+{
+	static const uint32_t mtus[] = {0, 0, 1500, 1400, 1280};
+	static const uint32_t preferred_s[] = {5, 60, 1800};
+
+	rp->rp_there = draw_once_in(rng, 2);
+	rp->rp_offlink = draw_once_in(rng, 3);
+	rp->rp_queries = draw_once_in(rng, 2);
+	rp->rp_interval_ns =
+	    (4 + rng_below(rng, 27)) * SIM_SECOND; /* RFC 4861 §6.2.1: from 4 s on */
+	rp->rp_mtu = draw_of(rng, mtus, nitems(mtus));
+	/* Longer than all of them may be lost. */
+	rp->rp_valid_s = draw_once_in(rng, 4) ? UINT32_MAX : 1800 + rng_below(rng, 3600);
+	rp->rp_preferred_s = draw_of(rng, preferred_s, nitems(preferred_s));
+}
+
+static void
+draw_ip6(struct rng *rng, const struct plan *pl, struct host_plan *hp)
+{
+	static const uint32_t probes[] = {0, 0, 1, 1, 3};
+
+	hp->hp_ip6 = draw_once_in(rng, 8)                    ? HOST_IP6_NONE
+	    : pl->pl_router.rp_there && draw_once_in(rng, 2) ? HOST_IP6_AUTO
+							     : HOST_IP6_STATIC;
+	hp->hp_probes = draw_of(rng, probes, nitems(probes));
+	hp->hp_dual = draw_once_in(rng, 2);
+}
+
+/* A family that both hosts speak. */
+static void
+draw_family(struct rng *rng, const struct plan *pl, struct conn_plan *cp)
+{
+	static const uint32_t families[] = {FAMILY_4, FAMILY_4, FAMILY_6, FAMILY_6, FAMILY_6,
+	    FAMILY_6, FAMILY_MAPPED, FAMILY_LOCAL};
+
+	cp->cp_family = (enum family)draw_of(rng, families, nitems(families));
+	for (unsigned i = 0; i < 2; i++)
+		if ((cp->cp_family == FAMILY_6 || cp->cp_family == FAMILY_LOCAL) &&
+		    pl->pl_hosts[cp->cp_hosts[i]].hp_ip6 == HOST_IP6_NONE)
+			cp->cp_family = FAMILY_4;
+	/*
+	 * While an address is probed, another takes its place; but from one of the link nothing gets
+	 * beyond a router, and who is asked by one of the link answers by it.
+	 */
+	cp->cp_bind = draw_once_in(rng, 2) || cp->cp_family == FAMILY_LOCAL ||
+	    (pl->pl_router.rp_there && pl->pl_router.rp_offlink);
+}
+
+/* -- groups ----------------------------------------------------------------------------------- */
+
+static uint32_t
+plan_ip6_hosts(const struct plan *pl)
+{
+	uint32_t hosts = 0;
+
+	for (unsigned i = 0; i < pl->pl_nhosts; i++)
+		if (pl->pl_hosts[i].hp_ip6 != HOST_IP6_NONE)
+			hosts |= 1u << i;
+	return hosts;
+}
+
+static void
+draw_group(struct rng *rng, const struct plan *pl, struct group_plan *gp, unsigned index)
+{
+	static const uint32_t scopes[] = {0xff020000, 0xff050000, 0xff0e0000};
+	uint32_t all = (1u << pl->pl_nhosts) - 1, six = plan_ip6_hosts(pl);
+
+	gp->gp_family = six != 0 && draw_once_in(rng, 2) ? FAMILY_6 : FAMILY_4;
+	gp->gp_addr[0] = htobe32(0xef010200 + index);
+	if (gp->gp_family == FAMILY_6) {
+		all = six;
+		gp->gp_addr[0] = htobe32(draw_of(rng, scopes, nitems(scopes)));
+		gp->gp_addr[3] = htobe32(0x00010200 + index);
+	}
+	while (gp->gp_senders == 0)
+		gp->gp_senders = rng_u32(rng) & all;
+	gp->gp_start_ns = SIM_SECOND + draw_time(rng, pl->pl_heal_ns - SIM_SECOND);
+	if (draw_once_in(rng, 2))
+		gp->gp_start_ns = SIM_SECOND + draw_time(rng, 100 * SIM_MS);
+	gp->gp_pause_ns = 1 + draw_time(rng, 500 * SIM_MS);
+	gp->gp_count = rng_below(rng, PLAN_DATAGRAMS - 2);
+	gp->gp_len = 16 + (uint32_t)draw_size(rng, draw_once_in(rng, 3) ? 4000 : 1400);
+	gp->gp_loop = draw_once_in(rng, 2);
+}
+
+static void
+draw_member(struct rng *rng, const struct plan *pl, struct member_plan *mp)
+{
+	const struct group_plan *gp;
+
+	*mp = (struct member_plan){.mp_group = rng_below(rng, pl->pl_ngroups),
+	    .mp_join_ns = SIM_SECOND,
+	    .mp_leave_ns = SIM_NEVER,
+	    .mp_exclude = true};
+	gp = &pl->pl_groups[mp->mp_group];
+	do
+		mp->mp_host = rng_below(rng, pl->pl_nhosts);
+	while (gp->gp_family == FAMILY_6 && (plan_ip6_hosts(pl) & 1u << mp->mp_host) == 0);
+	if (draw_once_in(rng, 4))
+		mp->mp_join_ns += draw_time(rng, pl->pl_heal_ns - SIM_SECOND);
+	if (draw_once_in(rng, 4))
+		mp->mp_leave_ns = mp->mp_join_ns + draw_time(rng, 30 * SIM_SECOND);
+	if (gp->gp_family == FAMILY_6)
+		return;
+	mp->mp_dual = draw_once_in(rng, 4);
+	if (draw_once_in(rng, 2))
+		mp->mp_sources = rng_u32(rng) & ((1u << pl->pl_nhosts) - 1);
+	mp->mp_exclude = mp->mp_sources == 0 || draw_once_in(rng, 2);
+}
+
+/* What came to worlds after all else: IPv6 and groups. */
+static void
+draw_net(struct plan *pl, bool small)
+{
+	struct rng rng;
+
+	dice_init(&rng, pl, 2);
+	draw_router(&rng, &pl->pl_router);
+	for (unsigned i = 0; i < pl->pl_nhosts; i++)
+		draw_ip6(&rng, pl, &pl->pl_hosts[i]);
+	for (unsigned i = 0; i < pl->pl_nconns; i++)
+		draw_family(&rng, pl, &pl->pl_conns[i]);
+	if (draw_once_in(&rng, 2))
+		return;
+	pl->pl_ngroups = 1 + rng_below(&rng, small ? 1 : PLAN_GROUPS);
+	for (unsigned i = 0; i < pl->pl_ngroups; i++)
+		draw_group(&rng, pl, &pl->pl_groups[i], i);
+	pl->pl_nmembers = 1 + rng_below(&rng, small ? 3 : PLAN_MEMBERS);
+	for (unsigned i = 0; i < pl->pl_nmembers; i++)
+		draw_member(&rng, pl, &pl->pl_members[i]);
+}
+
 void
 plan_draw(struct plan *pl, const struct plan_options *po, uint64_t seed)
 {
@@ -256,6 +408,7 @@ plan_draw(struct plan *pl, const struct plan_options *po, uint64_t seed)
 	draw_cookies(pl);
 	for (unsigned i = 0; i < pl->pl_nconns; i++)
 		draw_conn(&rng, pl, &pl->pl_conns[i], po->po_small ? 20000 : 300000);
+	draw_net(pl, po->po_small);
 	for (unsigned i = 0; i < pl->pl_ntroubles; i++)
 		draw_trouble(&rng, pl, &pl->pl_troubles[i]);
 }

@@ -81,6 +81,13 @@ side_nomem(int64_t result)
 	    result == -BSD_ENFILE;
 }
 
+bool
+side_noaddress(enum family family, int64_t result)
+{
+	return (family == FAMILY_6 || family == FAMILY_LOCAL) &&
+	    (result == -BSD_EADDRNOTAVAIL || result == -BSD_ENETUNREACH);
+}
+
 void
 side_progress(struct side *s)
 {

@@ -15,6 +15,9 @@
 
 #include "sim/world.h"
 
+struct member;
+struct sender;
+
 enum side_end {
 	SIDE_OPEN,
 	SIDE_DONE,    /* all was sent, all came */
@@ -27,13 +30,18 @@ struct side {
 	struct side *s_next;      /* of w_sides */
 	struct side *s_nextdirty; /* of h_dirty */
 	struct host *s_host;
-	struct conn *s_conn; /* NULL: a listener, or a visitor who has not said who it is */
-	unsigned s_which;    /* 0: client, 1: server */
-	int s_fd;            /* -1: none, closed */
+	struct conn *s_conn;     /* NULL: a listener, or a visitor who has not said who it is */
+	struct member *s_member; /* of a group */
+	struct sender *s_sender; /* to a group */
+	unsigned s_which;        /* 0: client, 1: server */
+	int s_fd;                /* -1: none, closed */
 	void (*s_step)(struct side *s);
 	enum side_end s_end;
 	int s_errno;
 	bool s_isdirty;
+	bool s_stays; /* it need not end before the world does */
+	bool s_bound; /* to its host's address */
+	bool s_asked; /* for its connection */
 	bool s_connected;
 	bool s_shut; /* its FIN is sent or queued */
 	bool s_eof;
@@ -53,6 +61,7 @@ struct conn {
 	struct side *co_sides[2];
 	enum side_end co_ended[2];
 	uint64_t co_progress_ns;
+	uint64_t co_asked_ns;     /* when its client had an address to ask from; 0: not yet */
 	uint64_t co_answers;      /* datagrams that came back */
 	uint64_t co_answers_well; /* since the world healed */
 	uint64_t co_life[2];      /* of the hosts when it began */
@@ -70,12 +79,18 @@ void side_crash_all(struct host *h);
 void side_progress(struct side *s);
 /* => the errno is one that a call gives when memory is short */
 bool side_nomem(int64_t result);
+/*
+ * => the errno is one that a call gives while its host has no address of the family yet: it is to be
+ *    made again after SIDE_ADDRESS_NS
+ */
+#define SIDE_ADDRESS_NS (200 * SIM_MS)
+bool side_noaddress(enum family family, int64_t result);
 struct rumpus_proc *side_proc(const struct side *s);
 void side_sockbuf(struct side *s, uint32_t bytes);
 
 /* conn.c: streams. */
 void conn_start(struct world *w, void *conn, uint64_t tag);
-void listener_start(struct host *h);
+void listener_step(struct side *s);
 bool conn_ended(const struct conn *co);
 void conn_describe(const struct conn *co, char *buf, size_t space);
 
@@ -87,13 +102,17 @@ void stream_take(struct side *s, const uint8_t *buf, size_t len);
 void stream_error(struct side *s, int64_t result);
 /* Keepalives, so that the loss of the other host is found out; and Nagle's algorithm off. */
 void stream_options(struct side *s, bool nodelay);
-struct bsd_sockaddr_in stream_server(const struct conn *co);
+/* Asks for a client's connection; as rumpus_connect, and tells the connection. */
+int conn_ask(struct side *s);
 
 /* task.c: a client on a socket that waits. */
 void task_start(struct conn *co, int fd);
 
 /* datagram.c */
 void datagram_start(struct conn *co);
-void datagram_server_start(struct host *h);
+void datagram_serve(struct side *s);
+
+/* server.c: opens a host's servers, now or when there is memory. */
+void server_start(struct host *h);
 
 #endif /* SIM_SIDE_H */

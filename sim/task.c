@@ -87,13 +87,23 @@ task_talk(struct side *s)
 	return error == 0 ? task_read(s, cp->cp_total[1] + 1) : error;
 }
 
+/* Connects, once its host has an address. => 0, or an errno, negated */
+static int64_t
+task_connect(struct side *s)
+{
+	int64_t error;
+
+	while (side_noaddress(s->s_conn->co_plan->cp_family, error = conn_ask(s)))
+		if ((error = rumpus_sleep(side_proc(s), SIDE_ADDRESS_NS)) != 0)
+			break;
+	return error;
+}
+
 static void
 task_main(struct rumpus_task *rt)
 {
 	struct side *s = rt->rt_arg;
-	const struct bsd_sockaddr_in sin = stream_server(s->s_conn);
-	int64_t error =
-	    rumpus_connect(side_proc(s), s->s_fd, (const struct bsd_sockaddr *)&sin, sizeof(sin));
+	int64_t error = task_connect(s);
 
 	if (error == 0) {
 		s->s_connected = true;

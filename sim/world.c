@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/address.h"
 #include "sim/capture.h"
+#include "sim/group.h"
 #include "sim/host.h"
+#include "sim/router.h"
 #include "sim/side.h"
-#include "wire/ipv4.h"
 
 /*
  * How long an application may get no further once the world is well. A retransmission or window
@@ -59,6 +61,14 @@ world_hash(struct world *w, uint64_t value)
 	w->w_hash ^= w->w_hash >> 32;
 }
 
+void
+world_received(struct world *w, enum family family, uint64_t bytes)
+{
+	w->w_bytes += bytes;
+	if (family == FAMILY_6 || family == FAMILY_LOCAL)
+		w->w_bytes6 += bytes;
+}
+
 /* -- making and unmaking ---------------------------------------------------------------------- */
 
 static void
@@ -70,10 +80,10 @@ world_make_host(struct world *w, unsigned index)
 
 	*h = (struct host){.h_world = w,
 	    .h_index = index,
-	    .h_addr_be = ipv4_addr_be(10, 0, 0, (uint8_t)(index + 1)),
 	    .h_lladdr = {2, 0, 0, 0, 0, (uint8_t)(index + 1)},
 	    .h_wronged = (hp->hp_sysctls & HP_SMALLPOOLS) != 0,
 	    .h_deadline_ns = SIM_NEVER};
+	address_init(h);
 	plan_seed(w->w_plan.pl_seed, 10 + index, seed);
 	fault_init(&h->h_up, &hp->hp_up, seed);
 	plan_seed(w->w_plan.pl_seed, 30 + index, seed);
@@ -116,6 +126,8 @@ world_make(struct world *w, const struct world_options *wo, uint64_t seed)
 	} else {
 		plan_draw(&w->w_plan, &wo->wo_plan, seed);
 	}
+	router_make(w);
+	groups_make(w);
 	for (unsigned i = 0; i < w->w_plan.pl_nhosts; i++) {
 		world_make_host(w, i);
 		if (wo->wo_fail_at != 0 && wo->wo_fail_host == i)
@@ -158,6 +170,8 @@ world_unmake(struct world *w)
 		free(s);
 	}
 	free(w->w_conns);
+	groups_unmake(w);
+	router_unmake(w);
 }
 
 /* -- going on --------------------------------------------------------------------------------- */
@@ -213,6 +227,7 @@ world_look(struct world *w)
 
 	if (!w->w_healed)
 		return;
+	groups_look(w);
 	for (unsigned i = 0; i < w->w_plan.pl_nconns; i++) {
 		const struct conn *co = &w->w_conns[i];
 		uint64_t since = co->co_progress_ns;
@@ -236,9 +251,9 @@ world_applications_ended(const struct world *w)
 		if (!conn_ended(&w->w_conns[i]))
 			return false;
 	for (const struct side *s = w->w_sides; s != NULL; s = s->s_next)
-		if (s->s_fd >= 0 && s != s->s_host->h_listener && s != s->s_host->h_udp)
+		if (s->s_fd >= 0 && !s->s_stays)
 			return false;
-	return w->w_healed;
+	return w->w_healed && groups_ended(w);
 }
 
 /* From event to event, until all applications have ended, then until nothing is armed. */
@@ -257,8 +272,11 @@ world_go(struct world *w)
 		if (w->w_now_ns < look_ns || w->w_failed)
 			continue;
 		look_ns = w->w_now_ns + LOOK_NS;
-		if (quiet_ns == SIM_NEVER && world_applications_ended(w))
+		if (quiet_ns == SIM_NEVER && world_applications_ended(w)) {
 			quiet_ns = w->w_now_ns + QUIET_NS;
+			w->w_over = true;
+			groups_over(w);
+		}
 		if (quiet_ns == SIM_NEVER)
 			world_look(w);
 		else if (w->w_now_ns > quiet_ns)
@@ -279,6 +297,8 @@ world_run(const struct world_options *wo, uint64_t seed, struct world_result *wr
 	*wr = (struct world_result){.wr_hash = w->w_hash,
 	    .wr_frames = w->w_frames,
 	    .wr_bytes = w->w_bytes,
+	    .wr_bytes6 = w->w_bytes6,
+	    .wr_datagrams = w->w_datagrams,
 	    .wr_marked_bytes = w->w_marked_bytes,
 	    .wr_virtual_ns = w->w_now_ns - SIM_START_NS,
 	    .wr_allocations = w->w_allocations,

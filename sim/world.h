@@ -11,6 +11,7 @@
  * until nothing is armed, and no stack may hold anything.
  *
  *   host --up--> switch --down--> host        up, down: struct fault; the switch knows stations
+ *                  router                     of IPv6, in some worlds (router.h)
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
@@ -30,7 +31,9 @@ struct rumpus_proc;
 struct side;
 struct world;
 
-#define SIM_PORT 7 /* every host listens there, for streams and datagrams */
+#define SIM_PORT 7             /* every host listens there, for streams and datagrams */
+#define SIM_GROUP_PORT 8       /* of groups */
+#define SIM_PREFIX 0xfd000000u /* fd00::/64, its first word */
 #define SIM_IFNAME "eth0"
 #define SIM_START_NS SIM_SECOND /* the clock when a world begins */
 
@@ -38,6 +41,9 @@ struct host {
 	struct world *h_world;
 	unsigned h_index;
 	uint32_t h_addr_be;
+	uint32_t h_addr6[4]; /* of the network, and of the link; ::: it has none */
+	uint32_t h_local6[4];
+	uint32_t h_ifindex;
 	uint8_t h_lladdr[6];
 	struct netstack *h_ns; /* NULL: crashed */
 	struct rumpus_proc *h_proc;
@@ -51,12 +57,13 @@ struct host {
 	bool h_touched;     /* has to run at the present time */
 	bool h_wronged;     /* was short of memory, or crashed: its connections may break */
 	uint64_t h_deadline_ns;
-	uint64_t h_traced; /* events of the trace that were looked at */
-	struct side *h_listener, *h_udp;
+	uint64_t h_traced;                   /* events of the trace that were looked at */
 	struct side *h_dirty, **h_lastdirty; /* to be stepped */
 };
 
 struct conn;
+struct groups;
+struct router;
 
 struct world {
 	struct plan w_plan;
@@ -64,14 +71,20 @@ struct world {
 	uint64_t w_now_ns;
 	struct event_queue w_events;
 	struct host w_hosts[PLAN_HOSTS];
-	struct conn *w_conns; /* w_plan.pl_nconns */
-	struct side *w_sides; /* all that are open */
+	struct conn *w_conns;    /* w_plan.pl_nconns */
+	struct side *w_sides;    /* all that are open */
+	struct groups *w_groups; /* NULL: none */
+	struct router *w_router; /* NULL: none */
 	uint64_t w_hash;
 	uint64_t w_frames, w_bytes; /* sent; received by applications */
+	uint64_t w_bytes6;          /* of these, by IPv6 */
+	uint64_t w_datagrams;       /* for groups, received by members */
 	uint64_t w_marked_bytes;
 	uint64_t w_stop_ns;     /* SIM_NEVER: when all is over */
 	uint64_t w_progress_ns; /* when any application last got on */
+	uint64_t w_lost_ns;     /* when a frame was last lost, or came changed */
 	bool w_healed;
+	bool w_over;               /* all applications have ended */
 	uint32_t w_partition;      /* hosts of one part as bits; 0: all are joined */
 	struct capture *w_capture; /* NULL: none */
 	bool w_verbose;
@@ -87,6 +100,8 @@ struct world_result {
 	uint64_t wr_hash;
 	uint64_t wr_frames;
 	uint64_t wr_bytes;
+	uint64_t wr_bytes6;
+	uint64_t wr_datagrams;
 	uint64_t wr_marked_bytes;
 	uint64_t wr_virtual_ns;
 	uint64_t wr_allocations;
@@ -113,6 +128,8 @@ void world_fail(struct world *w, const char *format, ...) __attribute__((format(
 /* With -v: what happens. */
 void world_say(const struct world *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* An application has received bytes. */
+void world_received(struct world *w, enum family family, uint64_t bytes);
 /* Takes a number into the hash of the run. */
 void world_hash(struct world *w, uint64_t value);
 
