@@ -170,9 +170,11 @@ host_touch(struct host *h)
 		rumpus_enter(h->h_ns, h->h_world->w_now_ns);
 }
 
-static void
+/* => false: nothing was to be done */
+static bool
 host_step(struct host *h)
 {
+	bool any = h->h_dirty != NULL;
 	struct side *s;
 
 	while ((s = h->h_dirty) != NULL) {
@@ -183,22 +185,23 @@ host_step(struct host *h)
 		if (s->s_fd >= 0)
 			s->s_step(s);
 	}
+	return any;
 }
 
 void
 host_run(struct host *h)
 {
 	unsigned turns = 0;
+	bool any;
 
 	host_touch(h);
 	do {
 		rumpus_run(h->h_ns);
-		host_step(h);
+		any = host_step(h);
 		h->h_deadline_ns = rumpus_deadline(h->h_ns);
 		if (++turns == TURNS_MAX)
 			world_fail(h->h_world, "host %u does not come to rest", h->h_index);
-	} while ((h->h_dirty != NULL || h->h_deadline_ns <= h->h_world->w_now_ns) &&
-	    !h->h_world->w_failed);
+	} while ((any || h->h_deadline_ns <= h->h_world->w_now_ns) && !h->h_world->w_failed);
 	h->h_touched = false;
 	if (h->h_world->w_stop_ns == SIM_NEVER) /* else it is speed that is asked for */
 		check_stack(h);

@@ -296,7 +296,7 @@ draw_family(struct rng *rng, const struct plan *pl, struct conn_plan *cp)
 	 * beyond a router, and who is asked by one of the link answers by it.
 	 */
 	cp->cp_bind = draw_once_in(rng, 2) || cp->cp_family == FAMILY_LOCAL ||
-	    (pl->pl_router.rp_there && pl->pl_router.rp_offlink);
+	    cp->cp_kind == CONN_UDP || (pl->pl_router.rp_there && pl->pl_router.rp_offlink);
 }
 
 /* -- groups ----------------------------------------------------------------------------------- */

@@ -256,14 +256,43 @@ world_applications_ended(const struct world *w)
 	return w->w_healed && groups_ended(w);
 }
 
+/* All applications have ended: what is left goes, and so must all that is armed. */
+static void
+world_over(struct world *w)
+{
+	world_say(w, "all applications have ended");
+	w->w_over = true;
+	w->w_quiet_ns = w->w_now_ns + QUIET_NS;
+	groups_over(w);
+}
+
+/* Looks at all now and then. */
+static void
+world_watch(struct world *w)
+{
+	if (!w->w_over && world_applications_ended(w))
+		world_over(w);
+	else if (!w->w_over)
+		world_look(w);
+	else if (w->w_now_ns > w->w_quiet_ns)
+		world_fail(w, "all has ended, but a timer is armed again and again");
+}
+
 /* From event to event, until all applications have ended, then until nothing is armed. */
 static void
 world_go(struct world *w)
 {
-	uint64_t look_ns = 0, quiet_ns = SIM_NEVER, next_ns;
+	uint64_t look_ns = 0, next_ns;
 	unsigned turns = 0;
 
-	while (!w->w_failed && (next_ns = world_next(w)) < w->w_stop_ns) {
+	while (!w->w_failed) {
+		next_ns = world_next(w);
+		if (next_ns == SIM_NEVER && !w->w_over && world_applications_ended(w)) {
+			world_over(w);
+			continue;
+		}
+		if (next_ns >= w->w_stop_ns)
+			break;
 		turns = next_ns == w->w_now_ns ? turns + 1 : 0;
 		if (turns == TURNS_MAX)
 			world_fail(w, "time does not go on");
@@ -272,15 +301,7 @@ world_go(struct world *w)
 		if (w->w_now_ns < look_ns || w->w_failed)
 			continue;
 		look_ns = w->w_now_ns + LOOK_NS;
-		if (quiet_ns == SIM_NEVER && world_applications_ended(w)) {
-			quiet_ns = w->w_now_ns + QUIET_NS;
-			w->w_over = true;
-			groups_over(w);
-		}
-		if (quiet_ns == SIM_NEVER)
-			world_look(w);
-		else if (w->w_now_ns > quiet_ns)
-			world_fail(w, "all has ended, but a timer is armed again and again");
+		world_watch(w);
 	}
 	if (!w->w_failed && w->w_stop_ns == SIM_NEVER && !world_applications_ended(w))
 		world_fail(w, "nothing is armed, but applications wait");

@@ -85,6 +85,7 @@ struct world {
 	uint64_t w_lost_ns;     /* when a frame was last lost, or came changed */
 	bool w_healed;
 	bool w_over;               /* all applications have ended */
+	uint64_t w_quiet_ns;       /* then: when nothing may be armed any more */
 	uint32_t w_partition;      /* hosts of one part as bits; 0: all are joined */
 	struct capture *w_capture; /* NULL: none */
 	bool w_verbose;
