@@ -121,6 +121,8 @@ payload6_wrong(const struct ip6_hdr *ip6, const uint8_t *p, size_t len)
 	}
 	if (nxt == IP6_NXT_ICMP6)
 		wrong = icmp6_wrong(ip6, p, len);
+	else if (nxt != IP6_NXT_TCP && nxt != IP6_NXT_UDP)
+		wrong = "its next header is none of ours";
 	else
 		wrong = ip6_is_unspecified(ip6->ip6_src) ? "it comes from no address" : NULL;
 	return wrong != NULL ? wrong

@@ -89,11 +89,18 @@ result_of(uint64_t seed)
 static void
 test_a_seed_is_a_run(void **state)
 {
-	uint64_t hashes[20];
+	uint64_t hashes[20], bytes6 = 0, datagrams = 0;
+	struct world_result wr;
 
 	(void)state;
-	for (unsigned i = 0; i < 20; i++)
-		hashes[i] = result_of(i).wr_hash;
+	for (unsigned i = 0; i < 20; i++) {
+		wr = result_of(i);
+		hashes[i] = wr.wr_hash;
+		bytes6 += wr.wr_bytes6;
+		datagrams += wr.wr_datagrams;
+	}
+	assert_true(bytes6 > 0);
+	assert_true(datagrams > 0);
 	for (unsigned i = 0; i < 20; i++) {
 		assert_true(result_of(i).wr_hash == hashes[i]);
 		for (unsigned j = 0; j < i; j++)
