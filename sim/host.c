@@ -83,6 +83,7 @@ host_attach(struct host *h)
 
 	if (error != 0)
 		return error;
+	h->h_ifmtu = PLAN_MTU;
 	h->h_ifindex = host_ifindex(h);
 	return host_address(h);
 }

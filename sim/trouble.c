@@ -19,8 +19,10 @@ trouble_setmtu(struct host *h, uint32_t mtu)
 {
 	h->h_pathmtu = mtu;
 	h->h_blackhole = false;
-	if (h->h_ns != NULL)
-		(void)port_setmtu(h->h_port, mtu != 0 ? mtu : PLAN_MTU);
+	if (h->h_ns == NULL)
+		return;
+	h->h_ifmtu = mtu != 0 ? mtu : PLAN_MTU;
+	(void)port_setmtu(h->h_port, h->h_ifmtu);
 }
 
 static void

@@ -100,11 +100,13 @@ wire_at_host(struct world *w, void *arg, uint64_t tag)
 	    .fr_len = fl->fl_len,
 	    .fr_corrupt = fl->fl_corrupt};
 
-	(void)w;
 	(void)tag;
 	if (h->h_ns != NULL) {
 		host_touch(h);
-		groups_frame_in(h, &fr);
+		if (fl->fl_len <= h->h_ifmtu + ETHER_HDR_LEN)
+			groups_frame_in(h, &fr);
+		else
+			w->w_lost_ns = w->w_now_ns;
 		(void)port_input(h->h_port, fl->fl_bytes, fl->fl_len);
 	}
 	free(fl);

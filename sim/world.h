@@ -51,6 +51,7 @@ struct host {
 	struct fault h_up, h_down;
 	uint32_t h_pathmtu; /* of packets to it; 0: no less than theirs */
 	bool h_blackhole;   /* nobody is told of that */
+	uint32_t h_ifmtu;   /* of its interface, which takes nothing longer */
 	unsigned h_cuts;    /* troubles that cut its link */
 	uint32_t h_life;    /* counts its starts */
 	bool h_dying;       /* what it still sends is lost */
