@@ -174,7 +174,7 @@ test_share_without_memory(void **state)
 	    .ca_jobs = 2,
 	    .ca_quiet = true,
 	    .ca_nomem = true,
-	    .ca_sample = 37,
+	    .ca_sample = 47,
 	    .ca_folder = "/tmp"};
 
 	(void)state;
