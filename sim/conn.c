@@ -506,10 +506,11 @@ static int
 conn_socket(struct host *h, const struct conn_plan *cp)
 {
 	static const int off = 0;
-	int fd, error = 0;
+	int type = cp->cp_kind == CONN_UDP ? BSD_SOCK_DGRAM : BSD_SOCK_STREAM, error = 0, fd;
 
-	fd = rumpus_socket(h->h_proc, address_domain(cp->cp_family),
-	    BSD_SOCK_STREAM | (cp->cp_kind == CONN_TASK ? 0 : BSD_SOCK_NONBLOCK), 0);
+	if (cp->cp_kind != CONN_TASK)
+		type |= BSD_SOCK_NONBLOCK;
+	fd = rumpus_socket(h->h_proc, address_domain(cp->cp_family), type, 0);
 	if (fd >= 0 && cp->cp_family == FAMILY_MAPPED)
 		error = rumpus_setsockopt(h->h_proc, fd, BSD_IPPROTO_IPV6, BSD_IPV6_V6ONLY, &off,
 		    sizeof(off));
@@ -534,15 +535,15 @@ conn_start(struct world *w, void *arg, uint64_t tag)
 		return;
 	}
 	host_touch(h);
-	if (cp->cp_kind == CONN_UDP) {
-		datagram_start(co);
-		return;
-	}
 	fd = conn_socket(h, cp);
 	if (fd < 0) {
 		conn_stillborn(co, SIDE_ERROR);
 		if (!side_nomem(fd))
 			world_fail(w, "socket: errno %d", -fd);
+		return;
+	}
+	if (cp->cp_kind == CONN_UDP) {
+		datagram_start(co, fd);
 		return;
 	}
 	if (cp->cp_kind == CONN_TASK) {

@@ -11,7 +11,6 @@
 #include <rumpus/abi.h>
 #include <rumpus/socket.h>
 
-#include "sim/address.h"
 #include "sim/host.h"
 #include "sim/side.h"
 #include "sim/stream.h"
@@ -156,35 +155,12 @@ datagram_step(struct side *s)
 	    &s->s_paused);
 }
 
-/* => a descriptor, or an errno, negated */
-static int
-datagram_socket(struct host *h, enum family family)
-{
-	static const int off = 0;
-	int error = 0,
-	    fd = rumpus_socket(h->h_proc, address_domain(family),
-		BSD_SOCK_DGRAM | BSD_SOCK_NONBLOCK, 0);
-
-	if (fd >= 0 && family == FAMILY_MAPPED)
-		error = rumpus_setsockopt(h->h_proc, fd, BSD_IPPROTO_IPV6, BSD_IPV6_V6ONLY, &off,
-		    sizeof(off));
-	if (error != 0)
-		world_fail(h->h_world, "IPV6_V6ONLY: errno %d", -error);
-	return fd;
-}
-
 void
-datagram_start(struct conn *co)
+datagram_start(struct conn *co, int fd)
 {
-	struct host *h = &co->co_world->w_hosts[co->co_plan->cp_hosts[0]];
-	int fd = datagram_socket(h, co->co_plan->cp_family);
+	struct side *s =
+	    side_new(&co->co_world->w_hosts[co->co_plan->cp_hosts[0]], fd, datagram_step);
 
-	if (fd < 0) {
-		co->co_ended[0] = SIDE_ERROR;
-		if (!side_nomem(fd))
-			world_fail(co->co_world, "a datagram socket: errno %d", -fd);
-		return;
-	}
-	co->co_sides[0] = side_new(h, fd, datagram_step);
-	co->co_sides[0]->s_conn = co;
+	s->s_conn = co;
+	co->co_sides[0] = s;
 }

@@ -109,7 +109,7 @@ int conn_ask(struct side *s);
 void task_start(struct conn *co, int fd);
 
 /* datagram.c */
-void datagram_start(struct conn *co);
+void datagram_start(struct conn *co, int fd);
 void datagram_serve(struct side *s);
 
 /* server.c: opens a host's servers, now or when there is memory. */
