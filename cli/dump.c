@@ -274,16 +274,6 @@ counts_tell(const struct dump *d)
 
 /* --- options -------------------------------------------------------------------------------- */
 
-static bool
-number_parse(const char *text, uint64_t most, uint64_t *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *value <= most;
-}
-
 /* => false: wrong usage */
 static bool
 option_take(struct dump *d, int c)

@@ -56,6 +56,16 @@ complain(const char *format, ...)
 	(void)fputc('\n', stderr);
 }
 
+bool
+number_parse(const char *text, uint64_t most, uint64_t *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *value <= most;
+}
+
 static int
 usage_error(const char *what)
 {

@@ -4,6 +4,7 @@
 #define CLI_RUMPUS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOSERVER = 3 };
 
@@ -16,6 +17,9 @@ struct request {
 
 /* Prints "rumpus: ...". => format: "what: why; try: what" */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Decimal digits and nothing else. => false: they are not, or more than most */
+bool number_parse(const char *text, uint64_t most, uint64_t *value);
 
 /* => an exit status; the server is connected. */
 int cmd_sysctl(const struct request *rq);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "rumpus.h"
 #include "ss.h"
 
 #define NODES_MAX 64
@@ -183,12 +184,11 @@ static bool
 port_parse(const char *text, int *port)
 {
 	const struct servent *se;
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	uint64_t n;
 
 	if (*text == '\0' || strcmp(text, "*") == 0)
 		return true;
-	if (*end == '\0' && n <= 65535) {
+	if (number_parse(text, UINT16_MAX, &n)) {
 		*port = (int)n;
 		return true;
 	}
@@ -198,28 +198,29 @@ port_parse(const char *text, int *port)
 	return se != NULL;
 }
 
-/* => false: no address */
-static bool
+/* => NULL, or why it is no address */
+static const char *
 addr_parse(char *text, struct ss_node *sn)
 {
 	const bool v6 = strchr(text, ':') != NULL;
-	char *slash = strchr(text, '/'), *end = NULL;
-	int most = v6 ? 128 : 32;
+	const uint64_t most = v6 ? 128 : 32;
+	char *slash = strchr(text, '/');
+	uint64_t bits = most;
 
 	if (*text == '\0' || strcmp(text, "*") == 0)
-		return true;
+		return NULL;
 	if (slash != NULL)
 		*slash = '\0';
-	sn->sn_bits = slash != NULL ? (int)strtoul(slash + 1, &end, 10) : most;
-	if (inet_pton(v6 ? AF_INET6 : AF_INET, text, sn->sn_addr + (v6 ? 0 : 12)) != 1 ||
-	    sn->sn_bits < 0 || sn->sn_bits > most ||
-	    (slash != NULL && (*end != '\0' || end == slash + 1)))
-		return false;
+	if (inet_pton(v6 ? AF_INET6 : AF_INET, text, sn->sn_addr + (v6 ? 0 : 12)) != 1)
+		return "no address";
+	if (slash != NULL && !number_parse(slash + 1, most, &bits))
+		return v6 ? "a length is 0 to 128" : "a length is 0 to 32";
+	sn->sn_bits = (int)bits;
 	if (!v6) {
 		memcpy(sn->sn_addr, v4mapped, sizeof(v4mapped));
 		sn->sn_bits += 96;
 	}
-	return true;
+	return NULL;
 }
 
 /* Parts an address from what follows it. => the port, ""; NULL: neither */
@@ -260,7 +261,7 @@ parse_condition(struct ss_filter *sf)
 	const bool src = !sport && !dport && token_take(sf, "src");
 	struct ss_node *sn;
 	char room[WORD_MAX], *text = room, *port;
-	bool good;
+	const char *why = NULL;
 
 	if (!sport && !dport && !src && !token_take(sf, "dst"))
 		return misread(sf, "not understood");
@@ -270,13 +271,16 @@ parse_condition(struct ss_filter *sf)
 	sn->sn_op = op_take(sf);
 	(void)snprintf(room, sizeof(room), "%s", token_peek(sf));
 	if (sport || dport) {
-		good = port_parse(*text == ':' ? text + 1 : text, &sn->sn_port) && *text != '\0';
+		if (*text == '\0' || !port_parse(*text == ':' ? text + 1 : text, &sn->sn_port))
+			why = "no port";
+	} else if (*text == '\0' || (port = addr_split(&text)) == NULL ||
+	    !port_parse(port, &sn->sn_port)) {
+		why = "no address";
 	} else {
-		good = *text != '\0' && (port = addr_split(&text)) != NULL &&
-		    port_parse(port, &sn->sn_port) && addr_parse(text, sn);
+		why = addr_parse(text, sn);
 	}
-	if (!good)
-		return misread(sf, sport || dport ? "no port" : "no address");
+	if (why != NULL)
+		return misread(sf, why);
 	if (!sport && !dport && sn->sn_op > SS_NE)
 		return misread(sf, "addresses are the same or not");
 	token_skip(sf);

@@ -60,7 +60,7 @@ value_get(const char *name, struct value *va)
 
 /* Decimal with optional k, m, g. */
 static bool
-number_parse(const char *text, uint64_t *number)
+size_parse(const char *text, uint64_t *number)
 {
 	static const char units[] = "kmg";
 	const char *unit;
@@ -99,7 +99,7 @@ value_set(const char *name, const char *text)
 		return error;
 	if (!value_is_number(&va))
 		error = rumpus_sysctlbyname(name, NULL, NULL, text, strlen(text) + 1);
-	else if (!number_parse(text, &u64))
+	else if (!size_parse(text, &u64))
 		return EINVAL;
 	else if (va.va_len == sizeof(u64))
 		error = rumpus_sysctlbyname(name, NULL, NULL, &u64, sizeof(u64));

@@ -2,6 +2,7 @@
 /* Interfaces: specs taken apart, drivers found by name, addresses given. */
 #include "server/iface.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@ iface_parse_mac(const char *text, uint8_t mac[6])
 	unsigned byte[6];
 	char rest;
 
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &byte[0], &byte[1], &byte[2], &byte[3],
+	if (text[strspn(text, "0123456789abcdefABCDEF:")] != '\0' ||
+	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &byte[0], &byte[1], &byte[2], &byte[3],
 		&byte[4], &byte[5], &rest) != 6)
 		return false;
 	for (int i = 0; i < 6; i++)
@@ -46,7 +48,7 @@ iface_parse_mtu(const char *text, uint32_t *mtu)
 	unsigned long value = strtoul(text, &end, 10);
 
 	*mtu = (uint32_t)value;
-	return *end == '\0' && end != text && value >= 68 && value <= 65535;
+	return isdigit((unsigned char)*text) && *end == '\0' && value >= 68 && value <= 65535;
 }
 
 /* A key of a bad link, which takes plain frames only. => NULL, or what to try instead. */

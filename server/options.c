@@ -13,6 +13,7 @@
  */
 #include "server/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <ini.h>
@@ -127,7 +128,7 @@ options_threads(struct options *op, const char *value, char *why, size_t whylen)
 	char *end;
 	unsigned long n = strtoul(value, &end, 10);
 
-	if (*end != '\0' || end == value || n < 1 || n > OPTIONS_MAXTHREADS)
+	if (!isdigit((unsigned char)*value) || *end != '\0' || n < 1 || n > OPTIONS_MAXTHREADS)
 		return options_why(why, whylen, "--threads", value, "1 to 64");
 	op->op_threads = (unsigned)n;
 	return true;
@@ -194,7 +195,7 @@ options_readyfd(struct options *op, const char *value, char *why, size_t whylen)
 	char *end;
 	long fd = strtol(value, &end, 10);
 
-	if (*end != '\0' || end == value || fd < 0 || fd > INT_MAX)
+	if (!isdigit((unsigned char)*value) || *end != '\0' || fd > INT_MAX)
 		return options_why(why, whylen, "--ready-fd", value,
 		    "the number of an open descriptor");
 	op->op_readyfd = (int)fd;

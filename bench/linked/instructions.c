@@ -202,6 +202,17 @@ converse(void)
 	}
 }
 
+static uint64_t
+number(const char *text, uint64_t most)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	need(*text >= '0' && *text <= '9' && *end == '\0' && n > 0 && n <= most,
+	    "MTU, SIZE or COUNT is out of range");
+	return n;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -210,10 +221,9 @@ main(int argc, char **argv)
 
 	need(argc == 5, "usage: instructions stream|datagrams|requests MTU SIZE COUNT");
 	stream = strcmp(argv[1], "datagrams") != 0;
-	mtu = (uint32_t)strtoul(argv[2], NULL, 10);
-	size = strtoul(argv[3], NULL, 10);
-	count = strtoul(argv[4], NULL, 10);
-	need(size > 0 && size <= sizeof(buf), "SIZE is not in 1 ... 65536");
+	mtu = (uint32_t)number(argv[2], UINT16_MAX);
+	size = number(argv[3], sizeof(buf));
+	count = number(argv[4], UINT32_MAX);
 	open_end(&a, &b, 1, mtu, "10.0.0.1/24");
 	open_end(&b, &a, 2, mtu, "10.0.0.2/24");
 	connect_ends(stream);

@@ -3,6 +3,7 @@
 #include "server/sysproxy/sysproxy.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -128,7 +129,7 @@ sp_parse_tcp(const char *text, struct sockaddr_in *sin)
 	memcpy(host, text, (size_t)(colon - text));
 	host[colon - text] = '\0';
 	port = strtol(colon + 1, &end, 10);
-	if (*end != '\0' || end == colon + 1 || port < 0 || port > 65535)
+	if (!isdigit((unsigned char)colon[1]) || *end != '\0' || port > 65535)
 		return false;
 	*sin = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	if (strcmp(host, "*") == 0 || strcmp(host, "0") == 0)

@@ -68,7 +68,8 @@ def usage():
     with wire.Wire() as w:
         for args in (["--nonsense"], ["-i"], ["-i", "tap"], ["-i", "eth:eth0"],
                      ["-i", "tap:t,colour=red"], ["-i", "tap:t,mtu=1"], ["-o", "novalue"],
-                     ["--ready-fd", "x"], ["stray"], ["-c", "/nowhere"]):
+                     ["-i", "tap:t,mtu=-18446744073709550116"], ["-i", "tap:t,mac=-2:0:0:0:0:2"],
+                     ["--threads", "-18446744073709551614"], ["--ready-fd", "+9"], ["--ready-fd", "x"], ["stray"], ["-c", "/nowhere"]):
             done = run(w.a, "rumpusd", *args)
             equal(done.returncode, 2, f"exit status of {args} ({done.stderr.strip()})")
             expect("; try: " in done.stderr, f"{args}: no advice: {done.stderr!r}")

@@ -137,6 +137,11 @@ def refused():
         for words in (("-x",), ("src", "[::1"), ("src", "::1/129"), ("state", "none"), ("sport", "=", ":x-y"), ("nonsense",),
                       ("(", "sport", "=", ":1"), ("dst", "1.2.3"), ("src", "<", "10.0.0.1")):
             expect(r.ss(*words, status=2).startswith("rumpus: ss: "), f"{words}")
+        for prefix, most in (("10.0.0.0/4294967304", 32), ("10.0.0.0/-1", 32), ("10.0.0.0/+8", 32),
+                             ("::/129", 128), ("::/18446744073709551624", 128)):
+            expect(f"a length is 0 to {most}" in r.ss("src", prefix, status=2), prefix)
+        for port in ("65536", "4294967376", "-18446744073709551536"):
+            expect("no port" in r.ss("sport", "=", f":{port}", status=2), port)
         r.control += "x"
         expect(r.ss(status=3).startswith("rumpus: server: "), "no server")
 
