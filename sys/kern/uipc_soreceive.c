@@ -458,7 +458,10 @@ soreceive_oob(struct soreceive_call *sr)
 	return 0;
 }
 
-/* The next of the queue of errors: never waits. The datagram's addressee is the name. */
+/*
+ * The next of the queue of errors: never waits. The datagram's addressee is the name. As on Linux
+ * (ip_recv_error), an error whose copying out fails is off the queue all the same.
+ */
 static int
 soreceive_errqueue(struct soreceive_call *sr)
 {
