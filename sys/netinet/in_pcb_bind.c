@@ -5,9 +5,11 @@
  *
  * BSD's rules. Two pcbs of one port conflict when their local addresses are equal or one is any.
  * With SO_REUSEADDR (or REUSEPORT) on the new one only an unconnected pcb of exactly the same
- * address does; and not even that when both have SO_REUSEPORT. For a multicast address
- * SO_REUSEADDR counts as SO_REUSEPORT. Pcbs that are bound to different interfaces do not conflict,
- * nor do those of different families, unless one is of both (INP_DUAL).
+ * address does; and not even that when both have SO_REUSEPORT. Pcbs that are bound to different
+ * interfaces do not conflict, nor do those of different families, unless one is of both (INP_DUAL).
+ *
+ * Deviation: of datagrams Linux's rule holds, whose programs count on it (test_bind_matrix, the row
+ * sem_conn/bind-datagrams): such pcbs conflict unless both have SO_REUSEADDR, or both SO_REUSEPORT.
  */
 #include "kern/cdefs.h"
 #include "kern/names.h"
@@ -56,23 +58,30 @@ claim_overlaps(const struct bind_claim *bc, const struct inpcb *other)
 	    laddr_overlaps(&bc->bc_ep.ie_addr, &other->inp_laddr);
 }
 
+/* Do two datagram sockets that overlap keep each other from the port? */
+static bool
+dgram_conflicts(const struct inpcb *inp, const struct inpcb *other)
+{
+	return (pcb_options(inp) & pcb_options(other) & (SO_REUSEADDR | SO_REUSEPORT)) == 0;
+}
+
 /* May inp have that beside other, which has the same port? */
 static bool
 bind_conflicts(const struct inpcb *inp, const struct bind_claim *bc, const struct inpcb *other)
 {
-	uint32_t share = SO_REUSEPORT, mine = pcb_options(inp);
+	uint32_t mine = pcb_options(inp);
 
 	if (other == inp || !claim_overlaps(bc, other) ||
 	    (inp->inp_boundif != 0 && !in_pcb_hasif(other, inp->inp_boundif)))
 		return false;
-	if (bc->bc_af->af_ismulticast(&bc->bc_ep.ie_addr))
-		share |= SO_REUSEADDR;
+	if (inp->inp_socket->so_proto->pr_type == SOCK_DGRAM)
+		return dgram_conflicts(inp, other);
 	if ((mine & (SO_REUSEADDR | SO_REUSEPORT)) == 0)
 		return true;
 	if ((other->inp_flags & INP_CONNECTED) != 0 ||
 	    !in_addrany_eq(&bc->bc_ep.ie_addr, &other->inp_laddr))
 		return false;
-	return (mine & share) == 0 || (pcb_options(other) & share) == 0;
+	return (mine & pcb_options(other) & SO_REUSEPORT) == 0;
 }
 
 /* Does a pair without a pcb, in TIME-WAIT, claim some of the same packets? */

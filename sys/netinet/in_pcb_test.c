@@ -76,38 +76,44 @@ connect_to(struct inpcb *inp, uint32_t addr_be, uint16_t port)
 	return in_pcbconnect(inp, &sa.sa);
 }
 
-/* BSD's rules: none, SO_REUSEADDR, SO_REUSEPORT on either side; any, one, another address. */
+/*
+ * None, SO_REUSEADDR, SO_REUSEPORT on either side; any, one, another address: BSD's rules of streams,
+ * Linux's of datagrams.
+ */
 static void
 test_bind_matrix(void **state)
 {
-	enum { N = 0, A = BSD_SO_REUSEADDR, P = BSD_SO_REUSEPORT };
+	enum { N = 0, A = BSD_SO_REUSEADDR, P = BSD_SO_REUSEPORT, USED = BSD_EADDRINUSE };
+	static const struct protosw *const protos[] = {&stream, &dgram};
 	static const uint32_t any = 0;
 	const uint32_t us = US, loop = LOOP, group = GROUP;
 	const struct {
 		uint32_t addr1, opt1, addr2, opt2;
-		int error;
+		int error[2]; /* a stream has no group */
 	} cases[] = {
-	    {any, N, any, N, BSD_EADDRINUSE},
-	    {any, N, us, N, BSD_EADDRINUSE},
-	    {us, N, any, N, BSD_EADDRINUSE},
-	    {us, N, us, N, BSD_EADDRINUSE},
-	    {us, N, loop, N, 0},
-	    {any, A, any, A, BSD_EADDRINUSE},
-	    {us, A, us, A, BSD_EADDRINUSE},
-	    {any, N, us, A, 0},
-	    {us, N, any, A, 0},
-	    {any, A, us, N, BSD_EADDRINUSE},
-	    {any, P, any, P, 0},
-	    {us, P, us, P, 0},
-	    {any, P, us, P, 0},
-	    {any, P, any, N, BSD_EADDRINUSE},
-	    {any, N, any, P, BSD_EADDRINUSE},
-	    {us, A, us, P, BSD_EADDRINUSE},
-	    {us, P, us, A, BSD_EADDRINUSE},
-	    {group, A, group, A, 0},
-	    {group, N, group, A, BSD_EADDRINUSE},
-	    {group, A, group, N, BSD_EADDRINUSE},
-	    {group, A, group, P, 0},
+	    {any, N, any, N, {USED, USED}},
+	    {any, N, us, N, {USED, USED}},
+	    {us, N, any, N, {USED, USED}},
+	    {us, N, us, N, {USED, USED}},
+	    {us, N, loop, N, {0, 0}},
+	    {any, A, any, A, {USED, 0}},
+	    {us, A, us, A, {USED, 0}},
+	    {any, A, us, A, {0, 0}},
+	    {any, N, us, A, {0, USED}},
+	    {us, N, any, A, {0, USED}},
+	    {any, A, us, N, {USED, USED}},
+	    {any, P, any, P, {0, 0}},
+	    {us, P, us, P, {0, 0}},
+	    {any, P, us, P, {0, 0}},
+	    {any, P, any, N, {USED, USED}},
+	    {any, N, any, P, {USED, USED}},
+	    {us, A, us, P, {USED, USED}},
+	    {us, P, us, A, {USED, USED}},
+	    {us, A | P, us, A, {USED, 0}},
+	    {group, A, group, A, {-1, 0}},
+	    {group, N, group, A, {-1, USED}},
+	    {group, A, group, N, {-1, USED}},
+	    {group, A, group, P, {-1, USED}},
 	};
 	struct netstack *ns = pcb_stack(16);
 	struct socket s1, s2;
@@ -115,15 +121,20 @@ test_bind_matrix(void **state)
 	unsigned i;
 
 	(void)state;
-	for (i = 0; i < nitems(cases); i++) {
-		one = pcb(ns, &s1, cases[i].opt1);
-		two = pcb(ns, &s2, cases[i].opt2);
-		assert_int_equal(bind_to(one, cases[i].addr1, 80), 0);
-		if (bind_to(two, cases[i].addr2, 80) != cases[i].error)
-			fail_msg("case %u: not %d", i, cases[i].error);
+	for (i = 0; i < 2 * nitems(cases); i++) {
+		const int error = cases[i / 2].error[i % 2];
+
+		if (error < 0)
+			continue;
+		one = pcb(ns, &s1, cases[i / 2].opt1);
+		two = pcb(ns, &s2, cases[i / 2].opt2);
+		s1.so_proto = s2.so_proto = protos[i % 2];
+		assert_int_equal(bind_to(one, cases[i / 2].addr1, 80), 0);
+		if (bind_to(two, cases[i / 2].addr2, 80) != error)
+			fail_msg("case %u, %u: not %d", i / 2, i % 2, error);
 		/* Another port is nobody's business. */
-		if (cases[i].error != 0)
-			assert_int_equal(bind_to(two, cases[i].addr2, 81), 0);
+		if (error != 0)
+			assert_int_equal(bind_to(two, cases[i / 2].addr2, 81), 0);
 		in_pcbfree(one);
 		in_pcbfree(two);
 		assert_null(s1.so_pcb);
@@ -142,6 +153,7 @@ test_bind_beside_connection(void **state)
 	struct inpcb *reuse = pcb(ns, &s3, BSD_SO_REUSEADDR);
 
 	(void)state;
+	s1.so_proto = s2.so_proto = s3.so_proto = &stream;
 	assert_int_equal(in_pcbconnect_pair(con, &local, &foreign), 0);
 	assert_int_equal(bind_to(plain, 0, 80), BSD_EADDRINUSE);
 	in_pcbdetach_socket(con);

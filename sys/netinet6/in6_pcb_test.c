@@ -318,9 +318,7 @@ test_lookup(void **state)
 	struct inpcb *exact = pcb(ns, &s3, &six_dgram);
 
 	(void)state;
-	s2.so_options = s3.so_options = BSD_SO_REUSEADDR;
-	s1.so_options = BSD_SO_REUSEPORT;
-	s2.so_options |= BSD_SO_REUSEPORT;
+	s1.so_options = s2.so_options = s3.so_options = BSD_SO_REUSEPORT;
 	assert_int_equal(bind_to(dual, "::", 80), 0);
 	assert_ptr_equal(find4("10.0.0.1"), dual);
 	assert_ptr_equal(find6("fd00::1"), dual);

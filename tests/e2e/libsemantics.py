@@ -83,6 +83,8 @@ ROWS = (
     ("Connecting", "bind: port 0, not ours, in use", ("socket/bind-stream",)),
     ("Connecting", "SO_REUSEADDR, SO_REUSEPORT", ("socket/bind-reuse", "socket/bind-time-wait",
                                                   "sem_conn/reuseport")),
+    ("Connecting", "SO_REUSEADDR, SO_REUSEPORT of datagrams", ("sem_conn/bind-datagrams",
+                                                               "sem_conn/last-bound")),
     ("Connecting", "getsockname, getpeername at each stage", ("socket/names",)),
     ("Connecting", "IPv6: mapped addresses, IPV6_V6ONLY, conflicts",
      ("sem_six/conflicts", "sem_six/connects", "sem_six/errors")),

@@ -189,8 +189,69 @@ reuseport(void)
 	shared(SOCK_DGRAM);
 }
 
+static int
+udp_sharing(int option, struct sockaddr *sa)
+{
+	int fd = (int)MUST(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)), one = 1;
+
+	if (option != 0)
+		MUST(setsockopt(fd, SOL_SOCKET, option, &one, sizeof(one)));
+	if (bind(fd, sa, ADDRLEN) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+/* Which datagram sockets may have one port: options of either, any address and one. */
+static void
+bind_datagrams(void)
+{
+	static const int options[] = {0, SO_REUSEADDR, SO_REUSEPORT};
+	static const char *const names[] = {"none", "SO_REUSEADDR", "SO_REUSEPORT"};
+	static const char *const addrs[] = {"0.0.0.0", "127.0.0.1"};
+	int fd[2];
+
+	for (int i = 0; i < 36; i++) {
+		struct sockaddr_in sin = calls_addr(addrs[i % 2], 0);
+
+		fd[0] = udp_sharing(options[i / 4 % 3], (struct sockaddr *)&sin);
+		sin = calls_addr(addrs[i / 2 % 2], calls_port(fd[0]));
+		fd[1] = udp_sharing(options[i / 12], (struct sockaddr *)&sin);
+		(void)printf("%s with %s beside %s with %s -> %s\n", addrs[i / 2 % 2],
+		    names[i / 12], addrs[i % 2], names[i / 4 % 3],
+		    fd[1] >= 0 ? "0" : calls_errname(errno));
+		(void)close(fd[0]);
+		if (fd[1] >= 0)
+			(void)close(fd[1]);
+	}
+}
+
+/* Of those that share by SO_REUSEADDR the last bound has what comes. */
+static void
+last_bound(void)
+{
+	int fd[3], port = 0, from = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	char byte;
+
+	for (int i = 0; i < 3; i++) {
+		fd[i] = (int)MUST(udp_sharing(SO_REUSEADDR, calls_loopback(port)));
+		port = calls_port(fd[i]);
+	}
+	MUST(sendto(from, "a", 1, 0, calls_loopback(port), ADDRLEN));
+	(void)printf("polls -> %s\n", calls_wait(fd[2], POLLIN));
+	for (int i = 0; i < 3; i++)
+		DO(recv(fd[i], &byte, 1, 0));
+	(void)close(fd[2]);
+	MUST(sendto(from, "b", 1, 0, calls_loopback(port), ADDRLEN));
+	(void)printf("polls -> %s\n", calls_wait(fd[1], POLLIN));
+	DO(recv(fd[0], &byte, 1, 0));
+	DO(recv(fd[1], &byte, 1, 0));
+}
+
 const struct calls_case calls_cases[] = {
     {"reuseport", reuseport},
+    {"bind-datagrams", bind_datagrams},
+    {"last-bound", last_bound},
     {"backlog-full", backlog_full},
     {"accept-flags", accept_flags},
     {"crossing", crossing},
