@@ -237,8 +237,8 @@ void fd_sock_tag(const struct fdsock *fs, int clientfd);
 void fd_sock_reap(struct fd_server *fd, uint16_t port);
 /* The same, of listeners alone, which are few. */
 void fd_listen_reap(struct fd_server *fd, uint16_t port);
-/* => true: the client's end was closed, and fs has been looked after, or is gone */
-bool fd_sock_reap1(struct fdsock *fs);
+/* The same of one, which may be gone then, and one that waits in its fs_pending, but no other. */
+void fd_sock_reap1(struct fdsock *fs);
 /* The pair is full: wait until it has room again. */
 void fd_sock_full(struct fdsock *fs);
 /* Looks at fs again soon, when memory may have come back. */

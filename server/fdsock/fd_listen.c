@@ -195,13 +195,12 @@ fd_listen_gone(struct fdsock *head)
 void
 fd_listen_reap(struct fd_server *fd, uint16_t port)
 {
-	struct fdsock *fs = LIST_FIRST(&fd->fd_listeners);
+	struct fdsock *fs, *next;
 
-	while (fs != NULL) {
-		if (fd_addr_port(&fs->fs_local) == port && fd_sock_reap1(fs))
-			fs = LIST_FIRST(&fd->fd_listeners);
-		else
-			fs = LIST_NEXT(fs, fs_listening);
+	for (fs = LIST_FIRST(&fd->fd_listeners); fs != NULL; fs = next) {
+		next = LIST_NEXT(fs, fs_listening);
+		if (fd_addr_port(&fs->fs_local) == port)
+			fd_sock_reap1(fs);
 	}
 }
 

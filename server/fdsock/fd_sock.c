@@ -125,24 +125,24 @@ fd_sock_reap1(struct fdsock *fs)
 	struct pollfd pfd = {.fd = fs->fs_src.ls_fd};
 
 	if (fs->fs_reaped || fs->fs_held || poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0)
-		return false;
+		return;
 	fs->fs_reaped = fs->fs_ending = fs->fs_hup = fs->fs_canread = true;
 	if ((pfd.revents & POLLERR) != 0)
 		fs->fs_reset = true;
 	fd_sock_work(fs);
-	return true;
 }
 
 void
 fd_sock_reap(struct fd_server *fd, uint16_t port)
 {
-	struct fdsock *fs = TAILQ_FIRST(&fd->fd_socks);
+	struct fdsock *fs, *next;
 
-	while (fs != NULL) {
-		if (fd_addr_port(&fs->fs_local) == port && fd_sock_reap1(fs))
-			fs = TAILQ_FIRST(&fd->fd_socks);
-		else
-			fs = TAILQ_NEXT(fs, fs_list);
+	for (fs = TAILQ_FIRST(&fd->fd_socks); fs != NULL; fs = next) {
+		next = TAILQ_NEXT(fs, fs_list);
+		while (next != NULL && next->fs_held) /* one that is goes with its listener */
+			next = TAILQ_NEXT(next, fs_list);
+		if (fd_addr_port(&fs->fs_local) == port)
+			fd_sock_reap1(fs);
 	}
 }
 
