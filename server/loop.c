@@ -205,6 +205,24 @@ loop_makeway(struct loop *lp)
 	lp->lp_yield = false;
 }
 
+void
+loop_look(struct loop *lp)
+{
+	lp->lp_look = true;
+}
+
+/* Nothing is late while the stack has nothing to do. */
+static void
+loop_looknow(struct loop *lp)
+{
+	const bool look = lp->lp_look && netstack_deadline(lp->lp_ns) <= lp->lp_ns->ns_now;
+	int n;
+
+	lp->lp_look = false;
+	if (look && (n = loop_poll(lp, 0)) > 0)
+		loop_dispatch(lp, n);
+}
+
 int
 loop_run(struct loop *lp)
 {
@@ -212,9 +230,12 @@ loop_run(struct loop *lp)
 
 	while (!lp->lp_stop) {
 		(void)loop_tasks(lp);
+		loop_looknow(lp);
 		netstack_run(lp->lp_ns);
-		if (loop_tasks(lp))
+		if (loop_tasks(lp)) {
+			loop_looknow(lp);
 			netstack_run(lp->lp_ns);
+		}
 		if (lp->lp_stop)
 			break;
 		loop_makeway(lp);

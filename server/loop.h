@@ -56,6 +56,7 @@ struct loop {
 	uint32_t lp_spin_skipped;
 	uint64_t lp_lost; /* datagrams for full sockets, ever */
 	bool lp_yield;    /* at the end of the turn */
+	bool lp_look;     /* before the stack runs */
 };
 
 /* => -1: errno says why. ns is borrowed for the loop's life. */
@@ -79,6 +80,12 @@ void loop_undefer(struct loop *lp, struct loop_task *lt);
  * comes that would be lost.
  */
 void loop_yield(struct loop *lp);
+
+/*
+ * Packets for ourselves were sent for a client. What it closed before is to be closed before they
+ * arrive: events that came since the turn began are handed out before the stack runs.
+ */
+void loop_look(struct loop *lp);
 
 /* Runs until loop_stop. => -1 when waiting failed (errno). */
 int loop_run(struct loop *lp);

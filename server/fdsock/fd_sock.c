@@ -76,6 +76,18 @@ fd_sock_upcall(struct socket *so, void *arg)
 	fd_sock_schedule(fs);
 }
 
+/* What the client sends to its own host finds no socket that it has closed before. */
+static void
+fd_sock_workdgram(struct fdsock *fs)
+{
+	struct fd_server *fd = fs->fs_server;
+	const uint64_t sent = fd->fd_stat.fds_dgrams_in;
+
+	fd_dgram_work(fs);
+	if (fd->fd_stat.fds_dgrams_in != sent)
+		loop_look(fd->fd_loop);
+}
+
 static void
 fd_sock_work(struct fdsock *fs)
 {
@@ -87,7 +99,7 @@ fd_sock_work(struct fdsock *fs)
 		fd_listen_work(fs);
 		break;
 	case FD_DGRAM:
-		fd_dgram_work(fs);
+		fd_sock_workdgram(fs);
 		break;
 	case FD_KIND_COUNT:
 		break;
@@ -116,10 +128,13 @@ fd_sock_ready(struct loop_source *ls, uint32_t events)
 	/* What the client sends goes on its way before the stack runs, the rest is done after. */
 	if (fs->fs_kind == FD_STREAM && !fs->fs_reset)
 		fd_stream_in(fs);
-	fd_sock_schedule(fs);
+	if (fs->fs_kind == FD_DGRAM && fs->fs_hup)
+		fd_sock_workdgram(fs);
+	else
+		fd_sock_schedule(fs);
 }
 
-bool
+void
 fd_sock_reap1(struct fdsock *fs)
 {
 	struct pollfd pfd = {.fd = fs->fs_src.ls_fd};

@@ -81,12 +81,56 @@ test_reap(void **state)
 		(void)close(re.socks[i]);
 }
 
+struct late {
+	int sender, first, last;
+	uint16_t port;
+};
+
+/*
+ * The server has begun with what the sender wrote before: it finds the record though the close before it
+ * is an event that nobody has fetched yet.
+ */
+static void
+close_and_send(struct fd_server *fd, struct netstack *ns, void *arg)
+{
+	const struct late *la = arg;
+	struct fdsock *fs = fd_sock_find(fd, fd_cookie(la->sender));
+	struct fdsock_dgram dg = {.dg_flags = FDSOCK_DG_ADDR,
+	    .dg_family = AF_INET,
+	    .dg_port = htons(la->port),
+	    .dg_addr = {127, 0, 0, 1}};
+
+	(void)ns;
+	(void)close(la->last);
+	assert_int_equal(send(la->sender, &dg, sizeof(dg), 0), sizeof(dg));
+	fs->fs_canread = true;
+	fd_sock_schedule(fs);
+}
+
+/* A datagram to the port of a socket that was closed before it was sent is for who has the port now. */
+static void
+test_closed_before(void **state)
+{
+	struct late la = {.sender = fdt_socket(SOCK_DGRAM), .first = sharing(SO_REUSEADDR, 0)};
+	struct fdsock_dgram dg;
+
+	(void)state;
+	la.port = fdt_port(la.first);
+	la.last = sharing(SO_REUSEADDR, la.port);
+	fdt_call(close_and_send, &la);
+	(void)fdt_poll(la.first, POLLIN);
+	assert_int_equal(recv(la.first, &dg, sizeof(dg), 0), sizeof(dg));
+	(void)close(la.first);
+	(void)close(la.sender);
+}
+
 int
 main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fdt_setup, fdt_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_reap),
+	    T(test_closed_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

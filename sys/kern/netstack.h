@@ -74,7 +74,7 @@ struct netstack {
 	struct lwp *ns_curlwp;
 	struct host_context *ns_maincontext;
 	uint32_t ns_nlwps;
-	bool ns_more; /* netstack_run stopped with work left */
+	bool ns_more; /* netstack_run has something to do, or stopped with work left */
 
 	/* sockets, processes, descriptors */
 	struct pool ns_socketpool;

@@ -17,10 +17,17 @@
 #define LOOP_MTU 65535
 #define LOOP_BURST 64
 
+/* => false: the queue is full; m is the caller's. Else netstack_run has something to do. */
+static bool
+loop_enqueue(struct netstack *ns, struct mbuf *m)
+{
+	ns->ns_more = true;
+	return mbufq_enqueue(&ns->ns_net->nst_loopq, m);
+}
+
 static int
 loop_output(struct ifnet *ifp, struct mbuf *m, const struct bsd_sockaddr *dst)
 {
-	struct net_state *nst = ifp->if_ns->ns_net;
 	struct pkthdr *ph = &m->m_pkthdr;
 
 	if (dst->sa_family != AF_INET && dst->sa_family != AF_INET6) {
@@ -41,7 +48,7 @@ loop_output(struct ifnet *ifp, struct mbuf *m, const struct bsd_sockaddr *dst)
 		ph->csum_flags = M_CSUM_OK;
 	m->m_flags |= M_LOOP;
 	ph->rcvif = ifp;
-	if (!mbufq_enqueue(&nst->nst_loopq, m)) {
+	if (!loop_enqueue(ifp->if_ns, m)) {
 		ifp->if_data.ifi_oqdrops++;
 		m_drop(m, DROP_IF_QUEUEFULL);
 		return ENOBUFS;
@@ -53,7 +60,7 @@ static int
 loop_start(struct ifnet *ifp, struct mbuf *m)
 {
 	m->m_pkthdr.rcvif = ifp;
-	if (mbufq_enqueue(&ifp->if_ns->ns_net->nst_loopq, m))
+	if (loop_enqueue(ifp->if_ns, m))
 		return 0;
 	m_freem(m);
 	return ENOBUFS;
@@ -66,7 +73,7 @@ loop_simloop(struct ifnet *ifp, struct mbuf *m)
 		m->m_pkthdr.csum_flags = M_CSUM_OK;
 	m->m_flags |= M_LOOP;
 	m->m_pkthdr.rcvif = ifp;
-	if (!mbufq_enqueue(&ifp->if_ns->ns_net->nst_loopq, m))
+	if (!loop_enqueue(ifp->if_ns, m))
 		m_drop(m, DROP_IF_QUEUEFULL);
 }
 
