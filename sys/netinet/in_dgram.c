@@ -59,6 +59,25 @@ in_dgram_abort(struct socket *so)
 	soisdisconnected(so);
 }
 
+void
+in_dgram_notify(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, size_t skip,
+    bool tell)
+{
+	struct socket *so = inp->inp_socket;
+
+	if (ci->ci_ctl == IN_CTL_MSGSIZE && in_pcb_pmtudisc(inp, ci->ci_af) < IP_PMTUDISC_INTERFACE)
+		ci->ci_af->af_setmtu(inp->inp_ns, &ci->ci_dst, ci->ci_arg, ci->ci_pktlen);
+	if (in_errq_wanted(inp, ci->ci_af)) {
+		in_errq_icmp(inp, ci, fport, skip);
+		return;
+	}
+	if (!tell || ci->ci_soft || in_ctl_errno(ci->ci_ctl) == 0)
+		return;
+	so->so_error = in_ctl_errno(ci->ci_ctl);
+	sorwakeup(so);
+	sowwakeup(so);
+}
+
 int
 in_dgram_listen(struct socket *so, int backlog)
 {

@@ -33,6 +33,13 @@ struct in_dgram {
 struct in_dgram *in_dgram_get(struct inpcb *inp);
 /* => NULL: there is none, or it is a stream */
 struct in_dgram *in_dgram_find(const struct inpcb *inp);
+/*
+ * An ICMP error about what the socket sent to fport of ci_dst, skip bytes of transport header in front of
+ * its own data. The path's MTU is learnt; a queue of errors is told, else, with tell, the socket, of an
+ * error that does not pass by itself.
+ */
+void in_dgram_notify(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, size_t skip,
+    bool tell);
 /* The requests that protocols without connections answer alike (kern/protosw.h). */
 void in_dgram_detach(struct socket *so);
 void in_dgram_abort(struct socket *so);

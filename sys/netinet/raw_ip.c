@@ -176,19 +176,7 @@ icmp_sock_input(struct mbuf *m, const struct in_rxinfo *rx, uint16_t id)
 void
 rip_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 {
-	struct socket *so = inp->inp_socket;
-
-	if (ci->ci_ctl == IN_CTL_MSGSIZE && in_pcb_pmtudisc(inp, ci->ci_af) < IP_PMTUDISC_INTERFACE)
-		ci->ci_af->af_setmtu(inp->inp_ns, &ci->ci_dst, ci->ci_arg, ci->ci_pktlen);
-	if (in_errq_wanted(inp, ci->ci_af)) {
-		in_errq_icmp(inp, ci, 0, 0);
-		return;
-	}
-	if (ci->ci_soft || in_addrany_isany(&inp->inp_faddr) || in_ctl_errno(ci->ci_ctl) == 0)
-		return;
-	so->so_error = in_ctl_errno(ci->ci_ctl);
-	sorwakeup(so);
-	sowwakeup(so);
+	in_dgram_notify(inp, ci, 0, 0, !in_addrany_isany(&inp->inp_faddr));
 }
 
 /* An error about an echo request: to the ICMP socket that sent it. => false: there is none */

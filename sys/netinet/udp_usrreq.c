@@ -260,19 +260,8 @@ udp_owns(const struct mbuf *m, const struct in_rxinfo *rx)
 static void
 udp_notify(struct inpcb *inp, const struct in_ctlinfo *ci)
 {
-	struct socket *so = inp->inp_socket;
-
-	if (ci->ci_ctl == IN_CTL_MSGSIZE && in_pcb_pmtudisc(inp, ci->ci_af) < IP_PMTUDISC_INTERFACE)
-		ci->ci_af->af_setmtu(inp->inp_ns, &ci->ci_dst, ci->ci_arg, ci->ci_pktlen);
-	if (in_errq_wanted(inp, ci->ci_af)) {
-		in_errq_icmp(inp, ci, be16_get(ci->ci_head + 2), UDP_HDR_LEN);
-		return;
-	}
-	if (ci->ci_soft || ci->ci_ctl == IN_CTL_MSGSIZE || in_ctl_errno(ci->ci_ctl) == 0)
-		return;
-	so->so_error = in_ctl_errno(ci->ci_ctl);
-	sorwakeup(so);
-	sowwakeup(so);
+	in_dgram_notify(inp, ci, be16_get(ci->ci_head + 2), UDP_HDR_LEN,
+	    ci->ci_ctl != IN_CTL_MSGSIZE);
 }
 
 static void
@@ -410,6 +399,19 @@ udp_unhold(struct inpcb *inp, struct mbuf **control)
 	return m;
 }
 
+/* The end of sending: error is that of finding out how. Consumes m and control. */
+static int
+udp_finish(struct inpcb *inp, struct mbuf *m, struct mbuf *control, const struct in_txinfo *tx,
+    uint16_t fport, int error)
+{
+	m_freem(control);
+	if (error != 0) {
+		m_freem(m);
+		return error;
+	}
+	return in_errq_sent(inp, tx, fport, udp_output(inp, m, tx, fport));
+}
+
 /* Sends what is held. */
 static int
 udp_push(struct inpcb *inp)
@@ -420,12 +422,7 @@ udp_push(struct inpcb *inp)
 	struct in_txinfo tx;
 	int error = udp_send_txinfo(inp, control, dg->dg_af, &to, &tx);
 
-	m_freem(control);
-	if (error != 0) {
-		m_freem(m);
-		return error;
-	}
-	return in_errq_sent(inp, &tx, to.ie_port, udp_output(inp, m, &tx, to.ie_port));
+	return udp_finish(inp, m, control, &tx, to.ie_port, error);
 }
 
 /* Copied: many small pieces must not hold much storage. */
@@ -497,12 +494,7 @@ udp_send(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr
 		error = udp_send_txinfo(inp, control, af, &to, &tx);
 	if (error == 0 && more)
 		return udp_hold(inp, m, control, af, &to);
-	m_freem(control);
-	if (error != 0) {
-		m_freem(m);
-		return error;
-	}
-	return in_errq_sent(inp, &tx, to.ie_port, udp_output(inp, m, &tx, to.ie_port));
+	return udp_finish(inp, m, control, &tx, to.ie_port, error);
 }
 
 static int
