@@ -33,6 +33,7 @@
 #define ROUTER ipv4_addr_be(10, 0, 0, 9)
 
 static struct testif ia, ib;
+static struct netstack *a, *b;
 
 /* An error as the program takes it. */
 struct queued {
@@ -49,22 +50,22 @@ assert_offender(const struct queued *qu, uint32_t addr_be)
 	assert_memory_equal(qu->re.re_offender, &addr_be, sizeof(addr_be));
 }
 
-static void
-two_stacks(struct netstack **a, struct netstack **b)
+static int
+setup(void **state)
 {
-	*a = in_teststack();
-	*b = in_teststack();
-	assert_int_equal(testif_attach(*a, &ia, 1, A), 0);
-	assert_int_equal(testif_attach(*b, &ib, 2, B), 0);
-	testwire_run_for(&ia, &ib, 10 * NSEC_PER_SEC);
+	(void)state;
+	testwire_begin(&ia, &ib);
+	a = ia.ti_if.if_ns;
+	b = ib.ti_if.if_ns;
+	return 0;
 }
 
-static void
-end_stacks(struct netstack *a, struct netstack *b)
+static int
+teardown(void **state)
 {
-	testwire_run_for(&ia, &ib, 61 * NSEC_PER_SEC);
-	test_netstack_end(a);
-	test_netstack_end(b);
+	(void)state;
+	testwire_end(&ia, &ib);
+	return 0;
 }
 
 static int
@@ -162,11 +163,9 @@ test_port_unreachable(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 9);
 	struct socket *so, *deaf;
-	struct netstack *a, *b;
 	struct queued qu;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = asking(a, 0);
 	deaf = test_udpsocket(a);
 	assert_int_equal(test_udpsend(so, &to, 100), 0);
@@ -190,7 +189,6 @@ test_port_unreachable(void **state)
 	assert_int_equal(take(so, &qu, 600), BSD_EWOULDBLOCK);
 	soclose(so);
 	soclose(deaf);
-	end_stacks(a, b);
 }
 
 /* Time exceeded, which nobody is told of otherwise; the next error is pending when one is taken. */
@@ -198,12 +196,10 @@ static void
 test_order(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 33434);
-	struct netstack *a, *b;
 	struct queued qu;
 	struct socket *so;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = asking(a, 0);
 	assert_int_equal(set_int(so, BSD_IP_RECVTTL, 1), 0);
 	know_b();
@@ -232,7 +228,6 @@ test_order(void **state)
 	complain(0, ICMP4_TIMXCEED, 0, 0);
 	assert_int_equal(pending(so), BSD_EWOULDBLOCK);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 /* What is too long for the interface, or the path, is in the queue with the MTU. */
@@ -240,12 +235,10 @@ static void
 test_too_long(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 7);
-	struct netstack *a, *b;
 	struct queued qu;
 	struct socket *so;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = asking(a, 0);
 	assert_int_equal(set_int(so, BSD_IP_MTU_DISCOVER, BSD_IP_PMTUDISC_DO), 0);
 	know_b();
@@ -270,7 +263,6 @@ test_too_long(void **state)
 	assert_int_equal(take(so, &qu, 600), 0);
 	assert_int_equal(qu.re.re_info, 1500);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 /* Nobody answers for the addressee: an error of our own, after the last request and from then on. */
@@ -278,12 +270,10 @@ static void
 test_silent_neighbour(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(ROUTER, 7);
-	struct netstack *a, *b;
 	struct queued qu;
 	struct socket *so;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = asking(a, 0);
 	assert_int_equal(test_udpsend(so, &to, 2000), 0); /* in two pieces: one error */
 	testwire_run_for(&ia, &ib, 4900 * NSEC_PER_MSEC);
@@ -305,7 +295,6 @@ test_silent_neighbour(void **state)
 	assert_int_equal(take(so, &qu, 600), 0);
 	assert_int_equal(qu.len, 100);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 /* Who does not care for the path (IP_PMTUDISC_INTERFACE, OMIT) does not believe what is said of it. */
@@ -313,7 +302,6 @@ static void
 test_path_not_learned(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 7);
-	struct netstack *a, *b;
 	struct socket *so;
 	struct ifnet *ifp;
 	struct in_addrany dst = in4_any(B);
@@ -321,7 +309,6 @@ test_path_not_learned(void **state)
 	bool direct;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = test_udpsocket(a);
 	assert_int_equal(soconnect(so, &to.sa), 0);
 	know_b();
@@ -334,7 +321,6 @@ test_path_not_learned(void **state)
 		assert_int_equal(mtu, how == BSD_IP_PMTUDISC_PROBE ? 1000 : 1500);
 	}
 	soclose(so);
-	end_stacks(a, b);
 }
 
 /* A connected socket without a queue hears of what will not pass by itself, and of that alone. */
@@ -356,11 +342,9 @@ test_soft_errors(void **state)
 	    {ICMP4_UNREACH, ICMP4_UNREACH_FILTER_PROHIB, BSD_EHOSTUNREACH},
 	};
 	union bsd_sockaddr_any to = test_sin(B, 9);
-	struct netstack *a, *b;
 	struct socket *so;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = test_udpsocket(a);
 	assert_int_equal(soconnect(so, &to.sa), 0);
 	know_b();
@@ -371,7 +355,6 @@ test_soft_errors(void **state)
 		so->so_error = 0;
 	}
 	soclose(so);
-	end_stacks(a, b);
 }
 
 /* An ICMP socket gets the whole message back, its header too. */
@@ -379,14 +362,12 @@ static void
 test_icmp_socket(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 0), mine = test_sin(A, 77);
-	struct netstack *a, *b;
 	struct queued qu;
 	struct socket *so;
 	struct mbuf *m;
 	static const uint8_t echo[12] = {ICMP4_ECHO, 0, 0, 0, 0, 0, 0, 5, 'd', 'a', 't', 'a'};
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = asking(a, BSD_IPPROTO_ICMP);
 	assert_int_equal(sobind(so, &mine.sa), 0);
 	know_b();
@@ -402,7 +383,6 @@ test_icmp_socket(void **state)
 	assert_int_equal(be16_get(qu.data + 4), 77);
 	assert_memory_equal(qu.data + 6, echo + 6, 6);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 /* A flood fills the queue to its limit, is counted, and holds nothing up; so does one on many sockets. */
@@ -410,7 +390,6 @@ static void
 test_26_flood(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 7), from = test_sin(B, 7);
-	struct netstack *a, *b;
 	struct socket *so[3], *peer;
 	uint8_t buf[16];
 	size_t n = sizeof(buf);
@@ -418,7 +397,6 @@ test_26_flood(void **state)
 	unsigned i, taken = 0;
 
 	(void)state;
-	two_stacks(&a, &b);
 	a->ns_inet->is_errqlen = 20;
 	a->ns_inet->is_errqtotal = 50;
 	know_b();
@@ -448,22 +426,21 @@ test_26_flood(void **state)
 		soclose(so[i]);
 	assert_int_equal(a->ns_inet->is_nerrq, 0);
 	soclose(peer);
-	end_stacks(a, b);
 }
 
 static int
-scenario(struct netstack *a, void *arg)
+scenario(struct netstack *ns, void *arg)
 {
 	union bsd_sockaddr_any to = test_sin(B, 7);
 	struct socket *so = NULL;
 	struct queued qu;
-	int error = testif_attach(a, &ia, 1, A);
+	int error = testif_attach(ns, &ia, 1, A);
 
 	(void)arg;
 	if (error != 0)
 		return error;
 	know_b();
-	error = socreate(a, BSD_AF_INET, BSD_SOCK_DGRAM, 0, &so);
+	error = socreate(ns, BSD_AF_INET, BSD_SOCK_DGRAM, 0, &so);
 	if (error == 0)
 		error = set_int(so, BSD_IP_RECVERR, 1);
 	if (error == 0)
@@ -476,9 +453,9 @@ scenario(struct netstack *a, void *arg)
 	}
 	if (so != NULL)
 		soclose(so);
-	for (uint64_t end = a->ns_now + 61 * NSEC_PER_SEC; netstack_deadline(a) <= end;) {
-		netstack_enter(a, netstack_deadline(a));
-		netstack_run(a);
+	for (uint64_t end = ns->ns_now + 61 * NSEC_PER_SEC; netstack_deadline(ns) <= end;) {
+		netstack_enter(ns, netstack_deadline(ns));
+		netstack_run(ns);
 	}
 	return error;
 }
@@ -494,15 +471,16 @@ test_nomem(void **state)
 int
 main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_port_unreachable),
-	    cmocka_unit_test(test_soft_errors),
-	    cmocka_unit_test(test_path_not_learned),
-	    cmocka_unit_test(test_order),
-	    cmocka_unit_test(test_too_long),
-	    cmocka_unit_test(test_silent_neighbour),
-	    cmocka_unit_test(test_icmp_socket),
-	    cmocka_unit_test(test_26_flood),
+	    T(test_port_unreachable),
+	    T(test_soft_errors),
+	    T(test_path_not_learned),
+	    T(test_order),
+	    T(test_too_long),
+	    T(test_silent_neighbour),
+	    T(test_icmp_socket),
+	    T(test_26_flood),
 	    cmocka_unit_test(test_nomem),
 	};
 

@@ -50,11 +50,9 @@ setup(void **state)
 	union bsd_sockaddr_any sa = test_sin(B, PORT);
 
 	(void)state;
-	a = in_teststack();
-	b = in_teststack();
-	assert_int_equal(testif_attach(a, &ia, 1, A), 0);
-	assert_int_equal(testif_attach(b, &ib, 2, B), 0);
-	testwire_run_for(&ia, &ib, 10 * NSEC_PER_SEC);
+	testwire_begin(&ia, &ib);
+	a = ia.ti_if.if_ns;
+	b = ib.ti_if.if_ns;
 	snd = test_udpsocket(a);
 	rcv = test_udpsocket(b);
 	assert_int_equal(sobind(rcv, &sa.sa), 0);
@@ -67,9 +65,7 @@ teardown(void **state)
 	(void)state;
 	soclose(snd);
 	soclose(rcv);
-	testwire_run_for(&ia, &ib, 61 * NSEC_PER_SEC);
-	test_netstack_end(a);
-	test_netstack_end(b);
+	testwire_end(&ia, &ib);
 	return 0;
 }
 

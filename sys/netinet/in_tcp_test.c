@@ -151,6 +151,25 @@ ends_step(struct end e[2])
 		netstack_run(e[i].e_ns);
 }
 
+/* Closes a connection, its end first that was opened here, and both stacks. */
+static void
+ends_close(struct end e[2], struct socket *so, struct socket *peer, struct socket *head)
+{
+	(void)soclose(so);
+	for (unsigned i = 0; i < 20; i++)
+		ends_step(e);
+	(void)soclose(peer);
+	(void)soclose(head);
+	for (unsigned i = 0; i < 100000; i++)
+		ends_step(e);
+	for (unsigned i = 0; i < 2; i++) {
+		ether_ifdetach(&e[i].e_if);
+		if_detach(&e[i].e_if);
+		mbufq_drain(&e[i].e_q);
+		test_netstack_end(e[i].e_ns);
+	}
+}
+
 /* -- a stream -------------------------------------------------------------------------------- */
 
 static uint8_t
@@ -293,17 +312,7 @@ ethernet(struct end e[2], unsigned lose, uint32_t pathmtu)
 	}
 	assert_int_equal(got, TOTAL);
 	e[0].e_lose = e[1].e_lose = 0;
-	(void)soclose(so);
-	for (unsigned i = 0; i < 20; i++)
-		ends_step(e);
-	(void)soclose(peer);
-	(void)soclose(head);
-	for (unsigned i = 0; i < 100000; i++)
-		ends_step(e);
-	for (unsigned i = 0; i < 2; i++) {
-		end_detach(&e[i]);
-		test_netstack_end(e[i].e_ns);
-	}
+	ends_close(e, so, peer, head);
 }
 
 static void
@@ -426,17 +435,7 @@ test_bound_to_interface(void **state)
 	e[0].e_if.if_mtu = 1000;
 	assert_int_equal(bind_to(so, &e[0].e_if), 0);
 	assert_true(intotcpcb((struct inpcb *)so->so_pcb)->t_maxseg <= 960);
-	(void)soclose(so);
-	for (unsigned i = 0; i < 20; i++)
-		ends_step(e);
-	(void)soclose(peer);
-	(void)soclose(head);
-	for (unsigned i = 0; i < 100000; i++)
-		ends_step(e);
-	for (unsigned i = 0; i < 2; i++) {
-		end_detach(&e[i]);
-		test_netstack_end(e[i].e_ns);
-	}
+	ends_close(e, so, peer, head);
 }
 
 /* A connection of e[0] to e[1], bound to its interface, in TIME-WAIT. => the peer's FIN as it came */

@@ -305,6 +305,60 @@ testwire_run_for(struct testif *a, struct testif *b, uint64_t delay_ns)
 	netstack_enter(y, end);
 }
 
+struct testgot test_got;
+
+void
+test_got_input(struct mbuf *m, const struct in_rxinfo *rx)
+{
+	m_sanity(m);
+	assert_int_equal(m->m_pkthdr.len, rx->rx_hlen + rx->rx_len);
+	assert_true(m->m_len >= rx->rx_hlen);
+	test_got.tg_n++;
+	test_got.tg_len = rx->rx_len;
+	test_got.tg_hlen = rx->rx_hlen;
+	m_copydata(m, rx->rx_hlen, rx->rx_len, test_got.tg_bytes);
+	m_freem(m);
+}
+
+unsigned
+test_cut(struct netstack *ns, uint32_t total, struct testpiece *pieces)
+{
+	unsigned n = 0, i, j;
+	uint32_t off, len;
+	struct testpiece t;
+
+	for (off = 0; off < total; off += len) {
+		len = 8 * (1 + rng_below(&ns->ns_rng, 180));
+		if (off == 0 && len < 32)
+			len = 32;
+		len = KERN_MIN(len, total - off);
+		pieces[n++] = (struct testpiece){off, len, off + len < total};
+	}
+	for (i = n - 1; i > 0; i--) {
+		j = rng_below(&ns->ns_rng, i + 1);
+		t = pieces[i];
+		pieces[i] = pieces[j];
+		pieces[j] = t;
+	}
+	return n;
+}
+
+void
+testwire_begin(struct testif *a, struct testif *b)
+{
+	assert_int_equal(testif_attach(in_teststack(), a, 1, ipv4_addr_be(10, 0, 0, 1)), 0);
+	assert_int_equal(testif_attach(in_teststack(), b, 2, ipv4_addr_be(10, 0, 0, 2)), 0);
+	testwire_run_for(a, b, 10 * NSEC_PER_SEC);
+}
+
+void
+testwire_end(struct testif *a, struct testif *b)
+{
+	testwire_run_for(a, b, 61 * NSEC_PER_SEC);
+	test_netstack_end(a->ti_if.if_ns);
+	test_netstack_end(b->ti_if.if_ns);
+}
+
 struct socket *
 test_udpsocket(struct netstack *ns)
 {

@@ -12,6 +12,7 @@
 
 #include "kern/netstack.h"
 #include "net/if.h"
+#include "netinet/in_afops.h"
 #include "wire/arp.h"
 #include "wire/ipv4.h"
 
@@ -58,9 +59,33 @@ struct ipv4_hdr test_iphdr(uint8_t proto, uint32_t src_be, uint32_t dst_be, size
 size_t test_udp(uint8_t *buf, uint32_t src_be, uint32_t dst_be, uint16_t sport, uint16_t dport,
     size_t len);
 
+/* What a transport under test received last, and its it_input, apart from looking at the header. */
+#define TEST_PROTO 200
+struct testgot {
+	unsigned tg_n;
+	uint32_t tg_len;
+	uint32_t tg_hlen;
+	uint8_t tg_bytes[65536];
+};
+extern struct testgot test_got;
+void test_got_input(struct mbuf *m, const struct in_rxinfo *rx);
+/* Fragments. */
+struct testpiece {
+	uint32_t tp_off, tp_len;
+	bool tp_mf;
+};
+/* Cuts total bytes at random places, 32 bytes or more first, and mixes the pieces. => how many */
+unsigned test_cut(struct netstack *ns, uint32_t total, struct testpiece *pieces);
+
 /* Sends len bytes of UDP payload from the stack, by ip_output. => errno */
 int test_ipsend(struct netstack *ns, uint32_t dst_be, size_t len);
 
+/*
+ * A wire, 10.0.0.1 at the one end and 10.0.0.2 at the other, each with a stack of its own; and the end of
+ * both, when nothing waits any more.
+ */
+void testwire_begin(struct testif *a, struct testif *b);
+void testwire_end(struct testif *a, struct testif *b);
 /* Moves frames between two interfaces and runs both stacks until neither has anything to do. */
 void testwire_pump(struct testif *a, struct testif *b);
 /* The same over time, deadline by deadline. */

@@ -23,31 +23,15 @@
 
 #define US ipv4_addr_be(10, 0, 0, 1)
 #define PEER ipv4_addr_be(10, 0, 0, 9)
-#define TEST_PROTO 200
 
 static struct testif ti;
 static uint8_t data[68000];
 
-/* What the transport under test received last. */
-static struct {
-	unsigned n;
-	uint32_t len;
-	uint32_t hlen;
-	uint8_t bytes[65536];
-} got;
-
 static void
 got_input(struct mbuf *m, const struct in_rxinfo *rx)
 {
-	m_sanity(m);
-	assert_int_equal(m->m_pkthdr.len, rx->rx_hlen + rx->rx_len);
-	assert_true(m->m_len >= rx->rx_hlen);
 	assert_true(ipv4_cksum_ok(m->m_data, rx->rx_hlen));
-	got.n++;
-	got.len = rx->rx_len;
-	got.hlen = rx->rx_hlen;
-	m_copydata(m, rx->rx_hlen, rx->rx_len, got.bytes);
-	m_freem(m);
+	test_got_input(m, rx);
 }
 
 static const struct in_transport got_transport = {.it_proto = TEST_PROTO, .it_input = got_input};
@@ -58,7 +42,7 @@ reass_setup(struct netstack *ns)
 	uint8_t mac[6];
 	int error;
 
-	memset(&got, 0, sizeof(got));
+	memset(&test_got, 0, sizeof(test_got));
 	if ((error = testif_attach(ns, &ti, 1, US)) != 0)
 		return error;
 	test_run_for(ns, 10 * NSEC_PER_SEC);
@@ -115,59 +99,31 @@ reass_end(struct netstack *ns)
 	test_netstack_end(ns);
 }
 
-struct piece {
-	uint32_t off, len;
-	bool mf;
-};
-
-/* Cuts total bytes at random places and mixes the pieces. => how many */
-static unsigned
-cut(struct netstack *ns, uint32_t total, struct piece *pieces)
-{
-	unsigned n = 0, i, j;
-	uint32_t off, len;
-	struct piece t;
-
-	for (off = 0; off < total; off += len) {
-		len = 8 * (1 + rng_below(&ns->ns_rng, 180));
-		if (off == 0 && len < 32)
-			len = 32;
-		len = KERN_MIN(len, total - off);
-		pieces[n++] = (struct piece){off, len, off + len < total};
-	}
-	for (i = n - 1; i > 0; i--) {
-		j = rng_below(&ns->ns_rng, i + 1);
-		t = pieces[i];
-		pieces[i] = pieces[j];
-		pieces[j] = t;
-	}
-	return n;
-}
-
 /* Random orders with exact repetitions: every datagram comes whole, once. */
 static void
 test_model_orders(void **state)
 {
 	struct netstack *ns = reass_stack();
-	struct piece pieces[2048];
+	struct testpiece pieces[2048];
 	unsigned round, i, n, whole = 0;
 	uint32_t total;
 
 	(void)state;
 	for (round = 0; round < 300; round++) {
 		total = 40 + rng_below(&ns->ns_rng, round % 10 == 0 ? 60000 : 5000);
-		n = cut(ns, total, pieces);
+		n = test_cut(ns, total, pieces);
 		if (n < 2 || n > 128)
 			continue;
 		whole++;
 		for (i = 0; i < n; i++) {
-			frag((uint16_t)round, pieces[i].off, pieces[i].len, pieces[i].mf);
+			frag((uint16_t)round, pieces[i].tp_off, pieces[i].tp_len, pieces[i].tp_mf);
 			if (i + 1 < n && rng_below(&ns->ns_rng, 4) == 0)
-				frag((uint16_t)round, pieces[i].off, pieces[i].len, pieces[i].mf);
+				frag((uint16_t)round, pieces[i].tp_off, pieces[i].tp_len,
+				    pieces[i].tp_mf);
 		}
-		assert_int_equal(got.n, whole);
-		assert_int_equal(got.len, total);
-		assert_memory_equal(got.bytes, data, total);
+		assert_int_equal(test_got.tg_n, whole);
+		assert_int_equal(test_got.tg_len, total);
+		assert_memory_equal(test_got.tg_bytes, data, total);
 	}
 	assert_true(whole > 200);
 	assert_int_equal(ipstat(ns, IPSTAT_reassembled), whole);
@@ -183,32 +139,34 @@ static void
 test_14_15_model_overlaps(void **state)
 {
 	struct netstack *ns = reass_stack();
-	struct piece pieces[256];
+	struct testpiece pieces[256];
 	unsigned round, i, j, n, delivered = 0, condemned = 0;
 
 	(void)state;
 	for (round = 0; round < 400; round++) {
 		bool bad = false;
 
-		n = cut(ns, 3000, pieces);
+		n = test_cut(ns, 3000, pieces);
 		if (n < 3)
 			continue;
 		if (round % 2 == 0) {
 			i = rng_below(&ns->ns_rng, n - 1);
 			pieces[n] = pieces[i];
 			/* A piece that shares some bytes with what comes before and after it. */
-			pieces[i] = (struct piece){8 * (4 + rng_below(&ns->ns_rng, 300)), 16, true};
+			pieces[i] =
+			    (struct testpiece){8 * (4 + rng_below(&ns->ns_rng, 300)), 16, true};
 			for (bad = true, j = 0; j <= n; j++)
-				if (pieces[j].off == pieces[i].off && pieces[j].len == 16 && j != i)
+				if (pieces[j].tp_off == pieces[i].tp_off &&
+				    pieces[j].tp_len == 16 && j != i)
 					bad = false;
 			n++;
 		}
-		got.n = 0;
+		test_got.tg_n = 0;
 		for (i = 0; i < n; i++)
-			frag((uint16_t)round, pieces[i].off, pieces[i].len, pieces[i].mf);
-		assert_int_equal(got.n, bad ? 0 : 1);
+			frag((uint16_t)round, pieces[i].tp_off, pieces[i].tp_len, pieces[i].tp_mf);
+		assert_int_equal(test_got.tg_n, bad ? 0 : 1);
 		if (!bad)
-			assert_memory_equal(got.bytes, data, 3000);
+			assert_memory_equal(test_got.tg_bytes, data, 3000);
 		delivered += !bad;
 		condemned += bad;
 		if (round % 50 == 0)
@@ -234,17 +192,17 @@ test_15_same_offset_different_data(void **state)
 	frag(1, 1600, 100, false);
 	frag(1, 0, 800, true);
 	frag(1, 800, 800, true);
-	assert_int_equal(got.n, 0);
+	assert_int_equal(test_got.tg_n, 0);
 	/* The last one again, with another end. */
 	frag(2, 800, 100, false);
 	frag(2, 800, 108, false);
 	frag(2, 0, 800, true);
-	assert_int_equal(got.n, 0);
+	assert_int_equal(test_got.tg_n, 0);
 	/* Beyond the end. */
 	frag(3, 800, 100, false);
 	frag(3, 904, 80, true);
 	frag(3, 0, 800, true);
-	assert_int_equal(got.n, 0);
+	assert_int_equal(test_got.tg_n, 0);
 	reass_end(ns);
 	assert_int_equal(ti.ti_n, 0);
 }
@@ -305,7 +263,7 @@ test_17_limits(void **state)
 	/* The flood goes on, and a datagram comes through. */
 	frag(5000, 0, 800, true);
 	frag(5000, 800, 800, false);
-	assert_int_equal(got.n, 1);
+	assert_int_equal(test_got.tg_n, 1);
 	test_run_for(ns, 61 * NSEC_PER_SEC);
 	/* Small ones in reverse order. */
 	for (i = 8000; i >= 8; i -= 8) {
@@ -342,8 +300,8 @@ test_17_beginnings_leave_memory(void **state)
 	}
 	for (off = 0; off < 5 * 1480; off += 1480)
 		frag(id, off, 1480, off < 4 * 1480);
-	assert_int_equal(got.n, 1);
-	assert_int_equal(got.len, 5 * 1480);
+	assert_int_equal(test_got.tg_n, 1);
+	assert_int_equal(test_got.tg_len, 5 * 1480);
 	assert_int_equal(ns->ns_drops[DROP_MBUF_NOBUFS], 0);
 	reass_end(ns);
 }
@@ -396,10 +354,10 @@ test_19_options(void **state)
 	memcpy(frame + ETHER_HDR_LEN + 24, data, 800);
 	frag(1, 800, 800, false);
 	testif_input(&ti, frame, sizeof(frame));
-	assert_int_equal(got.n, 1);
-	assert_int_equal(got.hlen, 24);
-	assert_int_equal(got.len, 1600);
-	assert_memory_equal(got.bytes, data, 1600);
+	assert_int_equal(test_got.tg_n, 1);
+	assert_int_equal(test_got.tg_hlen, 24);
+	assert_int_equal(test_got.tg_len, 1600);
+	assert_memory_equal(test_got.tg_bytes, data, 1600);
 	reass_end(ns);
 }
 
@@ -430,7 +388,7 @@ reass_scenario(struct netstack *ns, void *arg)
 	frag(1, 800, 800, true);
 	frag_proto(IPV4_PROTO_UDP, PEER, 2, 0, 800, true);
 	test_run_for(ns, 61 * NSEC_PER_SEC);
-	return got.n == 1 && ti.ti_n == 1 ? 0 : BSD_ENOBUFS;
+	return test_got.tg_n == 1 && ti.ti_n == 1 ? 0 : BSD_ENOBUFS;
 }
 
 static void

@@ -28,23 +28,24 @@
 #define PROTO 253
 
 static struct testif ia, ib;
+static struct netstack *a, *b;
 
-static void
-two_stacks(struct netstack **a, struct netstack **b)
+static int
+setup(void **state)
 {
-	*a = in_teststack();
-	*b = in_teststack();
-	assert_int_equal(testif_attach(*a, &ia, 1, A), 0);
-	assert_int_equal(testif_attach(*b, &ib, 2, B), 0);
-	testwire_run_for(&ia, &ib, 10 * NSEC_PER_SEC);
+	(void)state;
+	testwire_begin(&ia, &ib);
+	a = ia.ti_if.if_ns;
+	b = ib.ti_if.if_ns;
+	return 0;
 }
 
-static void
-end_stacks(struct netstack *a, struct netstack *b)
+static int
+teardown(void **state)
 {
-	testwire_run_for(&ia, &ib, 61 * NSEC_PER_SEC);
-	test_netstack_end(a);
-	test_netstack_end(b);
+	(void)state;
+	testwire_end(&ia, &ib);
+	return 0;
 }
 
 static struct socket *
@@ -128,11 +129,9 @@ test_icmp_socket(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 0), mine;
 	uint8_t buf[2000], other[12];
-	struct netstack *a, *b;
 	struct socket *one, *two;
 
 	(void)state;
-	two_stacks(&a, &b);
 	one = opened(a, BSD_SOCK_DGRAM, BSD_IPPROTO_ICMP);
 	two = opened(a, BSD_SOCK_DGRAM, BSD_IPPROTO_ICMP);
 	mine = test_sin(A, 77);
@@ -159,7 +158,6 @@ test_icmp_socket(void **state)
 	assert_int_equal(send_bytes(one, NULL, echo, 8, NULL), BSD_EDESTADDRREQ);
 	soclose(one);
 	soclose(two);
-	end_stacks(a, b);
 }
 
 /* Connected, it hears of errors; a reply that nobody waits for is dropped and counted. */
@@ -171,11 +169,9 @@ test_icmp_socket_error(void **state)
 	    ICMP4_UNREACH_FILTER_PROHIB};
 	struct ipv4_hdr ip = test_iphdr(IPV4_PROTO_ICMP, B, A, sizeof(msg));
 	uint8_t reply[8] = {ICMP4_ECHOREPLY, 0, 0xff, 0xfe, 0, 1};
-	struct netstack *a, *b;
 	struct socket *so;
 
 	(void)state;
-	two_stacks(&a, &b);
 	assert_int_equal(in_rtadd_default(a, B), 0);
 	so = opened(a, BSD_SOCK_DGRAM, BSD_IPPROTO_ICMP);
 	assert_int_equal(soconnect(so, &to.sa), 0);
@@ -192,7 +188,6 @@ test_icmp_socket_error(void **state)
 	testif_ip_input(&ia, &ip, reply, sizeof(reply));
 	assert_int_equal(a->ns_drops[DROP_ICMP_NOSOCK], 1);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 /* A protocol that nobody has is refused by ICMP, one that a raw socket has is not. */
@@ -200,12 +195,10 @@ static void
 test_raw_protocol(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 0);
-	struct netstack *a, *b;
 	struct socket *snd, *rcv;
 	uint8_t buf[2000];
 
 	(void)state;
-	two_stacks(&a, &b);
 	snd = opened(a, BSD_SOCK_RAW, PROTO);
 	assert_int_equal(soconnect(snd, &to.sa), 0);
 	assert_int_equal(send_bytes(snd, NULL, "oneoneone", 9, NULL), 0);
@@ -229,7 +222,6 @@ test_raw_protocol(void **state)
 	assert_int_equal(b->ns_drops[DROP_IP_NOPROTO], 2);
 	soclose(snd);
 	soclose(rcv);
-	end_stacks(a, b);
 }
 
 /* Raw ICMP sockets see what the stack answers itself; a filter keeps types away. */
@@ -238,12 +230,10 @@ test_raw_icmp(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 0);
 	uint32_t noecho = 1u << ICMP4_ECHO;
-	struct netstack *a, *b;
 	struct socket *ping, *raw;
 	uint8_t buf[2000];
 
 	(void)state;
-	two_stacks(&a, &b);
 	ping = opened(a, BSD_SOCK_DGRAM, BSD_IPPROTO_ICMP);
 	raw = opened(b, BSD_SOCK_RAW, BSD_IPPROTO_ICMP);
 	assert_int_equal(send_bytes(ping, &to, echo, sizeof(echo), NULL), 0);
@@ -259,7 +249,6 @@ test_raw_icmp(void **state)
 	assert_int_equal(recv_next(ping, buf), sizeof(echo));
 	soclose(ping);
 	soclose(raw);
-	end_stacks(a, b);
 }
 
 /* A header of one's own is completed when it makes sense, and refused when not. */
@@ -269,13 +258,11 @@ test_hdrincl(void **state)
 	uint8_t pkt[1501] = {0x46, 0, 0xff, 0xff, 0, 0, 0, 0, 5, PROTO, 1, 1, 0, 0, 0, 0, 10, 0, 0,
 	    2, 1, 1, 1, 0, 'x'};
 	union bsd_sockaddr_any to = test_sin(B, 0);
-	struct netstack *a, *b;
 	struct socket *snd, *rcv;
 	struct ipv4_hdr ip;
 	uint8_t buf[2000];
 
 	(void)state;
-	two_stacks(&a, &b);
 	snd = opened(a, BSD_SOCK_RAW, BSD_IPPROTO_RAW);
 	rcv = opened(b, BSD_SOCK_RAW, PROTO);
 	assert_int_equal(getopt_int(snd, BSD_IPPROTO_IP, BSD_IP_HDRINCL), 1);
@@ -299,7 +286,6 @@ test_hdrincl(void **state)
 	assert_int_equal(a->ns_drops[DROP_IP_HDRINCL], 5);
 	soclose(snd);
 	soclose(rcv);
-	end_stacks(a, b);
 }
 
 /* A full receive buffer drops, counted; the packet's own protocol has it all the same (47). */
@@ -307,13 +293,11 @@ static void
 test_47_full(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 0);
-	struct netstack *a, *b;
 	struct socket *ping, *raw;
 	uint8_t buf[2000];
 	unsigned n = 0, i;
 
 	(void)state;
-	two_stacks(&a, &b);
 	ping = opened(a, BSD_SOCK_DGRAM, BSD_IPPROTO_ICMP);
 	raw = opened(b, BSD_SOCK_RAW, BSD_IPPROTO_ICMP);
 	assert_int_equal(setopt(raw, BSD_SOL_SOCKET, BSD_SO_RCVBUF, 2048), 0);
@@ -330,7 +314,6 @@ test_47_full(void **state)
 	assert_int_equal(n, 60);
 	soclose(ping);
 	soclose(raw);
-	end_stacks(a, b);
 }
 
 /* The control message of this type. => its data, or NULL */
@@ -368,13 +351,11 @@ test_control(void **state)
 	uint8_t bytes[200] = {0}, buf[100];
 	struct kvec control = {bytes, 0};
 	struct bsd_in_pktinfo pi;
-	struct netstack *a, *b;
 	struct socket *snd, *rcv;
 	struct bsd_timespec ts;
 	unsigned i;
 
 	(void)state;
-	two_stacks(&a, &b);
 	snd = test_udpsocket(a);
 	rcv = test_udpsocket(b);
 	assert_int_equal(sobind(rcv, &to.sa), 0);
@@ -397,7 +378,6 @@ test_control(void **state)
 	sodirect_droprecord(rcv);
 	soclose(snd);
 	soclose(rcv);
-	end_stacks(a, b);
 }
 
 /* The TTL of one packet to a group is what its control message says, also that of the socket. */
@@ -407,11 +387,9 @@ test_group_ttl(void **state)
 	union bsd_sockaddr_any to = test_sin(ipv4_addr_be(239, 1, 2, 3), 7);
 	uint8_t bytes[32] = {0};
 	struct kvec control = {bytes, cmsg_add(bytes, 0, BSD_IP_TTL, 9)};
-	struct netstack *a, *b;
 	struct socket *snd;
 
 	(void)state;
-	two_stacks(&a, &b);
 	snd = test_udpsocket(a);
 	assert_int_equal(setopt(snd, BSD_IPPROTO_IP, BSD_IP_TTL, 9), 0);
 	assert_int_equal(setopt(snd, BSD_IPPROTO_IP, BSD_IP_MULTICAST_TTL, 3), 0);
@@ -421,7 +399,6 @@ test_group_ttl(void **state)
 	assert_int_equal(ia.ti_frames[0].bytes[ETHER_HDR_LEN + 8], 9);
 	assert_int_equal(ia.ti_frames[1].bytes[ETHER_HDR_LEN + 8], 3);
 	soclose(snd);
-	end_stacks(a, b);
 }
 
 /* Control messages that lie about their length or ask for what cannot be are refused (78). */
@@ -432,13 +409,11 @@ test_78_control_lies(void **state)
 	uint8_t bytes[200] = {0};
 	struct kvec control = {bytes, 0};
 	struct bsd_cmsghdr cm = {0, BSD_IPPROTO_IP, BSD_IP_TTL};
-	struct netstack *a, *b;
 	struct socket *snd;
 	static const uint32_t lens[] = {0, 1, 12, 15, 16, 18, 25, 1000, UINT32_MAX};
 	unsigned i;
 
 	(void)state;
-	two_stacks(&a, &b);
 	snd = test_udpsocket(a);
 	for (i = 0; i < nitems(lens); i++) {
 		cm.cmsg_len = lens[i];
@@ -455,7 +430,6 @@ test_78_control_lies(void **state)
 	control.kv_len = cmsg_add(bytes, 0, 12345, 1);
 	assert_int_equal(send_bytes(snd, &to, "x", 1, &control), BSD_EINVAL);
 	soclose(snd);
-	end_stacks(a, b);
 }
 
 /* IP_MTU_DISCOVER: when DF is set, and what happens to packets that are too large. */
@@ -470,13 +444,11 @@ test_pmtudisc(void **state)
 	    {BSD_IP_PMTUDISC_DO, true, BSD_EMSGSIZE}, {BSD_IP_PMTUDISC_PROBE, true, BSD_EMSGSIZE},
 	    {BSD_IP_PMTUDISC_INTERFACE, false, BSD_EMSGSIZE}, {BSD_IP_PMTUDISC_OMIT, false, 0}};
 	union bsd_sockaddr_any to = test_sin(B, 7);
-	struct netstack *a, *b;
 	struct socket *so;
 	struct ipv4_hdr ip;
 	unsigned i;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = test_udpsocket(a);
 	assert_int_equal(getopt_int(so, BSD_IPPROTO_IP, BSD_IP_MTU), -BSD_ENOTCONN);
 	assert_int_equal(soconnect(so, &to.sa), 0);
@@ -511,7 +483,6 @@ test_pmtudisc(void **state)
 	assert_int_equal(test_udpsend(so, NULL, 1400), BSD_EMSGSIZE);
 	assert_int_equal(setopt(so, BSD_IPPROTO_IP, BSD_IP_MTU_DISCOVER, 6), BSD_EINVAL);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 /* IP_BINDANY: an address that is not ours, yet. */
@@ -519,17 +490,14 @@ static void
 test_bindany(void **state)
 {
 	union bsd_sockaddr_any other = test_sin(ipv4_addr_be(10, 9, 9, 9), 7);
-	struct netstack *a, *b;
 	struct socket *so;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = test_udpsocket(a);
 	assert_int_equal(sobind(so, &other.sa), BSD_EADDRNOTAVAIL);
 	assert_int_equal(setopt(so, BSD_IPPROTO_IP, BSD_IP_BINDANY, 1), 0);
 	assert_int_equal(sobind(so, &other.sa), 0);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 static int
@@ -574,18 +542,19 @@ test_no_memory(void **state)
 int
 main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_icmp_socket),
-	    cmocka_unit_test(test_icmp_socket_error),
-	    cmocka_unit_test(test_raw_protocol),
-	    cmocka_unit_test(test_raw_icmp),
-	    cmocka_unit_test(test_hdrincl),
-	    cmocka_unit_test(test_47_full),
-	    cmocka_unit_test(test_control),
-	    cmocka_unit_test(test_group_ttl),
-	    cmocka_unit_test(test_78_control_lies),
-	    cmocka_unit_test(test_pmtudisc),
-	    cmocka_unit_test(test_bindany),
+	    T(test_icmp_socket),
+	    T(test_icmp_socket_error),
+	    T(test_raw_protocol),
+	    T(test_raw_icmp),
+	    T(test_hdrincl),
+	    T(test_47_full),
+	    T(test_control),
+	    T(test_group_ttl),
+	    T(test_78_control_lies),
+	    T(test_pmtudisc),
+	    T(test_bindany),
 	    cmocka_unit_test(test_no_memory),
 	};
 

@@ -31,24 +31,25 @@
 #define LOOP ipv4_addr_be(127, 0, 0, 1)
 
 static struct testif ia, ib;
+static struct netstack *a, *b;
 static uint8_t buf[70000];
 
-static void
-two_stacks(struct netstack **a, struct netstack **b)
+static int
+setup(void **state)
 {
-	*a = in_teststack();
-	*b = in_teststack();
-	assert_int_equal(testif_attach(*a, &ia, 1, A), 0);
-	assert_int_equal(testif_attach(*b, &ib, 2, B), 0);
-	testwire_run_for(&ia, &ib, 10 * NSEC_PER_SEC);
+	(void)state;
+	testwire_begin(&ia, &ib);
+	a = ia.ti_if.if_ns;
+	b = ib.ti_if.if_ns;
+	return 0;
 }
 
-static void
-end_stacks(struct netstack *a, struct netstack *b)
+static int
+teardown(void **state)
 {
-	testwire_run_for(&ia, &ib, 61 * NSEC_PER_SEC);
-	test_netstack_end(a);
-	test_netstack_end(b);
+	(void)state;
+	testwire_end(&ia, &ib);
+	return 0;
 }
 
 static struct socket *
@@ -91,12 +92,10 @@ test_sizes_both_ways(void **state)
 {
 	static const size_t sizes[] = {0, 1, 2, 999, 1471, 1472, 1473, 2953, 9000, 40001, 65507};
 	union bsd_sockaddr_any to = test_sin(B, 7), from;
-	struct netstack *a, *b;
 	struct socket *sa, *sb;
 	unsigned i;
 
 	(void)state;
-	two_stacks(&a, &b);
 	sa = test_udpsocket(a);
 	sb = bound(b, 0, 7);
 	for (i = 0; i < nitems(sizes); i++) {
@@ -117,18 +116,15 @@ test_sizes_both_ways(void **state)
 	assert_int_equal(test_udpsend(sa, &to, 65508), BSD_EMSGSIZE);
 	soclose(sa);
 	soclose(sb);
-	end_stacks(a, b);
 }
 
 static void
 test_port_unreachable(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 9);
-	struct netstack *a, *b;
 	struct socket *con, *uncon;
 
 	(void)state;
-	two_stacks(&a, &b);
 	con = test_udpsocket(a);
 	uncon = test_udpsocket(a);
 	assert_int_equal(soconnect(con, &to.sa), 0);
@@ -146,18 +142,15 @@ test_port_unreachable(void **state)
 	assert_int_equal(uncon->so_error, 0);
 	soclose(con);
 	soclose(uncon);
-	end_stacks(a, b);
 }
 
 static void
 test_connected_filter(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 7), bad = test_sin(B, 0), name;
-	struct netstack *a, *b;
 	struct socket *con, *srv, *other;
 
 	(void)state;
-	two_stacks(&a, &b);
 	con = test_udpsocket(a);
 	srv = bound(b, B, 7);
 	other = bound(b, B, 8);
@@ -183,18 +176,15 @@ test_connected_filter(void **state)
 	soclose(con);
 	soclose(srv);
 	soclose(other);
-	end_stacks(a, b);
 }
 
 static void
 test_broadcast(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(BCAST, 7), all = test_sin(UINT32_MAX, 7);
-	struct netstack *a, *b;
 	struct socket *snd, *own, *one, *two, *elsewhere;
 
 	(void)state;
-	two_stacks(&a, &b);
 	snd = test_udpsocket(a);
 	own = bound(a, 0, 7);
 	one = test_udpsocket(b);
@@ -225,7 +215,6 @@ test_broadcast(void **state)
 	soclose(one);
 	soclose(two);
 	soclose(elsewhere);
-	end_stacks(a, b);
 }
 
 static void
@@ -273,12 +262,10 @@ static void
 test_pieces(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 7), other = test_sin(B, 8), no = test_sin(B, 0);
-	struct netstack *a, *b;
 	struct socket *snd, *rcv;
 	unsigned i;
 
 	(void)state;
-	two_stacks(&a, &b);
 	snd = test_udpsocket(a);
 	rcv = bound(b, 0, 7);
 	assert_int_equal(send_piece(snd, NULL, 0, 1, BSD_MSG_MORE), BSD_EDESTADDRREQ);
@@ -318,7 +305,6 @@ test_pieces(void **state)
 	testwire_run_for(&ia, &ib, NSEC_PER_MSEC);
 	expect_none(rcv);
 	soclose(rcv);
-	end_stacks(a, b);
 }
 
 /* Raw sockets send whole packets only. */
@@ -326,16 +312,13 @@ static void
 test_pieces_raw(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 0);
-	struct netstack *a, *b;
 	struct socket *so;
 
 	(void)state;
-	two_stacks(&a, &b);
 	assert_int_equal(socreate(a, BSD_AF_INET, BSD_SOCK_RAW, 99, &so), 0);
 	assert_int_equal(send_piece(so, &to, 0, 9, BSD_MSG_MORE), BSD_EOPNOTSUPP);
 	assert_int_equal(cork(so, 1), BSD_ENOPROTOOPT);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 /* RFC 5082 §3 */
@@ -343,11 +326,9 @@ static void
 test_minttl(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 7);
-	struct netstack *a, *b;
 	struct socket *snd, *rcv;
 
 	(void)state;
-	two_stacks(&a, &b);
 	snd = test_udpsocket(a);
 	rcv = bound(b, 0, 7);
 	set_ip(rcv, BSD_IP_MINTTL, 65);
@@ -361,7 +342,6 @@ test_minttl(void **state)
 	expect(rcv, 10);
 	soclose(snd);
 	soclose(rcv);
-	end_stacks(a, b);
 }
 
 /* All hosts' group: the others get it, and we by IP_MULTICAST_LOOP; with a TTL of 0 only we do. */
@@ -369,11 +349,9 @@ static void
 test_all_hosts(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(0, 7);
-	struct netstack *a, *b;
 	struct socket *snd, *own, *other;
 
 	(void)state;
-	two_stacks(&a, &b);
 	ia.ti_if.if_flags |= IFF_BROADCAST | IFF_MULTICAST;
 	ib.ti_if.if_flags |= IFF_BROADCAST | IFF_MULTICAST;
 	snd = test_udpsocket(a);
@@ -400,7 +378,6 @@ test_all_hosts(void **state)
 	soclose(snd);
 	soclose(own);
 	soclose(other);
-	end_stacks(a, b);
 }
 
 /* To ourselves: by 127.0.0.1, by our address, by any; also a datagram with no room to be in one. */
@@ -409,12 +386,10 @@ test_loopback(void **state)
 {
 	uint32_t dsts[3] = {LOOP, A, 0};
 	union bsd_sockaddr_any to;
-	struct netstack *a, *b;
 	struct socket *snd, *rcv;
 	unsigned i;
 
 	(void)state;
-	two_stacks(&a, &b);
 	snd = test_udpsocket(a);
 	rcv = bound(a, 0, 7);
 	for (i = 0; i < 3; i++) {
@@ -428,7 +403,6 @@ test_loopback(void **state)
 	assert_int_equal(ia.ti_n, 0);
 	soclose(snd);
 	soclose(rcv);
-	end_stacks(a, b);
 }
 
 /* Errors to ourselves are not limited. */
@@ -436,11 +410,9 @@ static void
 test_loopback_unreachable(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(LOOP, 9);
-	struct netstack *a, *b;
 	struct socket *so;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = test_udpsocket(a);
 	assert_int_equal(soconnect(so, &to.sa), 0);
 	for (unsigned i = 0; i < 50; i++) {
@@ -450,18 +422,15 @@ test_loopback_unreachable(void **state)
 		so->so_error = 0;
 	}
 	soclose(so);
-	end_stacks(a, b);
 }
 
 static void
 test_no_route(void **state)
 {
 	union bsd_sockaddr_any far = test_sin(ipv4_addr_be(192, 0, 2, 1), 7);
-	struct netstack *a, *b;
 	struct socket *so;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = test_udpsocket(a);
 	assert_int_equal(test_udpsend(so, &far, 10), BSD_ENETUNREACH);
 	assert_int_equal(in_rtadd_default(a, ipv4_addr_be(10, 1, 0, 1)), BSD_ENETUNREACH);
@@ -476,7 +445,6 @@ test_no_route(void **state)
 	assert_int_equal(in_control_deladdr(a, &ia.ti_if, A), 0);
 	assert_int_equal(test_udpsend(so, &far, 10), BSD_ENETUNREACH);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 /* A receive buffer that is full drops, counted; the sender goes on (47). */
@@ -484,14 +452,12 @@ static void
 test_47_full_buffer(void **state)
 {
 	union bsd_sockaddr_any to = test_sin(B, 7);
-	struct netstack *a, *b;
 	struct socket *snd, *rcv;
 	unsigned i, n = 0;
 	uint64_t dropped;
 	size_t len;
 
 	(void)state;
-	two_stacks(&a, &b);
 	snd = test_udpsocket(a);
 	rcv = bound(b, 0, 7);
 	for (i = 0; i < 300; i++) {
@@ -506,7 +472,6 @@ test_47_full_buffer(void **state)
 	assert_int_equal(n, 300 - dropped);
 	soclose(snd);
 	soclose(rcv);
-	end_stacks(a, b);
 }
 
 /* One datagram from PEER to port 7 of A, with some bytes changed. */
@@ -530,12 +495,10 @@ bad_datagram(unsigned offset, uint16_t value, size_t iplen, bool fixsum)
 static void
 test_46_48_bad_datagrams(void **state)
 {
-	struct netstack *a, *b;
 	struct socket *so;
 	unsigned i;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = bound(a, 0, 7);
 	for (i = 0; i < UDP_HDR_LEN; i++)
 		bad_datagram(6, 0, i, false);
@@ -558,7 +521,6 @@ test_46_48_bad_datagrams(void **state)
 	expect(so, 20);
 	assert_int_equal(a->ns_udp->us_stat[UDPSTAT_nosum], 1);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 static void
@@ -570,13 +532,11 @@ test_options(void **state)
 	    .sopt_size = sizeof(int)};
 	union bsd_sockaddr_any to = test_sin(B, 7);
 	int ttl = 7, unknown[] = {BSD_IP_OPTIONS, BSD_IP_PKTINFO, 999};
-	struct netstack *a, *b;
 	struct socket *so;
 	struct ipv4_hdr ip;
 	unsigned i;
 
 	(void)state;
-	two_stacks(&a, &b);
 	so = test_udpsocket(a);
 	memcpy(sopt.sopt_data, &ttl, sizeof(ttl));
 	assert_int_equal(sosetopt(so, &sopt), 0);
@@ -599,20 +559,20 @@ test_options(void **state)
 	assert_int_equal(ipv4_parse(ia.ti_frames[0].bytes + ETHER_HDR_LEN, 46, &ip), IPV4_PARSE_OK);
 	assert_int_equal(ip.ip_ttl, 7);
 	soclose(so);
-	end_stacks(a, b);
 }
 
 static int
-udp_scenario(struct netstack *a, void *arg)
+udp_scenario(struct netstack *ns, void *arg)
 {
 	union bsd_sockaddr_any to = test_sin(B, 7), from;
-	struct netstack *b = in_teststack();
 	struct socket *snd = NULL, *rcv = NULL;
 	size_t n = sizeof(buf);
 	bool attached;
 	int error;
 
 	(void)arg;
+	a = ns;
+	b = in_teststack();
 	assert_int_equal(testif_attach(b, &ib, 2, B), 0);
 	rcv = bound(b, 0, 7);
 	error = testif_attach(a, &ia, 1, A);
@@ -650,21 +610,22 @@ test_nomem(void **state)
 int
 main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_sizes_both_ways),
-	    cmocka_unit_test(test_port_unreachable),
-	    cmocka_unit_test(test_connected_filter),
-	    cmocka_unit_test(test_broadcast),
-	    cmocka_unit_test(test_all_hosts),
-	    cmocka_unit_test(test_pieces),
-	    cmocka_unit_test(test_pieces_raw),
-	    cmocka_unit_test(test_minttl),
-	    cmocka_unit_test(test_loopback),
-	    cmocka_unit_test(test_loopback_unreachable),
-	    cmocka_unit_test(test_no_route),
-	    cmocka_unit_test(test_47_full_buffer),
-	    cmocka_unit_test(test_46_48_bad_datagrams),
-	    cmocka_unit_test(test_options),
+	    T(test_sizes_both_ways),
+	    T(test_port_unreachable),
+	    T(test_connected_filter),
+	    T(test_broadcast),
+	    T(test_all_hosts),
+	    T(test_pieces),
+	    T(test_pieces_raw),
+	    T(test_minttl),
+	    T(test_loopback),
+	    T(test_loopback_unreachable),
+	    T(test_no_route),
+	    T(test_47_full_buffer),
+	    T(test_46_48_bad_datagrams),
+	    T(test_options),
 	    cmocka_unit_test(test_nomem),
 	};
 

@@ -19,31 +19,15 @@
 
 #define OURS "fd00::1"
 #define PEER "fd00::9"
-#define TEST_PROTO 200
 
 static struct testif ti;
 static uint8_t data[70000];
 
-/* What the transport under test received last. */
-static struct {
-	unsigned n;
-	uint32_t len;
-	uint32_t hlen;
-	uint8_t bytes[65536];
-} got;
-
 static void
 got_input(struct mbuf *m, const struct in_rxinfo *rx)
 {
-	m_sanity(m);
-	assert_int_equal(m->m_pkthdr.len, rx->rx_hlen + rx->rx_len);
-	assert_true(m->m_len >= rx->rx_hlen);
 	assert_int_equal(be16_get(m->m_data + IP6_OFF_PLEN), m->m_pkthdr.len - IP6_HDR_LEN);
-	got.n++;
-	got.len = rx->rx_len;
-	got.hlen = rx->rx_hlen;
-	m_copydata(m, rx->rx_hlen, rx->rx_len, got.bytes);
-	m_freem(m);
+	test_got_input(m, rx);
 }
 
 static const struct in_transport got_transport = {.it_proto = TEST_PROTO, .it_input = got_input};
@@ -54,7 +38,7 @@ setup(struct netstack *ns)
 	uint8_t mac[6];
 	int error;
 
-	memset(&got, 0, sizeof(got));
+	memset(&test_got, 0, sizeof(test_got));
 	if ((error = testif6_attach(ns, &ti, 1, OURS)) != 0)
 		return error;
 	test_run_for(ns, 10 * NSEC_PER_SEC);
@@ -125,58 +109,31 @@ assert_error(uint8_t type, uint8_t code, uint32_t word)
 	testif_clear(&ti);
 }
 
-struct piece {
-	uint32_t off, len;
-	bool mf;
-};
-
-/* Cuts total bytes at random places and mixes the pieces. => how many */
-static unsigned
-cut(struct netstack *ns, uint32_t total, struct piece *pieces)
-{
-	unsigned n = 0, i, j;
-	uint32_t off, len;
-	struct piece t;
-
-	for (off = 0; off < total; off += len) {
-		len = 8 * (1 + rng_below(&ns->ns_rng, 180));
-		len = KERN_MIN(len, total - off);
-		pieces[n++] = (struct piece){off, len, off + len < total};
-	}
-	for (i = n - 1; i > 0; i--) {
-		j = rng_below(&ns->ns_rng, i + 1);
-		t = pieces[i];
-		pieces[i] = pieces[j];
-		pieces[j] = t;
-	}
-	return n;
-}
-
 /* Random orders with exact repetitions: every datagram comes whole, once. */
 static void
 test_orders(void **state)
 {
 	struct netstack *ns = begin();
-	struct piece pieces[8192];
+	struct testpiece pieces[8192];
 	unsigned round, i, n, whole = 0;
 	uint32_t total;
 
 	(void)state;
 	for (round = 0; round < 300; round++) {
 		total = 40 + rng_below(&ns->ns_rng, round % 10 == 0 ? 60000 : 5000);
-		n = cut(ns, total, pieces);
+		n = test_cut(ns, total, pieces);
 		if (n < 2 || n > 128)
 			continue;
 		whole++;
 		for (i = 0; i < n; i++) {
-			frag(round, pieces[i].off, pieces[i].len, pieces[i].mf);
+			frag(round, pieces[i].tp_off, pieces[i].tp_len, pieces[i].tp_mf);
 			if (i + 1 < n && rng_below(&ns->ns_rng, 4) == 0)
-				frag(round, pieces[i].off, pieces[i].len, pieces[i].mf);
+				frag(round, pieces[i].tp_off, pieces[i].tp_len, pieces[i].tp_mf);
 		}
-		assert_int_equal(got.n, whole);
-		assert_int_equal(got.len, total);
-		assert_int_equal(got.hlen, IP6_HDR_LEN);
-		assert_memory_equal(got.bytes, data, total);
+		assert_int_equal(test_got.tg_n, whole);
+		assert_int_equal(test_got.tg_len, total);
+		assert_int_equal(test_got.tg_hlen, IP6_HDR_LEN);
+		assert_memory_equal(test_got.tg_bytes, data, total);
 	}
 	assert_true(whole > 200);
 	assert_int_equal(ns->ns_inet6->i6_ip6stat[IP6STAT_reassembled], whole);
@@ -197,18 +154,18 @@ test_overlaps(void **state)
 	frag(1, 800, 800, false);
 	frag(1, 0, 800, true);
 	frag(1, 800, 800, false);
-	assert_int_equal(got.n, 0);
+	assert_int_equal(test_got.tg_n, 0);
 	frag(2, 0, 800, true); /* the same place, other bytes */
 	frag_bytes(PEER, 2, 0, other, 800, true);
 	frag(2, 800, 800, false);
-	assert_int_equal(got.n, 0);
+	assert_int_equal(test_got.tg_n, 0);
 	frag(3, 800, 96, false); /* another end, and beyond the end */
 	frag(3, 800, 104, false);
 	frag(3, 0, 800, true);
 	frag(4, 800, 96, false);
 	frag(4, 904, 80, true);
 	frag(4, 0, 800, true);
-	assert_int_equal(got.n, 0);
+	assert_int_equal(test_got.tg_n, 0);
 	assert_true(ns->ns_drops[DROP_IP6_FRAGOVERLAP] > 8);
 	end(ns);
 	assert_int_equal(ti.ti_n, 0); /* silently */
@@ -223,11 +180,11 @@ test_atomic(void **state)
 	(void)state;
 	frag(1, 0, 800, true);
 	frag(1, 0, 100, false);
-	assert_int_equal(got.n, 1);
-	assert_int_equal(got.len, 100);
+	assert_int_equal(test_got.tg_n, 1);
+	assert_int_equal(test_got.tg_len, 100);
 	frag(1, 800, 800, false);
-	assert_int_equal(got.n, 2);
-	assert_int_equal(got.len, 1600);
+	assert_int_equal(test_got.tg_n, 2);
+	assert_int_equal(test_got.tg_len, 1600);
 	assert_int_equal(ns->ns_inet6->i6_ip6stat[IP6STAT_atomicfrags], 1);
 	end(ns);
 }
@@ -251,9 +208,9 @@ test_headers(void **state)
 	ip6_frag_emit(p + 8,
 	    &(struct ip6_frag){.if_nxt = IP6_NXT_DSTOPTS, .if_off_bytes = 80, .if_id = 5});
 	testif6_input(&ti, &ip6, p, 96);
-	assert_int_equal(got.n, 1);
-	assert_int_equal(got.len, 152);
-	assert_int_equal(got.hlen, IP6_HDR_LEN + 16);
+	assert_int_equal(test_got.tg_n, 1);
+	assert_int_equal(test_got.tg_len, 152);
+	assert_int_equal(test_got.tg_hlen, IP6_HDR_LEN + 16);
 	/* A first fragment whose headers do not end in it */
 	memset(p, 0, sizeof(p));
 	ip6_frag_emit(p, &(struct ip6_frag){.if_nxt = IP6_NXT_DSTOPTS, .if_mf = true, .if_id = 6});
@@ -273,7 +230,7 @@ test_headers(void **state)
 	ip6.ip6_plen = 64;
 	testif6_input(&ti, &ip6, p, 64);
 	assert_int_equal(ns->ns_drops[DROP_IP6_FRAGHDRS], 3);
-	assert_int_equal(got.n, 1);
+	assert_int_equal(test_got.tg_n, 1);
 	end(ns);
 }
 
@@ -296,9 +253,9 @@ test_lengths(void **state)
 	for (uint32_t off = 0; off < 65520; off += 1040)
 		frag(4, off, 1040, true);
 	frag(4, 65520, 15, false);
-	assert_int_equal(got.n, 1);
-	assert_int_equal(got.len, 65535);
-	assert_memory_equal(got.bytes, data, 65535);
+	assert_int_equal(test_got.tg_n, 1);
+	assert_int_equal(test_got.tg_len, 65535);
+	assert_memory_equal(test_got.tg_bytes, data, 65535);
 	assert_int_equal(ti.ti_n, 0);
 	/* Time exceeded is told only of what began. */
 	frag(5, 800, 800, false);
@@ -331,7 +288,7 @@ test_limits(void **state)
 		frag(5000, 8 + 16 * i, 8, true);
 	frag(5001, 0, 800, true);
 	frag(5001, 800, 800, false);
-	assert_int_equal(got.n, 1);
+	assert_int_equal(test_got.tg_n, 1);
 	end(ns);
 }
 
@@ -351,7 +308,7 @@ test_nomem(void **state)
 		ns->ns_fault.af_fail_at = 0;
 		testif_clear(&ti);
 	}
-	assert_true(got.n > 20);
+	assert_true(test_got.tg_n > 20);
 	end(ns);
 }
 

@@ -21,7 +21,6 @@
 #define OURS "fd00::1"
 #define PEER "fd00::9"
 #define GROUP "ff02::1"
-#define TEST_PROTO 200
 
 static struct testif ti;
 
