@@ -185,8 +185,10 @@ in_errq_icmp(struct inpcb *inp, const struct in_ctlinfo *ci, uint16_t fport, siz
 	struct socket *so = inp->inp_socket;
 
 	KASSERT(in_errq_wanted(inp, ci->ci_af));
-	if (ci->ci_ctl == IN_CTL_MSGSIZE && pmtudisc == IP_PMTUDISC_DONT)
-		return;
+	if (ci->ci_ctl == IN_CTL_MSGSIZE &&
+	    (pmtudisc == IP_PMTUDISC_DONT ||
+		(pmtudisc >= IP_PMTUDISC_INTERFACE && ci->ci_af->af_family == AF_INET6)))
+		return; /* as on Linux; by IPv4 those that go by the interface are told */
 	if (errq_isfull(inp))
 		inp->inp_ns->ns_drops[DROP_ICMP_ERRQ]++;
 	else

@@ -109,7 +109,7 @@ in6_setmcastif(struct inpcb *inp, int index)
 static int
 in6_setpmtudisc(struct inpcb *inp, int value)
 {
-	if (value < IP_PMTUDISC_DONT || value > IP_PMTUDISC_PROBE)
+	if (value < IP_PMTUDISC_DONT || value > IP_PMTUDISC_OMIT)
 		return EINVAL;
 	if (isstream(inp))
 		return value == IP_PMTUDISC_WANT ? 0 : EOPNOTSUPP;

@@ -295,14 +295,17 @@ ip6_output_group(struct mbuf *m, const struct in_txinfo *tx, const struct ip6_ro
 		m->m_ns->ns_drops[DROP_MBUF_NOBUFS]++;
 }
 
-/* May a packet of len bytes be cut? PROBE looks past what the path was found to take. */
+/*
+ * May a packet of len bytes be cut? PROBE, INTERFACE and OMIT look past what the path was found to
+ * take. As on Linux, where OMIT cuts to what the interface takes.
+ */
 static bool
 ip6_output_mayfrag(const struct in_txinfo *tx, struct ip6_route *ro)
 {
-	if (tx->tx_pmtudisc == IP_PMTUDISC_PROBE && !ro->ro_local)
+	if (tx->tx_pmtudisc >= IP_PMTUDISC_PROBE && !ro->ro_local)
 		ro->ro_mtu = in6_linkmtu(ro->ro_ifp);
-	return !tx->tx_df && tx->tx_pmtudisc != IP_PMTUDISC_DO &&
-	    tx->tx_pmtudisc != IP_PMTUDISC_PROBE;
+	return !tx->tx_df &&
+	    (tx->tx_pmtudisc < IP_PMTUDISC_DO || tx->tx_pmtudisc == IP_PMTUDISC_OMIT);
 }
 
 static uint8_t

@@ -237,6 +237,51 @@ test_error(void **state)
 	assert_int_equal(soclose(so), 0);
 }
 
+/* IPV6_MTU_DISCOVER: what becomes of packets that are too large for the path, and for the interface. */
+static void
+test_pmtudisc(void **state)
+{
+	static const struct {
+		int path, interface;
+		unsigned npath, ninterface; /* packets sent */
+	} rows[] = {
+	    [BSD_IP_PMTUDISC_DONT] = {0, 0, 2, 2},
+	    [BSD_IP_PMTUDISC_WANT] = {0, 0, 2, 2},
+	    [BSD_IP_PMTUDISC_DO] = {BSD_EMSGSIZE, BSD_EMSGSIZE, 0, 0},
+	    [BSD_IP_PMTUDISC_PROBE] = {0, BSD_EMSGSIZE, 1, 0},
+	    [BSD_IP_PMTUDISC_INTERFACE] = {0, BSD_EMSGSIZE, 1, 0},
+	    [BSD_IP_PMTUDISC_OMIT] = {0, 0, 1, 2},
+	};
+	static const uint8_t zeros[1600];
+	struct socket *so = open6(BSD_SOCK_RAW, 200);
+	struct sockopt sopt = {.sopt_set = true,
+	    .sopt_level = BSD_IPPROTO_IPV6,
+	    .sopt_name = BSD_IPV6_MTU_DISCOVER,
+	    .sopt_size = sizeof(int)};
+	uint8_t msg[64];
+	struct ip6_hdr ip6;
+	struct addr6 peer = test_addr6(PEER);
+
+	(void)state;
+	testif6_icmp6(&ti, PEER, US, 255, msg, test_ns(msg, US, 9));
+	in_hostcache_setmtu(ns, peer.a, 1300, 1500);
+	for (int how = 0; how < (int)nitems(rows); how++) {
+		memcpy(sopt.sopt_data, &how, sizeof(how));
+		assert_int_equal(sosetopt(so, &sopt), 0);
+		testif_clear(&ti);
+		assert_int_equal(sendmsg6(so, PEER, zeros, 1400), rows[how].path);
+		assert_int_equal(ti.ti_n, rows[how].npath);
+		testif_clear(&ti);
+		assert_int_equal(sendmsg6(so, PEER, zeros, 1600), rows[how].interface);
+		assert_int_equal(ti.ti_n, rows[how].ninterface);
+	}
+	(void)testif6_packet(&ti, 0, &ip6);
+	assert_int_equal(ip6.ip6_plen, 1456); /* the interface's 1500 */
+	memcpy(sopt.sopt_data, &(int){BSD_IP_PMTUDISC_OMIT + 1}, sizeof(int));
+	assert_int_equal(sosetopt(so, &sopt), BSD_EINVAL);
+	assert_int_equal(soclose(so), 0);
+}
+
 int
 main(void)
 {
@@ -245,6 +290,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_raw_icmp6, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_raw_other, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_error, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_pmtudisc, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
