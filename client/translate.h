@@ -72,7 +72,7 @@ enum option_kind {
 	OPT_MCAST,    /* translate_mcast.c */
 	OPT_MSFILTER, /* the same; read, too: what is asked for lies in the caller's buffer */
 	OPT_GROUP6,   /* struct group_req with Linux, ipv6_mreq towards the stack */
-	OPT_MREQ6,    /* struct ipv6_mreq, the same in both */
+	OPT_MREQ6,    /* struct ipv6_mreq or in6_pktinfo, the same in both */
 	OPT_TCPINFO,  /* Linux's struct tcp_info; read only */
 	OPT_NKIND
 };

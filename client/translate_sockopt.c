@@ -86,6 +86,7 @@ static const struct sockopt_map options[] = {
     {IPPROTO_IPV6, IPV6_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_GROUP, OPT_MREQ6},
     {IPPROTO_IPV6, MCAST_JOIN_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_GROUP, OPT_GROUP6},
     {IPPROTO_IPV6, MCAST_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_GROUP, OPT_GROUP6},
+    {IPPROTO_IPV6, IPV6_PKTINFO, BSD_IPPROTO_IPV6, BSD_IPV6_PKTINFO, OPT_MREQ6},
     {IPPROTO_IPV6, IPV6_V6ONLY, BSD_IPPROTO_IPV6, BSD_IPV6_V6ONLY, OPT_INT},
     {IPPROTO_IPV6, IPV6_TCLASS, BSD_IPPROTO_IPV6, BSD_IPV6_TCLASS, OPT_INT},
     {IPPROTO_IPV6, IPV6_DONTFRAG, BSD_IPPROTO_IPV6, BSD_IPV6_DONTFRAG, OPT_INT},
@@ -97,6 +98,7 @@ static const struct sockopt_map options[] = {
 _Static_assert(sizeof(struct linger) == sizeof(struct bsd_linger), "linger is the same in both");
 _Static_assert(sizeof(struct ip_mreq) == 8, "ip_mreq is two addresses");
 _Static_assert(sizeof(struct ipv6_mreq) == 20, "ipv6_mreq is an address and an index");
+_Static_assert(sizeof(struct in6_pktinfo) == 20, "and so is in6_pktinfo");
 
 const struct sockopt_map *
 sockopt_table(size_t *count)

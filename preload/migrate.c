@@ -4,7 +4,8 @@
  *
  * It was made on the stack, because only bind, connect or a send says where it belongs. A fresh
  * socket of the host takes its number; options that have been set are asked of the stack and set
- * again, but for a filter (SO_ATTACH_FILTER), which the stack does not give out. Copies of the descriptor made before stay on the stack.
+ * again, but for a filter (SO_ATTACH_FILTER), which the stack does not give out, and IPV6_PKTINFO,
+ * which names what is the stack's. Copies of the descriptor made before stay on the stack.
  */
 #include "preload.h"
 

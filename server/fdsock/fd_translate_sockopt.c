@@ -37,7 +37,7 @@ enum fd_optkind {
 	FD_OPT_SEGMENT, /* of what the client writes (fd_dgram.c) */
 	FD_OPT_GRO,     /* and of what it reads */
 	FD_OPT_MREQ,    /* ip_mreq or ip_mreqn, the same in both */
-	FD_OPT_MREQ6,   /* ipv6_mreq, the same in both */
+	FD_OPT_MREQ6,   /* ipv6_mreq or in6_pktinfo, the same in both */
 	FD_OPT_MCASTIF,
 	FD_OPT_MCAST,  /* fd_translate_mcast.c */
 	FD_OPT_GROUP6, /* the same: group_req */
@@ -169,6 +169,7 @@ static const struct fd_option fd_options[] = {
     FD_IP6(IPV6_MULTICAST_HOPS, FD_OPT_INT),
     FD_IP6(IPV6_MULTICAST_LOOP, FD_OPT_INT),
     FD_IP6(IPV6_RECVPKTINFO, FD_OPT_FLAG),
+    FD_IP6(IPV6_PKTINFO, FD_OPT_MREQ6),
     FD_IP6(IPV6_RECVHOPLIMIT, FD_OPT_FLAG),
     FD_IP6(IPV6_RECVTCLASS, FD_OPT_FLAG),
     FD_IP6(IPV6_TCLASS, FD_OPT_INT),
@@ -186,6 +187,7 @@ static const struct fd_option fd_options[] = {
 };
 
 _Static_assert(sizeof(struct linger) == sizeof(struct bsd_linger), "linger is the same in both");
+_Static_assert(sizeof(struct bsd_in6_pktinfo) == sizeof(struct ipv6_mreq), "an address, an index");
 
 /* What the host calls one of the stack's congestion controls otherwise. */
 static const char host_reno[] = "reno", bsd_reno[] = "newreno";

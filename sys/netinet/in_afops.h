@@ -67,6 +67,7 @@ struct in_txinfo {
 	struct in_addrany tx_src;     /* any: chosen by the route */
 	struct in_addrany tx_dst;
 	struct ifnet *tx_ifp; /* the interface to leave by; NULL: by route */
+	bool tx_srcsaid;      /* a control message says source and interface (IPV6_PKTINFO) */
 	struct inpcb *tx_inp; /* its route cache is used; NULL: none */
 	uint16_t tx_boundif;  /* not 0, and no tx_ifp: the only interface allowed is gone */
 	uint8_t tx_proto;

@@ -18,10 +18,11 @@ struct in_dgram {
 	struct in6_member_list dg_members6;
 	uint32_t dg_mcastif;  /* index of the interface that groups are sent by; 0: by route */
 	uint32_t dg_mcastif6; /* those of IPv6 */
-	uint32_t dg_ndrops;   /* datagrams that found no place, or were not wanted */
-	struct rumpus_bpf_insn *dg_filter; /* in_filter.c; NULL: there is none */
-	uint32_t dg_filterlen;             /* instructions */
-	bool dg_cork;                      /* UDP_CORK */
+	struct bsd_in6_pktinfo dg_pktinfo6; /* IPV6_PKTINFO: source and interface, where set */
+	uint32_t dg_ndrops;                 /* datagrams that found no place, or were not wanted */
+	struct rumpus_bpf_insn *dg_filter;  /* in_filter.c; NULL: there is none */
+	uint32_t dg_filterlen;              /* instructions */
+	bool dg_cork;                       /* UDP_CORK */
 	struct mbuf *dg_held;     /* UDP: the beginning of a datagram, its end is to come */
 	struct mbuf *dg_control;  /* what was said of how to send it */
 	struct in_endpoint dg_to; /* and where */

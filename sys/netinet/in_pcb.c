@@ -236,25 +236,40 @@ in_pcb_mcastifp(const struct inpcb *inp, const struct in_afops *af, const struct
 	    af->af_family == AF_INET6 ? dg->dg_mcastif6 : dg->dg_mcastif);
 }
 
+/* The address of ours that packets to the peer leave with, where bind named none. */
+static int
+in_pcbconnect_src(struct inpcb *inp, struct in_lookup *il)
+{
+	struct in_txinfo tx;
+	int error;
+
+	in_pcb_txinfo(inp, il->il_af, 0, &tx);
+	if (in_dgram_find(inp) != NULL) { /* what datagrams leave by may have been said */
+		if ((error = in_pcb_txcontrol(inp, NULL, &tx)) != 0)
+			return error;
+		in_pcb_txdest(inp, &il->il_faddr, &tx);
+	}
+	il->il_laddr = tx.tx_src;
+	if (!in_addrany_isany(&il->il_laddr))
+		return 0;
+	return il->il_af->af_selectsrc(inp->inp_ns, &il->il_faddr, tx.tx_ifp, &il->il_laddr);
+}
+
 int
 in_pcbconnect(struct inpcb *inp, const struct bsd_sockaddr *nam)
 {
 	struct in_lookup il = {.il_lport = inp->inp_lport};
-	struct ifnet *ifp = in_pcb_ifp(inp);
 	struct in_endpoint ep;
 	int error;
 
-	if (ifp == NULL && inp->inp_boundif != 0)
+	if (inp->inp_boundif != 0 && in_pcb_ifp(inp) == NULL)
 		return ENODEV;
 	if ((error = in_pcbconnect_dest(inp, nam, &ep, &il.il_af)) != 0)
 		return error;
 	il.il_faddr = ep.ie_addr;
 	il.il_fport = ep.ie_port;
 	il.il_laddr = inp->inp_laddr;
-	if (in_addrany_isany(&il.il_laddr) &&
-	    (error = il.il_af->af_selectsrc(inp->inp_ns, &ep.ie_addr,
-		 ifp != NULL ? ifp : in_pcb_mcastifp(inp, il.il_af, &ep.ie_addr), &il.il_laddr)) !=
-		0)
+	if (in_addrany_isany(&il.il_laddr) && (error = in_pcbconnect_src(inp, &il)) != 0)
 		return error;
 	if (il.il_lport == 0) {
 		if ((error = in_pcb_connectport(inp->inp_table, &il)) != 0)

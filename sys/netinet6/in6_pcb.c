@@ -14,6 +14,8 @@
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "net/if.h"
+#include "netinet/in_dgram.h"
+#include "netinet/in_pcb_af.h"
 #include "netinet6/ip6_var.h"
 
 #define IN6_CONTROLOPTS (IN6P_PKTINFO | IN6P_HOPLIMIT | IN6P_TCLASS)
@@ -198,6 +200,7 @@ in6_cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8
 		if (len != sizeof(pi))
 			return EINVAL;
 		memcpy(&pi, data, sizeof(pi));
+		tx->tx_srcsaid = true;
 		return take_pktinfo(inp, &pi, tx);
 	case IPV6_HOPLIMIT:
 		if (v4)
@@ -215,5 +218,31 @@ in6_cmsg_take(const struct inpcb *inp, const struct bsd_cmsghdr *cm, const uint8
 int
 in6_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx)
 {
-	return in_cmsg_walk(inp, control, tx, in6_cmsg_take);
+	const struct in_dgram *dg = in_dgram_find(inp);
+	int error = in_cmsg_walk(inp, control, tx, in6_cmsg_take);
+
+	if (error != 0 || dg == NULL || tx->tx_srcsaid || tx->tx_af->af_family == AF_INET)
+		return error;
+	return take_pktinfo(inp, &dg->dg_pktinfo6, tx);
+}
+
+int
+in6_setpktinfo(struct inpcb *inp, const struct sockopt *sopt)
+{
+	struct in_txinfo tx = {.tx_af = in_pcb_domain_af(inp)};
+	struct bsd_in6_pktinfo pi;
+	struct in_dgram *dg;
+	int error;
+
+	if (sopt->sopt_size < sizeof(pi))
+		return EINVAL;
+	memcpy(&pi, sopt->sopt_data, sizeof(pi));
+	if (inp->inp_boundif != 0 && pi.ipi6_ifindex != inp->inp_boundif)
+		return EINVAL;
+	if ((error = take_pktinfo(inp, &pi, &tx)) != 0)
+		return error == ENODEV ? ENXIO : EADDRNOTAVAIL;
+	if ((dg = in_dgram_get(inp)) == NULL)
+		return ENOBUFS;
+	dg->dg_pktinfo6 = pi;
+	return 0;
 }

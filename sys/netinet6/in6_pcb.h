@@ -21,6 +21,12 @@ int in6_setscope(struct in_addrany *a, uint32_t ifindex);
 /* af_savecontrol, af_txcontrol: for packets of either family that a socket of AF_INET6 has. */
 int in6_savecontrol(const struct inpcb *inp, const struct in_rxinfo *rx, struct mbuf **controlp);
 int in6_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in_txinfo *tx);
+/*
+ * IPV6_PKTINFO as an option: the source and the interface of datagrams of IPv6 whose control messages
+ * do not name them, and of connections (RFC 3542 §6.1, §6.2). => EINVAL: too short, or not the interface
+ * that the socket is bound to; ENXIO, EADDRNOTAVAIL: no such interface, address (RFC 3542 §6.6); ENOBUFS
+ */
+int in6_setpktinfo(struct inpcb *inp, const struct sockopt *sopt);
 /* A membership of a socket in a group of an interface. */
 struct in6_member {
 	LIST_ENTRY(in6_member) i6m_list;

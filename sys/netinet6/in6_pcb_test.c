@@ -660,6 +660,72 @@ test_sent_control(void **state)
 	pcb_end(ns);
 }
 
+static int
+set_pktinfo(struct inpcb *inp, const char *addr, uint32_t ifindex)
+{
+	const struct in_addrany a = six(addr);
+	struct bsd_in6_pktinfo pi = {.ipi6_ifindex = ifindex};
+	struct sockopt sopt = {.sopt_set = true,
+	    .sopt_level = BSD_IPPROTO_IPV6,
+	    .sopt_name = BSD_IPV6_PKTINFO,
+	    .sopt_size = sizeof(pi)};
+
+	memcpy(&pi.ipi6_addr, &a, sizeof(a));
+	memcpy(sopt.sopt_data, &pi, sizeof(pi));
+	return in_pcb_ctloutput(inp, &sopt);
+}
+
+/* IPV6_PKTINFO as an option: for datagrams of IPv6 that do not say themselves, and for connections. */
+static void
+test_sticky_pktinfo(void **state)
+{
+	struct netstack *ns = pcb_stack();
+	const uint32_t loop = if_loop(ns)->if_index, link = ti.ti_if.if_index;
+	const struct in_addrany us = six("fd00::1"), second = six("fd01::1");
+	struct socket s1, s2;
+	struct inpcb *inp = pcb(ns, &s1, &six_dgram), *stream = pcb(ns, &s2, &six_stream);
+	const struct bsd_in6_pktinfo none = {0};
+	struct in_txinfo tx;
+	int value;
+
+	(void)state;
+	assert_int_equal(in6_control_addr(ns, &ti.ti_if, second.ia_w, 64), 0);
+	assert_int_equal(setint(inp, BSD_IPPROTO_IPV6, BSD_IPV6_PKTINFO, 0), BSD_EINVAL);
+	assert_int_equal(set_pktinfo(inp, "fd00::2", 0), BSD_EADDRNOTAVAIL);
+	assert_int_equal(set_pktinfo(inp, "::ffff:10.0.0.1", 0), BSD_EADDRNOTAVAIL);
+	assert_int_equal(set_pktinfo(inp, "fe80::77", link), BSD_EADDRNOTAVAIL);
+	assert_int_equal(set_pktinfo(inp, "::", 99), BSD_ENXIO);
+	assert_int_equal(set_pktinfo(stream, "::", 0), BSD_ENOPROTOOPT);
+	assert_int_equal(getint(inp, BSD_IPV6_PKTINFO, &value), BSD_ENOPROTOOPT);
+	assert_int_equal(set_pktinfo(inp, "fd01::1", link), 0);
+	in_pcb_txinfo(inp, &in6_afops, BSD_IPPROTO_UDP, &tx);
+	assert_int_equal(in_pcb_txcontrol(inp, NULL, &tx), 0);
+	assert_true(in_addrany_eq(&tx.tx_src, &second));
+	assert_ptr_equal(tx.tx_ifp, &ti.ti_if);
+	in_pcb_txinfo(inp, &in6_afops, BSD_IPPROTO_UDP, &tx);
+	assert_int_equal(ask(inp, &tx, 41, BSD_IPV6_PKTINFO, &none, sizeof(none)), 0);
+	assert_true(in_addrany_isany(&tx.tx_src));
+	assert_null(tx.tx_ifp);
+	in_pcb_txinfo(inp, &in4_afops, BSD_IPPROTO_UDP, &tx);
+	assert_int_equal(in_pcb_txcontrol(inp, NULL, &tx), 0);
+	assert_null(tx.tx_ifp);
+	/* The peer answers to where datagrams come from. */
+	assert_int_equal(set_pktinfo(inp, "fd01::1", 0), 0);
+	assert_int_equal(connect_to(inp, "fd00::9", 80), 0);
+	assert_true(in_addrany_eq(&inp->inp_laddr, &second));
+	in_pcbdisconnect(inp);
+	assert_int_equal(set_pktinfo(inp, "::", 0), 0);
+	assert_int_equal(connect_to(inp, "fd00::9", 80), 0);
+	assert_true(in_addrany_eq(&inp->inp_laddr, &us));
+	inp->inp_boundif = (uint16_t)link;
+	assert_int_equal(set_pktinfo(inp, "::", loop), BSD_EINVAL);
+	assert_int_equal(set_pktinfo(inp, "::", 0), BSD_EINVAL);
+	assert_int_equal(set_pktinfo(inp, "::", link), 0);
+	in_pcbfree(stream);
+	in_dgram_detach(&s1);
+	pcb_end(ns);
+}
+
 int
 main(void)
 {
@@ -675,6 +741,7 @@ main(void)
 	    cmocka_unit_test(test_options),
 	    cmocka_unit_test(test_received_control),
 	    cmocka_unit_test(test_sent_control),
+	    cmocka_unit_test(test_sticky_pktinfo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,6 +220,8 @@ in6_ctloutput(struct inpcb *inp, void *arg)
 	if (sopt->sopt_set &&
 	    (sopt->sopt_name == IPV6_JOIN_GROUP || sopt->sopt_name == IPV6_LEAVE_GROUP))
 		return in6_setgroup(inp, sopt);
+	if (sopt->sopt_set && sopt->sopt_name == IPV6_PKTINFO && !isstream(inp))
+		return in6_setpktinfo(inp, sopt);
 	if (!in6_isknown(inp, sopt->sopt_name))
 		return ENOPROTOOPT;
 	if (sopt->sopt_set) {

@@ -36,6 +36,13 @@ DIFFERENCES = (
         ("dgram/refused", "SO_ERROR #2", "0", "varies"),
         ("dgram/refused", "polls #3", "ERR", "IN"),
     )),
+    ("a default source (IPV6_PKTINFO as an option) that is not ours, or an interface that there is "
+     "not, is refused at once (RFC 3542 §6.6); Linux keeps them, and of what it keeps uses only the "
+     "interface. Streams have none", (
+        ("sem_six/sticky", "another's address", "0", "EADDRNOTAVAIL"),
+        ("sem_six/sticky", "no interface", "0", "ENXIO"),
+        ("sem_six/sticky", "of a stream", "0", "ENOPROTOOPT"),
+    )),
     ("BSD: a datagram socket that was connected keeps its port", (
         ("dgram/connected", "calls_port(fd[0]) == a", "0", "1"),
     )),

@@ -340,6 +340,65 @@ ancillary(void)
 }
 
 static void
+set_pktinfo(int fd, const char *addr, int ifindex, const char *what)
+{
+	const struct in6_pktinfo info = {addr6(addr, 0).sin6_addr, (unsigned)ifindex};
+
+	(void)printf("%s -> %s\n", what,
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info)) != 0
+		? calls_errname(errno)
+		: "0");
+}
+
+/* IPV6_PKTINFO as an option: source and interface of every datagram of IPv6. */
+static void
+sticky(void)
+{
+	int u = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0)), port;
+	int fd = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0));
+	struct in6_pktinfo info = {0};
+	socklen_t len = sizeof(info);
+	struct sockaddr_in6 sin6;
+	const int lo = 1;
+
+	MUST(bind_to(u, "::", 0));
+	port = calls_port(u);
+	DO(getsockopt(fd, IPPROTO_IPV6, IPV6_PKTINFO, &info, &len));
+	DO(setsockopt(fd, IPPROTO_IPV6, IPV6_PKTINFO, &info, 0));
+	DO(setsockopt(fd, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info) - 1));
+	set_pktinfo(fd, "::1", lo, "ours");
+	sin6 = addr6("::1", port);
+	DO(sendto(fd, "x", 1, 0, (struct sockaddr *)&sin6, LEN6));
+	take(u, 0);
+	sin6 = addr6("::ffff:127.0.0.1", port);
+	DO(sendto(fd, "x", 1, 0, (struct sockaddr *)&sin6, LEN6));
+	take(u, 0);
+	send_with(fd, "::1", port, "::1");
+	take(u, 0);
+	set_pktinfo(fd, "2001:db8::1", 0, "another's address");
+	set_pktinfo(fd, "::", 9999, "no interface");
+	DO(setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &lo, sizeof(lo)));
+	set_pktinfo(fd, "::", 0, "any interface, bound to one");
+	set_pktinfo(fd, "::", lo, "that one");
+	fd = (int)MUST(socket(AF_INET6, SOCK_STREAM, 0));
+	set_pktinfo(fd, "::", 0, "of a stream");
+}
+
+/* IPV6_MTU_DISCOVER, each value. */
+static void
+mtu_discover(void)
+{
+	int fd = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0)), back;
+	socklen_t len = sizeof(back);
+
+	for (int how = -1; how <= IPV6_PMTUDISC_OMIT + 1; how++) {
+		DO(setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &how, sizeof(how)));
+		MUST(getsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &back, &len));
+		DO(back);
+	}
+}
+
+static void
 error_queue(void)
 {
 	int u = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0)), port;
@@ -368,6 +427,8 @@ const struct calls_case calls_cases[] = {
     {"errors", errors},
     {"listens", listens},
     {"ancillary", ancillary},
+    {"sticky", sticky},
+    {"mtu-discover", mtu_discover},
     {"error-queue", error_queue},
     {NULL, NULL},
 };
