@@ -7,8 +7,9 @@
  * Whatever a trapped call has to know about one it asks the kernel, which keeps a tag in the
  * descriptor itself: so dup, fork, exec, close by whatever means and passing need no attention.
  * Process-wide there are only: the control connection (one word) and the pair that answers come by
- * (both checked before each use), the rules and the server's path (written once), and two bits that say whether sockets of the stack
- * may exist here at all, so that read() and write() of a program without any cost nothing.
+ * (both checked before each use), the rules and the server's path (written once), and two bits that
+ * say whether sockets of the stack may exist here at all, so that read() and write() of a program
+ * without any cost nothing.
  *
  * Traps run in signal handlers, vfork children, constructors and many threads at once: no locks,
  * no allocation (but for the calls that return allocated memory by definition), no stdio.

@@ -9,8 +9,8 @@
  * a pair serves one request more.
  *
  * There is one kept pair of a kind. Whoever needs it takes it out of its slot, for himself alone, and
- * puts it back; who does not find it there makes one for a request of his own. They are their process's: a vfork child, or a child of a bare
- * clone(), leaves them alone, one of fork() closes them.
+ * puts it back; who does not find it there makes one for a request of his own. They are their
+ * process's: a vfork child, or a child of a bare clone(), leaves them alone, one of fork() closes them.
  */
 #include "preload.h"
 

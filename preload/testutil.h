@@ -67,7 +67,10 @@ int fake_setup(void **state);
 int fake_teardown(void **state);
 /* Whom connect_peer connects to. */
 extern const struct sockaddr_in peer;
-/* The lowest number that is free, once the fake server, which lives in this process, has let go of its own. */
+/*
+ * The lowest number that is free, once the fake server, which lives in this process, has let go of
+ * its own.
+ */
 int lowest_free(void);
 /* A stream socket of the stack. */
 int tcp(void);

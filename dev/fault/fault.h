@@ -8,7 +8,8 @@
  * seed, so that the same frames at the same times meet the same fate.
  *
  *   frame -> lost? -> queue full? -> waits for the wire (rate) -> travels (delay, jitter) -> arrives
- *                                                     held back (reorder), twice (duplicate), a bit wrong (corrupt)
+ *                                                                 held back (reorder),
+ *                                                                 twice (duplicate), a bit wrong (corrupt)
  */
 #ifndef DEV_FAULT_FAULT_H
 #define DEV_FAULT_FAULT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Part of <rumpus/abi.h>: options of the level IPPROTO_IPV6, and its control messages (RFC 3493, RFC 3542). */
+/* Part of <rumpus/abi.h>: options of the level IPPROTO_IPV6, its control messages (RFC 3493, 3542). */
 #ifndef RUMPUS_ABI_IP6_H
 #define RUMPUS_ABI_IP6_H
 

@@ -63,7 +63,8 @@ enum fdsock_op {
 	/* about; how. The server shuts the pair down too; bytes written before still go out. */
 	FDSOCK_OP_SHUTDOWN = 10,
 	/* about; request number; data: the argument -> data: the argument after. For SIOCG* of
-	 * interfaces, SIOCOUTQ, SIOCOUTQNSD, SIOCINQ of a datagram socket; all else the pair does by itself. */
+	 * interfaces, SIOCOUTQ, SIOCOUTQNSD, SIOCINQ of a datagram socket; all else the pair does
+	 * by itself. */
 	FDSOCK_OP_IOCTL = 11,
 	/* about; 1 takes the pending error, 0 looks -> errno pending, 0; struct fdsock_state.
 	 * 2 ends a blocking connect: a connection that was made has now been told, and an error

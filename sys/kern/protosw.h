@@ -51,8 +51,8 @@ struct pr_usrreqs {
 	 * Consumes m and control. nam NULL: the connected peer. flags: BSD_MSG_OOB, and
 	 * PRUS_MORETOCOME when the socket layer has more in hand. With PR_ATOMIC, m is one packet
 	 * with a pkthdr, and PRUS_MORETOCOME (BSD_MSG_MORE) says that the next send is its
-	 * continuation, EOPNOTSUPP where that cannot be; else it need not have one and may be empty: no more comes now, send what
-	 * PRUS_MORETOCOME held back.
+	 * continuation, EOPNOTSUPP where that cannot be; else it need not have one and may be
+	 * empty: no more comes now, send what PRUS_MORETOCOME held back.
 	 */
 	int (*pr_send)(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr *nam,
 	    struct mbuf *control);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Socket options. SOL_SOCKET is dealt with here; protocols read so_options and the buffers' limits
- * when they act on them. All other levels, and what is about interfaces and packets, go to pr_ctloutput. An option that nothing carries out
- * (SO_DEBUG, SO_USELOOPBACK; SO_TIMESTAMP of streams) is refused with ENOPROTOOPT.
+ * when they act on them. All other levels, and what is about interfaces and packets, go to
+ * pr_ctloutput. An option that nothing carries out (SO_DEBUG, SO_USELOOPBACK; SO_TIMESTAMP of streams)
+ * is refused with ENOPROTOOPT.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The queue of errors of a datagram socket, which the host's programs ask for by IP_RECVERR and IPV6_RECVERR: each
- * ICMP error about a datagram of theirs, and each datagram that was too long to be sent, with the
- * addressee, what was sent as far as it came back, and who reported it.
+ * The queue of errors of a datagram socket, which the host's programs ask for by IP_RECVERR and
+ * IPV6_RECVERR: each ICMP error about a datagram of theirs, and each datagram that was too long to be
+ * sent, with the addressee, what was sent as far as it came back, and who reported it.
  *
  * Theory of operation: the queue is in what hangs off inp_ppcb. A record is made as those of so_rcv are:
  *

@@ -3,9 +3,9 @@
  * RACK-TLP (RFC 8985): losses by time, for connections with SACK.
  *
  * Theory of operation: RFC 8985 keeps the time of each segment. Here t_sendlog keeps a few marks
- * (up to this number, sent between then and then), for what is in flight and was sent once, and each hole of the
- * scoreboard the time when it was last sent again. What was delivered is taken to have been sent
- * at the mark's beginning, what is missing at its end: a loss is found at most a sixth of a round
+ * (up to this number, sent between then and then), for what is in flight and was sent once, and each
+ * hole of the scoreboard the time when it was last sent again. What was delivered is taken to have been
+ * sent at the mark's beginning, what is missing at its end: a loss is found at most a sixth of a round
  * trip later than by exact times, never sooner. One timer serves both, reordering that may yet
  * settle and the tail loss probe; the retransmission timer runs beside it.
  */

@@ -5,7 +5,8 @@
  * The address family is reached through in_afops alone. ICMP errors are told to connected sockets,
  * as BSD does, but for those that may pass by themselves (RFC 1122 §3.2.2.1).
  * Deviation: RFC 1122 §4.1.3.3 wants those told, too. Linux does not, and its programs give up at an
- * error; who wants them has IP_RECVERR (udp_test.c: test_soft_errors). A datagram to a broadcast or multicast address goes to every socket that it fits.
+ * error; who wants them has IP_RECVERR (udp_test.c: test_soft_errors). A datagram to a broadcast or
+ * multicast address goes to every socket that it fits.
  */
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"

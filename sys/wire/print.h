@@ -18,7 +18,8 @@
 
 /*
  * One line, without newline, about an Ethernet frame: addresses, then ARP or what wire_print_ipv4
- * says, or the same of IPv6. => reads only frame[0..len), whatever the frame claims; what is missing shows as [|name]
+ * says, or the same of IPv6. => reads only frame[0..len), whatever the frame claims; what is missing
+ * shows as [|name]
  */
 size_t wire_print_frame(char *buf, size_t space, const uint8_t *frame, size_t len);
 
