@@ -237,6 +237,18 @@ test_error(void **state)
 	assert_int_equal(soclose(so), 0);
 }
 
+static int
+setint(struct socket *so, int name, int value)
+{
+	struct sockopt sopt = {.sopt_set = true,
+	    .sopt_level = BSD_IPPROTO_IPV6,
+	    .sopt_name = name,
+	    .sopt_size = sizeof(value)};
+
+	memcpy(sopt.sopt_data, &value, sizeof(value));
+	return sosetopt(so, &sopt);
+}
+
 /* IPV6_MTU_DISCOVER: what becomes of packets that are too large for the path, and for the interface. */
 static void
 test_pmtudisc(void **state)
@@ -254,20 +266,17 @@ test_pmtudisc(void **state)
 	};
 	static const uint8_t zeros[1600];
 	struct socket *so = open6(BSD_SOCK_RAW, 200);
-	struct sockopt sopt = {.sopt_set = true,
-	    .sopt_level = BSD_IPPROTO_IPV6,
-	    .sopt_name = BSD_IPV6_MTU_DISCOVER,
-	    .sopt_size = sizeof(int)};
-	uint8_t msg[64];
+	uint8_t msg[ICMP6_HDR_LEN + IP6_HDR_LEN + 8] = {ICMP6_TOOBIG};
 	struct ip6_hdr ip6;
 	struct addr6 peer = test_addr6(PEER);
+	uint8_t mac[6];
 
 	(void)state;
-	testif6_icmp6(&ti, PEER, US, 255, msg, test_ns(msg, US, 9));
 	in_hostcache_setmtu(ns, peer.a, 1300, 1500);
+	test_station(mac, 9);
+	assert_int_equal(in6_neigh_add(&ti.ti_if, peer.a, mac), 0);
 	for (int how = 0; how < (int)nitems(rows); how++) {
-		memcpy(sopt.sopt_data, &how, sizeof(how));
-		assert_int_equal(sosetopt(so, &sopt), 0);
+		assert_int_equal(setint(so, BSD_IPV6_MTU_DISCOVER, how), 0);
 		testif_clear(&ti);
 		assert_int_equal(sendmsg6(so, PEER, zeros, 1400), rows[how].path);
 		assert_int_equal(ti.ti_n, rows[how].npath);
@@ -277,8 +286,17 @@ test_pmtudisc(void **state)
 	}
 	(void)testif6_packet(&ti, 0, &ip6);
 	assert_int_equal(ip6.ip6_plen, 1456); /* the interface's 1500 */
-	memcpy(sopt.sopt_data, &(int){BSD_IP_PMTUDISC_OMIT + 1}, sizeof(int));
-	assert_int_equal(sosetopt(so, &sopt), BSD_EINVAL);
+	assert_int_equal(setint(so, BSD_IPV6_MTU_DISCOVER, BSD_IP_PMTUDISC_OMIT + 1), BSD_EINVAL);
+	/* Who goes by the interface is not told of the path, either. */
+	assert_int_equal(setint(so, BSD_IPV6_RECVERR, 1), 0);
+	ip6 = test_ip6hdr(200, US, PEER, 1400);
+	be32_put(msg + 4, 1280);
+	ip6_emit(msg + ICMP6_HDR_LEN, &ip6);
+	for (int how = BSD_IP_PMTUDISC_OMIT; how >= BSD_IP_PMTUDISC_PROBE; how--) {
+		assert_int_equal(setint(so, BSD_IPV6_MTU_DISCOVER, how), 0);
+		testif6_icmp6(&ti, PEER, US, 64, msg, sizeof(msg));
+		assert_int_equal(soerrqueue(so, false) != NULL, how == BSD_IP_PMTUDISC_PROBE);
+	}
 	assert_int_equal(soclose(so), 0);
 }
 
