@@ -46,27 +46,20 @@ in6_ifdetach(struct ifnet *ifp)
 	kmem_free(ix, sizeof(*ix));
 }
 
-/* The link-local address: of the station's, or, without one, at random. */
+/* The link-local address. */
 static int
 in6_ifattach_linklocal(struct ifnet *ifp)
 {
-	uint8_t random[6];
-	uint32_t a[4];
+	uint32_t a[4] = {htobe32(0xfe800000)}, flags;
 
 	if ((ifp->if_flags & IFF_LOOPBACK) != 0)
 		return 0;
-	if (ifp->if_addrlen == ETHER_ADDR_LEN)
-		ip6_linklocal_eui64(a, ifp->if_lladdr);
-	else {
-		rng_bytes(&ifp->if_ns->ns_rng, random, sizeof(random));
-		random[0] |= 2; /* its identifier is nobody's */
-		ip6_linklocal_eui64(a, random);
-	}
+	flags = in6_ifid_make(ifp, a, 0) ? IN6_IFF_STABLE : 0;
 	in6_setzone(a, ifp->if_index);
 	if (in6_ifaddr_find(ifp->if_ns, ifp, a) != NULL)
 		return 0;
 	return in6_ia_add(ifp, a, 64,
-	    &(struct in6_ialife){IN6_LIFETIME_INFINITE, IN6_LIFETIME_INFINITE, 0});
+	    &(struct in6_ialife){IN6_LIFETIME_INFINITE, IN6_LIFETIME_INFINITE, flags});
 }
 
 int
@@ -267,6 +260,32 @@ in6_ia_add(struct ifnet *ifp, const uint32_t addr[4], uint8_t prefixlen,
 	TAILQ_INSERT_TAIL(&ifp->if_addrs, &ia->ia_ifa, ifa_list);
 	in6_ia_setlife(ia, life->il_preferred_ns, life->il_valid_ns);
 	return 0;
+}
+
+bool
+in6_ia_another(struct in6_ifaddr *ia)
+{
+	struct ifnet *ifp = ia->ia_ifa.ifa_ifp;
+	uint32_t a[4], group[4];
+
+	if ((ia->ia_flags & IN6_IFF_STABLE) == 0 || ia->ia_conflicts >= IN6_IDGEN_RETRIES)
+		return false;
+	memcpy(a, ia->ia_addr, sizeof(a));
+	in6_clearzone(a);
+	if (!in6_ifid_make(ifp, a, ia->ia_conflicts + 1))
+		return false;
+	ip6_solicited_node(group, a);
+	if (in6_hasgroup(ifp) && in6_joingroup(ifp, group) != 0)
+		return false;
+	ip6_solicited_node(group, ia->ia_addr);
+	if (in6_hasgroup(ifp))
+		(void)in6_leavegroup(ifp, group);
+	if (ip6_is_linklocal(a))
+		in6_setzone(a, ifp->if_index);
+	memcpy(ia->ia_addr, a, sizeof(a));
+	sin6_set(&ia->ia_ifa.ifa_addr, a);
+	ia->ia_conflicts++;
+	return true;
 }
 
 static bool

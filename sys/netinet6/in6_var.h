@@ -38,6 +38,7 @@ void in6_fini(struct netstack *ns);
 #define IN6_IFF_TENTATIVE 0x0002  /* being probed: not yet ours (RFC 4862 §5.4) */
 #define IN6_IFF_DUPLICATED 0x0004 /* another station has it */
 #define IN6_IFF_AUTOCONF 0x0040   /* made of a router's prefix */
+#define IN6_IFF_STABLE 0x0100     /* with an opaque identifier (RFC 7217) */
 
 struct in6_ifaddr {
 	struct ifaddr ia_ifa; /* first, so that an ifaddr of AF_INET6 is one of these */
@@ -47,8 +48,9 @@ struct in6_ifaddr {
 	uint64_t ia_valid_ns;     /* when it goes */
 	struct callout ia_expire;
 	struct callout ia_dad;
-	uint32_t ia_dadleft; /* probes still to be sent */
-	uint8_t ia_nonce[6]; /* of the last one (RFC 7527) */
+	uint32_t ia_dadleft;   /* probes still to be sent */
+	uint32_t ia_conflicts; /* IN6_IFF_STABLE: identifiers that others had */
+	uint8_t ia_nonce[6];   /* of the last one (RFC 7527) */
 };
 
 /* A group that an interface hears. */
@@ -145,6 +147,13 @@ bool in6_addr_islocal(struct netstack *ns, const uint32_t addr[4]);
  */
 struct in6_ifaddr *in6_selectsrc_ifa(struct netstack *ns, const struct ifnet *ifp,
     const uint32_t dst[4]);
+
+/*
+ * Another station has an address that is being probed: one with another identifier takes its place
+ * (RFC 7217 §6). => false: it has none such, or has tried enough
+ */
+#define IN6_IDGEN_RETRIES 3
+bool in6_ia_another(struct in6_ifaddr *ia);
 
 /* How long an address lives, and its first flags. */
 struct in6_ialife {

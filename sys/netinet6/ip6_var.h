@@ -65,6 +65,8 @@ struct rip6_state {
 	struct inpcbtable r6_icmp;
 };
 
+#define IN6_SECRET_MAX 65 /* bytes, with the NUL */
+
 struct in6_state {
 	struct netstack *i6_ns;
 	struct frag6 i6_frag6;
@@ -85,9 +87,11 @@ struct in6_state {
 	uint32_t i6_ids[IP6_NIDS];
 	struct icmp_bucket i6_icmpbuckets[ICMP_NBUCKETS];
 	/* settings */
-	uint32_t i6_hlim;         /* net.inet6.ip6.hlim */
-	uint32_t i6_dad_count;    /* net.inet6.ip6.dad_count */
-	uint32_t i6_accept_rtadv; /* net.inet6.ip6.accept_rtadv */
+	uint32_t i6_hlim;               /* net.inet6.ip6.hlim */
+	uint32_t i6_dad_count;          /* net.inet6.ip6.dad_count */
+	uint32_t i6_accept_rtadv;       /* net.inet6.ip6.accept_rtadv */
+	uint32_t i6_use_stableaddr;     /* net.inet6.ip6.use_stableaddr */
+	char i6_secret[IN6_SECRET_MAX]; /* net.inet6.ip6.stableaddr_secret; "": none yet */
 	uint32_t i6_maxrouters;
 	uint32_t i6_maxprefixes;
 	uint32_t i6_maxautoaddrs;
@@ -115,6 +119,9 @@ bool rip6_ctlinput(struct netstack *ns, const struct in_ctlinfo *ci, uint8_t pro
 extern const struct pr_usrreqs rip6_usrreqs;
 extern const struct pr_usrreqs icmp6_usrreqs;
 int rip6_ctloutput(struct socket *so, struct sockopt *sopt);
+
+/* in6_ifid.c: the identifier of an address, behind its prefix. => true: opaque, by the number of conflicts */
+bool in6_ifid_make(const struct ifnet *ifp, uint32_t a[4], uint32_t conflicts);
 
 /* ip6_input.c */
 void ip6_input(struct ifnet *ifp, struct mbuf *m);

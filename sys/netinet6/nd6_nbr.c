@@ -16,6 +16,8 @@
 #include "netinet6/ip6_var.h"
 #include "wire/print.h"
 
+#define ND_IDGEN_DELAY_NS NSEC_PER_SEC /* RFC 7217 §7: IDGEN_DELAY */
+
 static const uint32_t unspecified[4];
 
 bool
@@ -81,6 +83,11 @@ nd6_dad_failed(struct in6_ifaddr *ia)
 	size_t n;
 
 	ICMP6STAT_INC(ifp->if_ns, nd_dad);
+	if (in6_ia_another(ia)) {
+		ia->ia_dadleft = ifp->if_ns->ns_inet6->i6_dad_count;
+		callout_reset(&ia->ia_dad, ND_IDGEN_DELAY_NS);
+		return;
+	}
 	ia->ia_flags = (ia->ia_flags & ~(uint32_t)IN6_IFF_TENTATIVE) | IN6_IFF_DUPLICATED;
 	(void)callout_stop(&ia->ia_dad);
 	memcpy(a, ia->ia_addr, sizeof(a));

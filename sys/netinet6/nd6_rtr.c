@@ -247,6 +247,21 @@ ra_onlink(struct in6_ifextra *ix, const struct nd_prefix *pi)
 	(void)rt_add(rt_table(ns, AF_INET6), &rt); /* an address of ours may have made it already */
 }
 
+/* The address that was made of a prefix. */
+static struct in6_ifaddr *
+auto_find(const struct ifnet *ifp, const uint32_t prefix[2])
+{
+	struct ifaddr *ifa;
+
+	TAILQ_FOREACH(ifa, &ifp->if_addrs, ifa_list) {
+		if (ifa->ifa_addr.sa.sa_family == AF_INET6 &&
+		    (ifatoia6(ifa)->ia_flags & IN6_IFF_AUTOCONF) != 0 &&
+		    memcmp(ifatoia6(ifa)->ia_addr, prefix, 2 * sizeof(prefix[0])) == 0)
+			return ifatoia6(ifa);
+	}
+	return NULL;
+}
+
 static unsigned
 auto_count(const struct ifnet *ifp)
 {
@@ -281,17 +296,17 @@ ra_auto(struct ifnet *ifp, const struct nd_prefix *pi)
 
 	if (pi->pi_len != 64)
 		return;
-	ip6_linklocal_eui64(a, ifp->if_lladdr);
-	a[0] = pi->pi_prefix[0];
-	a[1] = pi->pi_prefix[1];
-	ia = in6_ifaddr_find(ns, NULL, a);
-	if (ia != NULL) {
-		if (ia->ia_ifa.ifa_ifp == ifp && (ia->ia_flags & IN6_IFF_AUTOCONF) != 0)
-			in6_ia_setlife(ia, life.il_preferred_ns,
-			    auto_valid(ia, ns->ns_now, life.il_valid_ns));
+	if ((ia = auto_find(ifp, pi->pi_prefix)) != NULL) {
+		in6_ia_setlife(ia, life.il_preferred_ns,
+		    auto_valid(ia, ns->ns_now, life.il_valid_ns));
 		return;
 	}
 	if (pi->pi_valid_s == 0)
+		return;
+	a[0] = pi->pi_prefix[0];
+	a[1] = pi->pi_prefix[1];
+	life.il_flags |= in6_ifid_make(ifp, a, 0) ? IN6_IFF_STABLE : 0;
+	if (in6_ifaddr_find(ns, NULL, a) != NULL)
 		return;
 	if (auto_count(ifp) >= ns->ns_inet6->i6_maxautoaddrs || in6_ia_add(ifp, a, 64, &life) != 0)
 		ICMP6STAT_INC(ns, nd_raignored);

@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 
 #include "kern/cdefs.h"
+#include "kern/sysctl.h"
 #include "kern/testutil.h"
 #include "net/llatbl.h"
 #include "net/net_state.h"
@@ -407,6 +409,71 @@ test_autoconf(void **state)
 	end(ns);
 }
 
+/* The address that a router's prefix makes, with a secret. NULL: as at first */
+static struct addr6
+stable(const char *secret, const char *prefix, unsigned conflicts)
+{
+	struct netstack *ns = begin(true, NULL);
+	const struct in6_ifaddr *ia = NULL;
+	struct addr6 a, p = test_addr6(prefix), station = test_addr6(OUR_LL);
+	struct ifaddr *ifa;
+	uint8_t msg[128];
+	unsigned n = 0;
+
+	assert_int_equal(sysctl_set_u64(ns, "net.inet6.ip6.use_stableaddr", 1), 0);
+	if (secret != NULL)
+		assert_int_equal(sysctl_set_text(ns, "net.inet6.ip6.stableaddr_secret", secret), 0);
+	assert_int_equal(in6_autoconf(&ti.ti_if), 0);
+	testif6_icmp6(&ti, PEER_LL, ALLNODES, 255, msg, test_ra(msg, 1800, prefix, 64, 7200));
+	TAILQ_FOREACH(ifa, &ti.ti_if.if_addrs, ifa_list)
+		if (ifa->ifa_addr.sa.sa_family == BSD_AF_INET6 &&
+		    memcmp(ifatoia6(ifa)->ia_addr, p.a, 8) == 0)
+			ia = ifatoia6(ifa);
+	assert_non_null(ia);
+	in6_setzone(station.a, ti.ti_if.if_index);
+	assert_null(in6_ifaddr_find(ns, &ti.ti_if, station.a));
+	for (unsigned i = 0; i < conflicts; i++) {
+		(void)inet_ntop(AF_INET6, ia->ia_addr, (char *)msg, sizeof(msg));
+		testif6_icmp6(&ti, PEER, ALLNODES, 255, msg + 64,
+		    test_na(msg + 64, (char *)msg, ND_NA_OVERRIDE, 9));
+	}
+	memcpy(a.a, ia->ia_addr, sizeof(a.a));
+	assert_int_equal(ia->ia_flags & IN6_IFF_DUPLICATED,
+	    conflicts > IN6_IDGEN_RETRIES ? IN6_IFF_DUPLICATED : 0);
+	test_run_for(ns, 5 * NSEC_PER_SEC);
+	assert_int_equal(in6_addr_islocal(ns, a.a), conflicts <= IN6_IDGEN_RETRIES);
+	/* The router says so again: it is the same address that lives on. */
+	testif6_icmp6(&ti, PEER_LL, ALLNODES, 255, msg, test_ra(msg, 1800, prefix, 64, 7200));
+	TAILQ_FOREACH(ifa, &ti.ti_if.if_addrs, ifa_list)
+		n += ifa->ifa_addr.sa.sa_family == BSD_AF_INET6 &&
+		    memcmp(ifatoia6(ifa)->ia_addr, p.a, 8) == 0;
+	assert_int_equal(n, 1);
+	end(ns);
+	return a;
+}
+
+/* RFC 7217: nothing of the station, the same each time by the same secret, another for another prefix. */
+static void
+test_stable(void **state)
+{
+	struct addr6 a = stable("a", "2001:db8::", 0), b = stable("a", "2001:db8::", 0), c;
+
+	(void)state;
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_true((betoh32(a.a[2]) & 0xff) != 0xff || betoh32(a.a[3]) >> 24 != 0xfe);
+	b = stable("b", "2001:db8::", 0);
+	assert_memory_not_equal(&a.a[2], &b.a[2], 8);
+	b = stable("a", "2001:db8:1::", 0);
+	assert_memory_not_equal(&a.a[2], &b.a[2], 8);
+	b = stable(NULL, "2001:db8::", 0);
+	assert_memory_not_equal(&a.a[2], &b.a[2], 8);
+	b = stable("a", "2001:db8::", 1);
+	c = stable("a", "2001:db8::", 2);
+	assert_memory_not_equal(&a.a[2], &b.a[2], 8);
+	assert_memory_not_equal(&b.a[2], &c.a[2], 8);
+	(void)stable("a", "2001:db8::", IN6_IDGEN_RETRIES + 1);
+}
+
 /* HOSTILE 44 */
 static void
 test_ra_hostile(void **state)
@@ -545,6 +612,7 @@ main(void)
 	    cmocka_unit_test(test_dad_attack),
 	    cmocka_unit_test(test_dad_loop),
 	    cmocka_unit_test(test_autoconf),
+	    cmocka_unit_test(test_stable),
 	    cmocka_unit_test(test_ra_hostile),
 	    cmocka_unit_test(test_router_lost),
 	    cmocka_unit_test(test_mld),
