@@ -163,9 +163,7 @@ ends_close(struct end e[2], struct socket *so, struct socket *peer, struct socke
 	for (unsigned i = 0; i < 100000; i++)
 		ends_step(e);
 	for (unsigned i = 0; i < 2; i++) {
-		ether_ifdetach(&e[i].e_if);
-		if_detach(&e[i].e_if);
-		mbufq_drain(&e[i].e_q);
+		end_detach(&e[i]);
 		test_netstack_end(e[i].e_ns);
 	}
 }
