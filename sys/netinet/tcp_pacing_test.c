@@ -85,8 +85,8 @@ test_time_is_exact(void **state)
 	for (size_t i = 0; i < nitems(rows); i++)
 		assert_int_equal(tcp_pacing_ns(rows[i].len, rows[i].rate), rows[i].ns);
 	for (unsigned i = 0; i < 200000; i++) {
-		const uint64_t r = (rate = rate * 6364136223846793005u + 1442695040888963407u) >>
-		    (i % 63);
+		const uint64_t r =
+		    (rate = rate * 6364136223846793005u + 1442695040888963407u) >> (i % 63);
 		const uint32_t len = (uint32_t)(rate >> 32) >> (i % 31);
 		const uint64_t ns = tcp_pacing_ns(len, KERN_MAX(r, 1u));
 		const unsigned __int128 need = (unsigned __int128)len * SEC_NS;
@@ -436,8 +436,8 @@ test_streams_at_a_rate(void **state)
 		run_flow(&f, rate, seed, seed % 2 == 0);
 		/* No less, either: a quarter is what losses and their time-outs may cost. */
 		if (rate <= 300000)
-			assert_true((f.w.w_now_ns - f.first_ns) * (rate / 1000) / 1000000 <
-			    5 * f.sent / 2);
+			assert_true(
+			    (f.w.w_now_ns - f.first_ns) * (rate / 1000) / 1000000 < 5 * f.sent / 2);
 		wire_end(&f.w);
 	}
 }
