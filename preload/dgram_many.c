@@ -150,7 +150,9 @@ move_payload(const struct msghdr *to, const struct msghdr *from, size_t len)
 									   : out->iov_len - outoff;
 
 		piece = piece < len ? piece : len;
-		memmove((char *)out->iov_base + outoff, (char *)in->iov_base + inoff, piece);
+		if (piece > 0) /* an empty one may be nowhere */
+			memmove((char *)out->iov_base + outoff, (char *)in->iov_base + inoff,
+			    piece);
 		len -= piece;
 		inoff += piece;
 		outoff += piece;

@@ -66,7 +66,7 @@ shape(struct vec *ve, unsigned i, unsigned n)
 	for (unsigned k = 0; k < n; k++) {
 		size_t len = k + 1 == n ? ROOM - at : (i + k) % 3;
 
-		ve->ve_iov[i][k] = (struct iovec){&ve->ve_bytes[i][at], len};
+		ve->ve_iov[i][k] = (struct iovec){len > 0 ? &ve->ve_bytes[i][at] : NULL, len};
 		at += len;
 	}
 }

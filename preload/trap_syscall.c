@@ -60,6 +60,7 @@ TRAP __attribute__((no_sanitize_address)) long
 syscall(long number, ...)
 {
 	long arg[SYSCALL_ARGS], result;
+	bool dgram;
 	va_list ap;
 
 	va_start(ap, number);
@@ -68,10 +69,11 @@ syscall(long number, ...)
 	va_end(ap);
 	if (settings_verbose())
 		notice_syscall(number, arg[0], __builtin_return_address(0));
-	if (is_dgram_call(number, (int)arg[0]) && number == SYS_sendmmsg)
+	dgram = is_dgram_call(number, (int)arg[0]);
+	if (dgram && number == SYS_sendmmsg)
 		return sendmmsg((int)arg[0], (struct mmsghdr *)arg[1], (unsigned)arg[2],
 		    (int)arg[3]);
-	if (is_dgram_call(number, (int)arg[0]))
+	if (dgram)
 		return recvmmsg((int)arg[0], (struct mmsghdr *)arg[1], (unsigned)arg[2],
 		    (int)arg[3], (struct timespec *)arg[4]);
 	result = kernel_call(number, arg);
