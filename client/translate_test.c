@@ -299,7 +299,11 @@ tcp_info_values(void **state)
 				    .tcpi_snd_ssthresh = UINT32_MAX,
 				    .tcpi_unacked = 2001,
 				    .tcpi_bytes_sent = 5000,
+				    .tcpi_pacing_rate = 6000000000u,
+				    .tcpi_max_pacing_rate = UINT64_MAX,
 				    .tcpi_rto = 200000}};
+	uint8_t kernels[256];
+	uint64_t rates[2];
 	struct tcp_info ti = {0};
 	socklen_t len = sizeof(ti);
 
@@ -311,6 +315,11 @@ tcp_info_values(void **state)
 	assert_int_equal(ti.tcpi_snd_ssthresh, 0x7fffffff);
 	assert_int_equal(ti.tcpi_unacked, 3);
 	assert_int_equal(ti.tcpi_rto, 200000);
+	len = sizeof(kernels); /* as long as the kernel's, tcpi_pacing_rate in its place */
+	bsd_to_linux_option(map, &opt, sizeof(opt.bo_tcpinfo), kernels, &len);
+	memcpy(rates, kernels + 104, sizeof(rates));
+	assert_int_equal(rates[0], 6000000000u);
+	assert_int_equal(rates[1], UINT64_MAX);
 	/* A stack that knows less, and one whose state is none. */
 	opt.bo_tcpinfo.tcpi_state = 200;
 	len = 8;

@@ -314,6 +314,32 @@ test_idle(void **state)
 	tcp_test_advance(&tt, 8 * MS);
 	assert_int_equal(tp->snd_max - tp->snd_una, 10 * MSS);
 	assert_false(tcp_timer_isarmed(tp, TCPT_PACE));
+	/* It is not pacing that a short segment waits for. */
+	assert_int_equal(tcp_test_write(&tt, bytes, 10), 0);
+	assert_int_equal(tp->snd_max - tp->snd_una, 10 * MSS);
+	assert_false(tcp_timer_isarmed(tp, TCPT_PACE));
+	tcp_test_end(&tt);
+}
+
+/* What is held back with nothing in flight does not wait for the peer's window. */
+static void
+test_no_probe(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp = paced(&tt, 2 * MSS);
+	struct tcp_test_seg seg;
+
+	(void)state;
+	assert_int_equal(tcp_test_write(&tt, bytes, 4 * MSS), 0);
+	seg = tcp_test_seg(&tt, TH_ACK);
+	tcp_test_input(&tt, &seg);
+	assert_int_equal(tp->snd_max, tp->snd_una);
+	assert_int_equal(tp->t_armed & (1u << TCPT_PACE | 1u << TCPT_PERSIST | 1u << TCPT_REXMT),
+	    1u << TCPT_PACE);
+	assert_null(tcp_inspect_check(tp));
+	tcp_test_advance(&tt, SEC_NS);
+	assert_int_equal(tp->snd_max - tp->snd_una, 2 * MSS);
+	assert_int_equal(tp->t_rxtshift, 0);
 	tcp_test_end(&tt);
 }
 
@@ -341,6 +367,71 @@ test_window_closes(void **state)
 	assert_int_equal(tp->snd_max - tp->snd_una, 2 * MSS);
 	assert_false(tcp_timer_isarmed(tp, TCPT_PERSIST));
 	assert_null(tcp_inspect_check(tp));
+	tcp_test_end(&tt);
+}
+
+/* What of a hole waits for its time does not make what was sent of it younger (RFC 8985 §6.2). */
+static void
+test_hole_keeps_time(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp;
+	struct tcp_test_seg seg;
+	const struct tcp_sackhole *sh;
+	uint32_t time_us;
+
+	(void)state;
+	tcp_test_start(&tt);
+	tt.tt_sack = true;
+	tt.tt_ns->ns_tcp->tcps_sysctl.tlp = 0;
+	tp = tcp_test_in_state(&tt, TCPS_ESTABLISHED);
+	tp->t_srtt_us = 1;
+	assert_int_equal(set_rate(tt.tt_so, 100 * MSS), 0);
+	assert_int_equal(tcp_test_write(&tt, bytes, 10 * MSS), 0);
+	tcp_test_advance(&tt, 100 * MS);
+	assert_int_equal(tp->snd_max - tp->snd_una, 10 * MSS);
+	seg = tcp_test_seg(&tt, TH_ACK);
+	seg.th.th_ack = tp->snd_una;
+	seg.opts.to_flags = TOF_SACK;
+	seg.opts.to_nsacks = 1;
+	seg.opts.to_sacks[0].start = tp->snd_una + 5 * MSS;
+	seg.opts.to_sacks[0].end = tp->snd_max;
+	tcp_test_input(&tt, &seg);
+	sh = LIST_FIRST(&tp->t_holes);
+	assert_non_null(sh);
+	assert_int_equal(sh->sh_rxmit - sh->sh_start, MSS);
+	time_us = sh->sh_time_us;
+	tcp_test_advance(&tt, 5 * MS);
+	assert_int_equal(tcp_output(tp), 0);
+	assert_int_equal(sh->sh_rxmit - sh->sh_start, MSS);
+	assert_int_equal(sh->sh_time_us, time_us);
+	tcp_test_advance(&tt, 5 * MS);
+	assert_int_equal(sh->sh_rxmit - sh->sh_start, 2 * MSS);
+	assert_int_not_equal(sh->sh_time_us, time_us);
+	tcp_test_end(&tt);
+}
+
+/* A probe of a closed window waits for its time, too. */
+static void
+test_probe_waits(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp = paced(&tt, MSS);
+	struct tcp_test_seg seg;
+
+	(void)state;
+	assert_int_equal(tcp_test_write(&tt, bytes, 4 * MSS), 0);
+	seg = tcp_test_seg(&tt, TH_ACK);
+	seg.th.th_win = 0;
+	tcp_test_input(&tt, &seg);
+	tcp_test_forget(&tt);
+	tcp_test_advance(&tt, 2 * SEC_NS - 1);
+	assert_null(tcp_test_sent(&tt));
+	assert_true(tcp_timer_isarmed(tp, TCPT_PERSIST));
+	assert_null(tcp_inspect_check(tp));
+	tcp_test_advance(&tt, 1);
+	assert_int_equal(tcp_test_nsent(&tt), 1);
+	assert_int_equal(tcp_test_sent(&tt)->len, 1);
 	tcp_test_end(&tt);
 }
 
@@ -468,7 +559,10 @@ main(void)
 	    cmocka_unit_test(test_no_memory_to_inherit),
 	    cmocka_unit_test(test_late_timer),
 	    cmocka_unit_test(test_idle),
+	    cmocka_unit_test(test_no_probe),
 	    cmocka_unit_test(test_window_closes),
+	    cmocka_unit_test(test_probe_waits),
+	    cmocka_unit_test(test_hole_keeps_time),
 	    cmocka_unit_test(test_streams_at_a_rate),
 	    cmocka_unit_test(test_streams_by_setting),
 	};
