@@ -4,10 +4,11 @@
  *
  * Theory of operation: t_reass, which is there only while it is needed, holds pieces in order, none
  * overlapping another; of bytes that came twice the first are kept. A new segment is cut at what is
- * held and its pieces entered, the place sought from the tail, where it nearly always is. A piece that
- * continues the one before it is joined to it, small payload copied, so that what a peer can make us hold is bounded by pieces
- * (net.inet.tcp.reass.maxqueuelen) and by storage, not payload (the receive buffer's sb_mbmax).
- * A FIN belongs to the last piece. Not here: the SACK blocks that are read off it (tcp_sackgen.c).
+ * held and its pieces entered, the place sought from the tail, where it nearly always is. A piece
+ * that continues the one before it is joined to it, small payload copied, so that what a peer can
+ * make us hold is bounded by pieces (net.inet.tcp.reass.maxqueuelen) and by storage, not payload
+ * (the receive buffer's sb_mbmax). A FIN belongs to the last piece. Not here: the SACK blocks that
+ * are read off it (tcp_sackgen.c).
  */
 #include "kern/cdefs.h"
 #include "kern/mbuf.h"
