@@ -3,7 +3,8 @@
 """The measurable rules of the code's style.
 
 Everywhere: a function has at most 100 lines from { to }, 6 parameters and 4 levels of blocks; a .c
-has at most 800 lines, a .h 300; no typedef of a struct; goto goes forward, to one label.
+has at most 800 lines, a .h 300; a line of a comment at most 110 columns; no typedef of a struct;
+goto goes forward, to one label.
 In sys/ and the ifnet halves of drivers: no #if but include guards and __cplusplus.
 Over sys/ without tests: the functions' median is at most 15 lines, the 90th percentile 50.
 
@@ -17,6 +18,7 @@ import tree
 HARD, PARAMETERS, NESTING = 100, 6, 4
 FILE_LIMIT = {".c": 800, ".h": 300}
 MEDIAN, P90 = 15, 50
+COLUMNS, TAB = 110, 8
 EXCEPTIONS = "tests/check/style-exceptions.txt"
 TOKEN = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.S)
 BLOCK = re.compile(r"(\)|\belse|\bdo|:|^\s*)\s?\{$")
@@ -121,6 +123,7 @@ class Checker:
         code, suffix = bare(text), path[-2:]
         if not self.within(path, text.count("\n"), FILE_LIMIT[suffix]):
             self.say(path, 1, f"{text.count(chr(10))} lines, at most {FILE_LIMIT[suffix]}")
+        self.comments(path, text)
         if not path.startswith("sys/include/"):
             for m in re.finditer(r"\btypedef\s+(struct|union)\b", code):
                 self.say(path, code.count("\n", 0, m.start()) + 1, f"typedef of a {m.group(1)}")
@@ -131,6 +134,16 @@ class Checker:
             self.function(path, f)
             if path.startswith("sys/") and not re.search(r"_test\.c$|testutil", path):
                 self.core_lengths.append(f.lines())
+
+    def comments(self, path, text):
+        for m in TOKEN.finditer(text):
+            if m.group(0)[0] != "/":
+                continue
+            first = text.count("\n", 0, m.start())
+            start = text.rfind("\n", 0, m.start()) + 1
+            for n, line in enumerate(text[start:m.end()].split("\n"), first + 1):
+                if len(line.expandtabs(TAB)) > COLUMNS:
+                    self.say(path, n, f"{len(line.expandtabs(TAB))} columns, at most {COLUMNS}")
 
     def conditionals(self, path, code):
         directives = [(n, line.strip()) for n, line in enumerate(code.split("\n"), 1)
