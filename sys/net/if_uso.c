@@ -5,9 +5,9 @@
  *   | link | IP | UDP | payload |   | link | IP | UDP | payload |   ...
  *   | link | IP | UDP | payload | payload ...
  *
- * The frame's header is the first datagram's, with the lengths and the pseudo-header sum of the whole. Whoever cuts it
- * counts IPv4's identification up, so that only datagrams that did so are joined, or such
- * as are never fragmented, whose identification means nothing (RFC 6864 §4.1).
+ * The frame's header is the first datagram's, with the lengths and the pseudo-header sum of the whole.
+ * Whoever cuts it counts IPv4's identification up, so that only datagrams that did so are joined, or
+ * such as are never fragmented, whose identification means nothing (RFC 6864 §4.1).
  *
  * Taken apart, each has its bytes in storage of its own: shared, one datagram that waits in a socket would
  * hold all of a jumbo buffer.
@@ -119,7 +119,7 @@ uso_follows(const struct uso *h, const struct uso *u)
 	    h->hdrlen + h->payload + u->payload <= IPV4_LEN_MAX;
 }
 
-/* Writes the headers of a frame with so many bytes of payload; the field of the sum holds the pseudo-header's. */
+/* Writes the headers of a frame with so many bytes of payload; their sum is the pseudo-header's. */
 static void
 uso_emit(uint8_t *frame, uint32_t l3off, struct uso *h, uint32_t payload)
 {

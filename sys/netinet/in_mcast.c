@@ -4,9 +4,10 @@
  * wants their packets, and the options that say so.
  *
  * Theory of operation: a socket keeps a list of its ip_members, few of them
- * (net.inet.ip.mcast.maxmemberships). Each holds a group of an interface (in_multi.c), where its filter is merged with
- * those of others; ip_input lets in what the group wants, in_mcast_wanted what the socket does. When an
- * interface goes, its groups lose it, and stay until the sockets that hold them let go.
+ * (net.inet.ip.mcast.maxmemberships). Each holds a group of an interface (in_multi.c), where its filter
+ * is merged with those of others; ip_input lets in what the group wants, in_mcast_wanted what the
+ * socket does. When an interface goes, its groups lose it, and stay until the sockets that hold them
+ * let go.
  */
 #include <string.h>
 

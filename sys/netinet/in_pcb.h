@@ -2,9 +2,9 @@
 /*
  * Internet protocol control blocks: who owns which pair of endpoints.
  *
- * Each transport of a stack has an inpcbtable: one hash over (local, foreign) for connected pcbs and one over the
- * local port for the rest. Both grow with their load, keyed by a secret of the stack, so that lookup
- * cost stays flat and a peer cannot aim at a bucket.
+ * Each transport of a stack has an inpcbtable: one hash over (local, foreign) for connected pcbs and
+ * one over the local port for the rest. Both grow with their load, keyed by a secret of the stack, so
+ * that lookup cost stays flat and a peer cannot aim at a bucket.
  */
 #ifndef NETINET_IN_PCB_H
 #define NETINET_IN_PCB_H
@@ -145,8 +145,8 @@ void in_pcbtable_fini(struct inpcbtable *table);
 int in_pcballoc(struct inpcbtable *table, struct socket *so, const struct in_afops *af,
     struct inpcb **inpp);
 /*
- * BSD's rules for SO_REUSEADDR and SO_REUSEPORT; port 0 takes a random free one (RFC 6056
- * algorithm 1, random start). => EINVAL bound already, EADDRNOTAVAIL, EADDRINUSE.
+ * BSD's rules for SO_REUSEADDR and SO_REUSEPORT, of datagrams Linux's; port 0 takes a random free one
+ * (RFC 6056 algorithm 1, random start). => EINVAL bound already, EADDRNOTAVAIL, EADDRINUSE.
  */
 int in_pcbbind(struct inpcb *inp, const struct bsd_sockaddr *nam);
 /* Is the address one to be bound? Datagrams may also be received for groups. */

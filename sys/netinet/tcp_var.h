@@ -4,9 +4,9 @@
  * other. The control block is in tcp_pcb.h.
  *
  * The state machine is in tcp_fsm.[ch], input in tcp_input.c (which hands out to tcp_handshake.c,
- * tcp_steps.c, tcp_ack.c, tcp_reass.c, tcp_timewait.c), output in tcp_output.c, timers in
- * tcp_timer.c, round-trip times in tcp_rtt.c, losses and SACK behind tcp_sack.h, congestion control behind tcp_congctl.h, the socket's
- * requests in tcp_usrreq.c, options in tcp_sockopt.c, set-up in tcp_init.c.
+ * tcp_steps.c, tcp_ack.c, tcp_reass.c, tcp_timewait.c), output in tcp_output.c, timers in tcp_timer.c,
+ * round-trip times in tcp_rtt.c, losses and SACK behind tcp_sack.h, congestion control behind
+ * tcp_congctl.h, requests in tcp_usrreq.c, options in tcp_sockopt.c, set-up in tcp_init.c.
  */
 #ifndef NETINET_TCP_VAR_H
 #define NETINET_TCP_VAR_H

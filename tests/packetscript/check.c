@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Commands (`sysctl NAME=VALUE`, a line each; ipcmd.c has more) and assertions, a small subset of what other runners
- * leave to Python: `assert A == B [and C < D] [, remark]`, a line each.
+ * Commands (`sysctl NAME=VALUE`, a line each; ipcmd.c has more) and assertions, a small subset of
+ * what other runners leave to Python: `assert A == B [and C < D] [, remark]`, a line each.
  *
  * Names: tcpi_* of the latest connection, counted as Linux does (windows in segments, times in us),
  * tcpi_*_bytes for the same in bytes; state: of the latest flow, CLOSED if there is none; tcps_*:

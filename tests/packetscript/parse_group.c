@@ -8,7 +8,8 @@
  *   igmp v3 report <TYPE GROUP [{SOURCE ...}], ...>; igmp v1|v2 report GROUP; igmp v2 leave GROUP
  *   mld v1|v2 query as those of igmp v2, v3; mld v2 report <...>; mld v1 report|done GROUP
  *
- * TYPE is is_in, is_ex, to_in, to_ex, allow or block. The code is the byte, or of MLD the two, as on the wire.
+ * TYPE is is_in, is_ex, to_in, to_ex, allow or block. The code is the byte, or of MLD the two, as on
+ * the wire.
  */
 #include <string.h>
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a script says of the headers in front of a packet, a bracket each: [ect0], [ce], [tos N], [ttl N];
- * [from ADDRESS], [to ADDRESS], [ether STATION]; [ra], [nora]; [badsum]; [cut N]; and of IPv6, in their order,
+ * What a script says of the headers in front of a packet, a bracket each: [ect0], [ce], [tos N],
+ * [ttl N]; [from ADDRESS], [to ADDRESS], [ether STATION]; [ra], [nora]; [badsum]; [cut N]; and of
+ * IPv6, in their order,
  *
- *   [hopopts OPTION ...] [dstopts OPTION ...]    OPTION: pad1, padn N, ralert N, 0xBYTES; padding is filled in
+ *   [hopopts OPTION ...] [dstopts OPTION ...]    OPTION: pad1, padn N, ralert N, 0xBYTES; padded
  *   [routing TYPE left N [ADDRESS ...]]
  *   [fragment [id N] [at OFFSET] [FROM:TO] [more]]
  *   [header N 0xBYTES]                           without the first, which names the next header
