@@ -388,19 +388,28 @@ conn_ask(struct side *s)
 	return result;
 }
 
+bool
+conn_askonce(struct side *s, int *errorp)
+{
+	if (s->s_retry)
+		return false;
+	*errorp = conn_ask(s);
+	if (!side_noaddress(s->s_conn->co_plan->cp_family, *errorp))
+		return true;
+	side_later(s, SIDE_ADDRESS_NS, &s->s_retry);
+	return false;
+}
+
 /* Asks for the connection once there is an address. => false: not asked, or it has ended */
 static bool
 stream_ask(struct side *s)
 {
 	int result;
 
-	if (s->s_asked || s->s_retry)
-		return s->s_asked;
-	result = conn_ask(s);
-	if (side_noaddress(s->s_conn->co_plan->cp_family, result)) {
-		side_later(s, SIDE_ADDRESS_NS, &s->s_retry);
+	if (s->s_asked)
+		return true;
+	if (!conn_askonce(s, &result))
 		return false;
-	}
 	s->s_asked = true;
 	if (result == 0 || result == -BSD_EINPROGRESS)
 		return true;

@@ -109,13 +109,10 @@ datagram_connected(struct side *s)
 {
 	int error;
 
-	if (s->s_asked || s->s_retry)
-		return s->s_asked;
-	error = conn_ask(s);
-	if (side_noaddress(s->s_conn->co_plan->cp_family, error)) {
-		side_later(s, SIDE_ADDRESS_NS, &s->s_retry);
+	if (s->s_asked)
+		return true;
+	if (!conn_askonce(s, &error))
 		return false;
-	}
 	if (error != 0) {
 		if (!side_nomem(error))
 			world_fail(s->s_host->h_world, "a datagram socket: errno %d", -error);

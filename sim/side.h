@@ -104,6 +104,8 @@ void stream_error(struct side *s, int64_t result);
 void stream_options(struct side *s, bool nodelay);
 /* Asks for a client's connection; as rumpus_connect, and tells the connection. */
 int conn_ask(struct side *s);
+/* The same for who cannot wait: while its host has no address, a timer asks again. => false: not asked yet */
+bool conn_askonce(struct side *s, int *errorp);
 
 /* task.c: a client on a socket that waits. */
 void task_start(struct conn *co, int fd);
