@@ -89,6 +89,7 @@ tcp_ack_drop(struct tcpcb *tp, uint32_t acked)
 	n = KERN_MIN(acked, so->so_snd.sb_cc);
 	if (n == 0)
 		return 0;
+	tcp_sndbuf_autotune(tp); /* while its writer still sleeps */
 	sbdrop(&so->so_snd, n);
 	tp->t_flags |= TF_WWAKEUP;
 	return n;

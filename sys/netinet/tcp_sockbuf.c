@@ -4,6 +4,7 @@
  * and kern.ipc.maxsockbuf, unless the program has set a size itself.
  */
 #include "kern/cdefs.h"
+#include "kern/lwp.h"
 #include "kern/netstack.h"
 #include "kern/socketvar.h"
 #include "netinet/tcp_var.h"
@@ -18,9 +19,16 @@ tcp_sockbuf_grow(struct socket *so, struct sockbuf *sb, uint64_t want, uint32_t 
 		(void)sbreserve(so, sb, (uint32_t)size);
 }
 
+/* Nearly full, or with less space left than its writer, who sleeps, wants at least (sosend). */
+static bool
+tcp_sndbuf_isfull(const struct sockbuf *sb)
+{
+	return sb->sb_cc >= sb->sb_hiwat / 8 * 7 || !waitq_empty(&sb->sb_wait);
+}
+
 /*
- * The buffer is what holds the sender back: nearly full, while the peer's window and the
- * congestion window have room for more.
+ * The buffer is what holds the sender back: full, while the peer's window and the congestion window
+ * have room for more.
  */
 void
 tcp_sndbuf_autotune(struct tcpcb *tp)
@@ -36,7 +44,7 @@ tcp_sndbuf_autotune(struct tcpcb *tp)
 	uint32_t unsent = sb->sb_cc > flight ? sb->sb_cc - flight : 0;
 	uint32_t before = sb->sb_hiwat;
 
-	if (tp->snd_wnd / 4 * 5 < sb->sb_hiwat || sb->sb_cc < sb->sb_hiwat / 8 * 7 ||
+	if (tp->snd_wnd / 4 * 5 < sb->sb_hiwat || !tcp_sndbuf_isfull(sb) ||
 	    sb->sb_cc >= ts->tcps_sysctl.sendbuf_max ||
 	    KERN_MIN(tp->snd_wnd, tp->snd_cwnd) < unsent)
 		return;
