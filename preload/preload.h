@@ -243,6 +243,14 @@ ssize_t stream_after_write(int fd, int flags);
 /* After recvmsg, TCP_INQ: tells how much is left to read, in the room that there was for it. */
 void stream_tell_inq(int fd, struct msghdr *msg, size_t room);
 
+/* --- writes by shared memory ---------------------------------------------------------------- */
+
+/*
+ * A stream of small writes goes by memory shared with the server (share.c). niov <= IOV_MAX.
+ * => all that there is; 0: it has to go by the pair. errno stays
+ */
+ssize_t share_send(int fd, const struct iovec *iov, int niov, int flags);
+
 /* --- interfaces ----------------------------------------------------------------------------- */
 
 /* Up to max records from the index on. => errno; *totalp: how many there are. */

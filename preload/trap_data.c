@@ -234,6 +234,8 @@ write(int fd, const void *buf, size_t n)
 		return dgram_send(fd, tag, &msg, 0);
 	if (!descriptor_streams_possible())
 		return real()->re_write(fd, buf, n);
+	if ((done = share_send(fd, &iov, 1, 0)) > 0)
+		return done;
 	done = real()->re_sendto(fd, buf, n, MSG_NOSIGNAL, NULL, 0); /* cheaper than sendmsg */
 	return wrote_quietly(fd, &done) ? done : real()->re_write(fd, buf, n);
 }
@@ -252,6 +254,8 @@ writev(int fd, const struct iovec *iov, int iovcnt)
 		return holds_nothing(iov, iovcnt) ? 0 : dgram_send(fd, tag, &msg, 0);
 	if (!descriptor_streams_possible())
 		return real()->re_writev(fd, iov, iovcnt);
+	if ((done = share_send(fd, iov, iovcnt, 0)) > 0)
+		return done;
 	done = real()->re_sendmsg(fd, &msg, MSG_NOSIGNAL);
 	return wrote_quietly(fd, &done) ? done : real()->re_writev(fd, iov, iovcnt);
 }
@@ -281,6 +285,8 @@ sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_ARG to, so
 	if ((flags & MSG_FASTOPEN) != 0 && descriptor_is_stream(descriptor_tag(fd)))
 		return fail(
 		    (descriptor_tag(fd) & FDSOCK_TAG_CONNECTED) != 0 ? EISCONN : EOPNOTSUPP);
+	if (sa == NULL && (done = share_send(fd, &iov, 1, flags)) > 0)
+		return done;
 	done = real()->re_sendto(fd, buf, n, flags | MSG_NOSIGNAL, sa, tolen);
 	return done >= 0 ? done : stream_after_write(fd, flags);
 }
@@ -326,6 +332,9 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
 		if (stream_strip(&bare) != 0)
 			return fail(EINVAL);
 	}
+	if (bare.msg_name == NULL && bare.msg_control == NULL && bare.msg_iovlen <= IOV_MAX &&
+	    (done = share_send(fd, bare.msg_iov, (int)bare.msg_iovlen, flags)) > 0)
+		return done;
 	done = real()->re_sendmsg(fd, &bare, flags | MSG_NOSIGNAL);
 	return done >= 0 ? done : stream_after_write(fd, flags);
 }

@@ -156,7 +156,7 @@ loop_wait(struct loop *lp, bool busy)
 
 	if (deadline_ns <= lp->lp_ns->ns_now || !TAILQ_EMPTY(&lp->lp_tasks))
 		return loop_poll(lp, 0);
-	if (busy && loop_should_spin(lp)) {
+	if (busy && !lp->lp_rest && loop_should_spin(lp)) {
 		n = loop_spin(lp, deadline_ns);
 		if (n != 0)
 			return n;
@@ -206,6 +206,12 @@ loop_makeway(struct loop *lp)
 }
 
 void
+loop_rest(struct loop *lp)
+{
+	lp->lp_rest = true;
+}
+
+void
 loop_look(struct loop *lp)
 {
 	lp->lp_look = true;
@@ -240,6 +246,7 @@ loop_run(struct loop *lp)
 			break;
 		loop_makeway(lp);
 		n = loop_wait(lp, n > 0);
+		lp->lp_rest = false;
 		if (n < 0 && errno != EINTR)
 			return -1;
 		netstack_enter(lp->lp_ns, host_linux_now_ns());

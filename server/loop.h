@@ -55,8 +55,9 @@ struct loop {
 	uint32_t lp_spin_score; /* 0 ... LOOP_SPIN_MAX: how well polling has paid off */
 	uint32_t lp_spin_skipped;
 	uint64_t lp_lost; /* datagrams for full sockets, ever */
-	bool lp_yield;    /* at the end of the turn */
-	bool lp_look;     /* before the stack runs */
+	bool lp_yield;
+	bool lp_rest; /* at the end of the turn */
+	bool lp_look; /* before the stack runs */
 };
 
 /* => -1: errno says why. ns is borrowed for the loop's life. */
@@ -80,6 +81,8 @@ void loop_undefer(struct loop *lp, struct loop_task *lt);
  * comes that would be lost.
  */
 void loop_yield(struct loop *lp);
+/* More is to come together: at the end of this turn it sleeps, and does not poll before. */
+void loop_rest(struct loop *lp);
 
 /*
  * Packets for ourselves were sent for a client. What it closed before is to be closed before they

@@ -89,6 +89,8 @@ enum fdsock_op {
 	/* data: struct fdsock_sockets, at first all zeroes -> the bytes of an entry; data: where to
 	 * go on, then entries of all sockets, as many as there is room for, perhaps none */
 	FDSOCK_OP_SOCKETS = 17,
+	/* about -> its area attached (rumpus/fdsock_area.h). EOPNOTSUPP: not for this one */
+	FDSOCK_OP_SHARE = 18,
 	FDSOCK_OP_COUNT
 };
 

@@ -17,6 +17,8 @@
 #include "kern/queue.h"
 #include "server/accept.h"
 #include "server/fdsock/fd_capture.h"
+#include "server/fdsock/fd_client.h"
+#include "server/fdsock/fd_share.h"
 #include "server/fdsock/fd_sister.h"
 #include "server/fdsock/fd_translate.h"
 #include "server/fdsock/fd_stat.h"
@@ -34,21 +36,12 @@
 #define FD_ACCEPTS_A_TURN 64u
 #define FD_PAIR_SNDBUF (512 * 1024)      /* of either end; Linux doubles it */
 #define FD_GATE_SNDBUF 16384             /* of a client's end while it connects; Linux doubles it */
+#define FD_REST_NS (30 * NSEC_PER_USEC)  /* small writes come together meanwhile */
 #define FD_RETRY_NS (10 * NSEC_PER_MSEC) /* memory was short: look again */
 
 struct fd_server;
 struct fd_ctl;
 struct sister;
-
-/* Who sockets and control connections are charged to: a process. */
-struct fd_client {
-	LIST_ENTRY(fd_client) fc_hash;
-	struct fd_server *fc_server;
-	pid_t fc_pid;
-	uint32_t fc_nsocks;
-	uint32_t fc_nctls;
-	uint64_t fc_bytes; /* in the buffers of its sockets */
-};
 
 enum fd_kind { FD_STREAM, FD_LISTENER, FD_DGRAM, FD_KIND_COUNT };
 
@@ -109,29 +102,16 @@ struct fdsock {
 	int fs_dgerror; /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
 	/* IP_RECVERR, 1, IPV6_RECVERR, 2: the client asks whether what a record told still holds */
 	uint8_t fs_recverr;
-	bool fs_errmark;     /* and such a record was put into the pair */
-	bool fs_errshow;     /* one is due as long as errors are queued */
-	bool fs_stampns;     /* time stamps are wanted in nanoseconds */
-	bool fs_inq, fs_gro; /* TCP_INQ, UDP_GRO */
-	uint16_t fs_segment; /* UDP_SEGMENT: bytes; 0: a record is a datagram */
+	bool fs_errmark;         /* and such a record was put into the pair */
+	bool fs_errshow;         /* one is due as long as errors are queued */
+	bool fs_stampns;         /* time stamps are wanted in nanoseconds */
+	bool fs_inq, fs_gro;     /* TCP_INQ, UDP_GRO */
+	uint16_t fs_segment;     /* UDP_SEGMENT: bytes; 0: a record is a datagram */
+	struct fd_area *fs_area; /* small writes may come by it; NULL */
 };
 TAILQ_HEAD(fdsock_list, fdsock);
 LIST_HEAD(fdsock_hash, fdsock);
 
-/* What is left of a socket that failed. */
-struct fd_tomb {
-	LIST_ENTRY(fd_tomb) ft_hash;
-	uint64_t ft_cookie; /* 0: free */
-	int ft_error;       /* BSD errno, taken once */
-	int ft_type;
-	int ft_domain;
-	int ft_protocol;
-	bool ft_up;    /* it had been connected */
-	bool ft_bound; /* by request, to ft_local */
-	union fd_addr ft_local;
-};
-LIST_HEAD(fd_tomb_hash, fd_tomb);
-LIST_HEAD(fd_client_hash, fd_client);
 TAILQ_HEAD(fd_ctl_list, fd_ctl);
 
 struct fd_server {
@@ -145,6 +125,7 @@ struct fd_server {
 	uid_t fd_uid; /* who started the server */
 	struct loop_task fd_task;
 	struct callout fd_retry; /* work that waits for memory */
+	struct callout fd_rest;  /* and that can wait until more has come */
 	struct fdsock_list fd_socks;
 	struct fdsock_list fd_work;
 	struct fdsock_hash fd_listeners;
@@ -165,6 +146,8 @@ struct fd_server {
 	uint32_t fd_nsocks;
 	uint32_t fd_nctls;
 	uint32_t fd_ncaptures;
+	uint32_t fd_maxareas; /* 0: writes come by pairs only */
+	uint32_t fd_nareas;
 	struct fd_captures fd_captures;
 	struct fd_stat fd_stat;
 	struct sysctl_table fd_sysctls;
@@ -199,17 +182,6 @@ void fd_reply_none(int to);
 void fd_ctl_accept(struct fd_server *fd, int sock);
 void fd_ctl_closeall(struct fd_server *fd);
 
-/* fd_client.c: accounts and tombs */
-/* => NULL: no memory. The caller takes a reference by counting up; fd_client_put frees at zero. */
-struct fd_client *fd_client_get(struct fd_server *fd, pid_t pid);
-void fd_client_put(struct fd_client *fc);
-/* Charges what is in the buffers of fs now. */
-void fd_client_charge(struct fdsock *fs);
-/* => true: nothing more is to be taken from the client, but what keeps fs going. */
-bool fd_client_full(const struct fdsock *fs);
-void fd_tomb_add(struct fdsock *fs, int error);
-struct fd_tomb *fd_tomb_find(struct fd_server *fd, uint64_t cookie);
-
 /* fd_sock.c: a socket's life */
 /*
  * Makes the pair for so, which is the fdsock's from then on. flags: SOCK_NONBLOCK.
@@ -241,6 +213,8 @@ void fd_listen_reap(struct fd_server *fd, uint16_t port);
 void fd_sock_reap1(struct fdsock *fs);
 /* The pair is full: wait until it has room again. */
 void fd_sock_full(struct fdsock *fs);
+/* Looks at fs again in FD_REST_NS, or a little later. */
+void fd_sock_rest(struct fdsock *fs);
 /* Looks at fs again soon, when memory may have come back. */
 void fd_sock_nomem(struct fdsock *fs);
 

@@ -329,6 +329,8 @@ fd_op_shutdown(struct fd_call *ca)
 		return ENOTCONN;
 	}
 	fs->fs_keep = true;
+	if (fs->fs_area != NULL && how != SHUT_RD)
+		fd_share_stop(fs);
 	return shutdown(ca->ca_fd, how) == 0 ? 0 : errno;
 }
 
@@ -463,6 +465,12 @@ fd_op_errqueue(struct fd_call *ca)
 	return fd_errno(error);
 }
 
+static int
+fd_op_share(struct fd_call *ca)
+{
+	return ca->ca_fs != NULL ? fd_share_open(ca->ca_fs, ca->ca_fd, &ca->ca_outfd) : EOPNOTSUPP;
+}
+
 static const struct {
 	int (*fo_run)(struct fd_call *ca);
 	bool fo_about; /* a descriptor must be attached */
@@ -484,6 +492,7 @@ static const struct {
     [FDSOCK_OP_CAPTURE] = {fd_op_capture, false},
     [FDSOCK_OP_ERRQUEUE] = {fd_op_errqueue, true},
     [FDSOCK_OP_SOCKETS] = {fd_op_sockets, false},
+    [FDSOCK_OP_SHARE] = {fd_op_share, true},
 };
 
 /* A descriptor of ours whose socket has ended was made by this process: its peer says so. */

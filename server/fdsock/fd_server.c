@@ -22,6 +22,7 @@
 #define FD_MAXCTLS 4096u
 #define FD_MAXCTLSPERCLIENT 64u
 #define FD_MAXCAPTURES 16u
+#define FD_MAXAREAS 256u
 
 #define FD_STAT(member, text)                                                               \
 	{                                                                                   \
@@ -48,6 +49,14 @@ static const struct sysctl_node fd_nodes[] = {
     FD_SETTING(maxctls, "most control connections"),
     FD_SETTING(maxctlsperclient, "most control connections of one process"),
     FD_SETTING(maxcaptures, "most captures at one time (rumpus dump)"),
+    {.sn_name = "fdsock.maxareas",
+	.sn_text = "most streams that share memory with their writers; 0: none",
+	.sn_type = SYSCTL_U32,
+	.sn_writable = true,
+	.sn_offset = offsetof(struct fd_server, fd_maxareas),
+	.sn_size = sizeof(uint32_t),
+	.sn_max = 1u << 20},
+    FD_GAUGE("areas", fd_nareas, "streams that share memory with their writers"),
     FD_GAUGE("sockets", fd_nsocks, "sockets that clients hold"),
     FD_GAUGE("ctls", fd_nctls, "control connections"),
     FD_GAUGE("captures", fd_ncaptures, "captures that clients read"),
@@ -56,6 +65,7 @@ static const struct sysctl_node fd_nodes[] = {
     FD_STAT(refused, "connections and sockets beyond a limit"),
     FD_STAT(replieslost, "replies that nobody took"),
     FD_STAT(bytes_in, "stream bytes from clients"),
+    FD_STAT(bytes_shared, "of these, by shared memory"),
     FD_STAT(bytes_out, "stream bytes to clients"),
     FD_STAT(dgrams_in, "datagrams from clients"),
     FD_STAT(dgrams_out, "datagrams to clients"),
@@ -160,6 +170,7 @@ fd_server_init(struct fd_server *fd, struct loop *lp)
 	fd->fd_spare.as_fd = -1;
 	fd->fd_task.lt_run = fd_server_task;
 	callout_init(&fd->fd_retry, fd->fd_ns, fd_server_retry, fd);
+	callout_init(&fd->fd_rest, fd->fd_ns, fd_server_retry, fd);
 	TAILQ_INIT(&fd->fd_socks);
 	TAILQ_INIT(&fd->fd_work);
 	TAILQ_INIT(&fd->fd_ctls);
@@ -171,6 +182,7 @@ fd_server_init(struct fd_server *fd, struct loop *lp)
 	fd->fd_maxctls = FD_MAXCTLS;
 	fd->fd_maxctlsperclient = FD_MAXCTLSPERCLIENT;
 	fd->fd_maxcaptures = FD_MAXCAPTURES;
+	fd->fd_maxareas = FD_MAXAREAS;
 	sysctl_register(fd->fd_ns, &fd->fd_sysctls, fd_nodes, nitems(fd_nodes), fd);
 }
 
@@ -257,6 +269,7 @@ fd_server_close(struct fd_server *fd)
 	fd_server_closesocks(fd);
 	loop_undefer(fd->fd_loop, &fd->fd_task);
 	(void)callout_stop(&fd->fd_retry);
+	(void)callout_stop(&fd->fd_rest);
 	if (fd->fd_src.ls_fd >= 0) {
 		loop_del(fd->fd_loop, &fd->fd_src);
 		(void)close(fd->fd_src.ls_fd);

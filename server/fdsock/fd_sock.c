@@ -180,6 +180,17 @@ fd_sock_nomem(struct fdsock *fs)
 }
 
 void
+fd_sock_rest(struct fdsock *fs)
+{
+	struct fd_server *fd = fs->fs_server;
+
+	fd_sock_queue(fs);
+	loop_rest(fd->fd_loop);
+	if (!callout_pending(&fd->fd_rest))
+		callout_reset(&fd->fd_rest, FD_REST_NS);
+}
+
+void
 fd_sock_getname(struct fdsock *fs)
 {
 	union bsd_sockaddr_any nam;
@@ -320,6 +331,7 @@ fd_sock_free(struct fdsock *fs)
 	if (fs->fs_waiter >= 0)
 		fd_reply_none(fs->fs_waiter);
 	(void)soclose(fs->fs_so);
+	fd_share_close(fs);
 	LIST_REMOVE(fs, fs_hash);
 	TAILQ_REMOVE(&fd->fd_socks, fs, fs_list);
 	fd->fd_nsocks--;

@@ -7,11 +7,12 @@
 
 struct fd_stat {
 	uint64_t fds_requests;
-	uint64_t fds_malformed;   /* records that made no sense */
-	uint64_t fds_refused;     /* connections and sockets beyond a limit */
-	uint64_t fds_replieslost; /* replies that nobody took */
-	uint64_t fds_bytes_in;    /* from clients */
-	uint64_t fds_bytes_out;   /* to clients */
+	uint64_t fds_malformed;    /* records that made no sense */
+	uint64_t fds_refused;      /* connections and sockets beyond a limit */
+	uint64_t fds_replieslost;  /* replies that nobody took */
+	uint64_t fds_bytes_in;     /* from clients */
+	uint64_t fds_bytes_shared; /* of these, by shared memory */
+	uint64_t fds_bytes_out;    /* to clients */
 	uint64_t fds_dgrams_in;
 	uint64_t fds_dgrams_out;
 	uint64_t fds_dgrams_bad; /* records of clients without a whole header */

@@ -42,7 +42,7 @@ fd_stream_eof(struct fdsock *fs)
 		(void)soshutdown(fs->fs_so, BSD_SHUT_WR);
 }
 
-/* Has a read taken all that there was? It stops early at the urgent byte, and at descriptors. */
+/* Has a read taken all that there was? It stops early at the urgent byte, and behind descriptors. */
 static bool
 fd_stream_drained(const struct fdsock *fs, const struct msghdr *msg, size_t n)
 {
@@ -53,18 +53,53 @@ fd_stream_drained(const struct fdsock *fs, const struct msghdr *msg, size_t n)
 	return n < room && !fs->fs_pri && !fs->fs_ending && (msg->msg_flags & MSG_CTRUNC) == 0;
 }
 
+/* The last of n bytes. */
+static uint8_t
+fd_stream_last(const struct iovec *iov, size_t n)
+{
+	for (; n > iov->iov_len; iov++)
+		n -= iov->iov_len;
+	return ((const uint8_t *)iov->iov_base)[n - 1];
+}
+
+/* One read from the pair. => as recvmsg; *markedp: the last byte is a slot's marker */
+static ssize_t
+fd_stream_recv(struct fdsock *fs, struct msghdr *msg, bool *markedp)
+{
+	ssize_t n = recvmsg(fs->fs_src.ls_fd, msg, MSG_DONTWAIT);
+	int last = -1;
+
+	*markedp = false;
+	if (fs->fs_area == NULL)
+		return n;
+	if (n > 0 && (msg->msg_flags & MSG_CTRUNC) != 0)
+		last = fd_stream_last(msg->msg_iov, (size_t)n);
+	*markedp = fd_share_end(fs, last);
+	return n;
+}
+
 /*
  * => bytes; 0: nothing now, or the end. Descriptors sent along are dropped.
  * Nothing is read without tidings that it is there: what comes meanwhile may be urgent.
  */
 static size_t
-fd_stream_read(struct fdsock *fs, struct kvec *kv, unsigned nkv, int flags)
+fd_stream_read(struct fdsock *fs, struct kvec *kv, unsigned nkv)
 {
 	struct msghdr msg = {.msg_iov = (struct iovec *)kv, .msg_iovlen = nkv};
-	ssize_t n = recvmsg(fs->fs_src.ls_fd, &msg, flags | MSG_DONTWAIT);
+	bool marked;
+	ssize_t n;
 
+	if (fs->fs_area != NULL && fd_share_ready(fs))
+		return fd_share_read(fs, kv, nkv);
+	if (fs->fs_area != NULL && !fd_share_begin(fs)) {
+		fd_sock_rest(fs);
+		return 0;
+	}
+	n = fd_stream_recv(fs, &msg, &marked);
 	if (n > 0) {
 		fs->fs_listener = 0;
+		if (marked)
+			return n > 1 ? (size_t)n - 1 : fd_share_read(fs, kv, nkv);
 		if (fd_stream_drained(fs, &msg, (size_t)n))
 			fs->fs_canread = false;
 		return (size_t)n;
@@ -84,7 +119,7 @@ fd_stream_stray(struct fdsock *fs)
 	struct kvec kv = {.kv_base = fs->fs_server->fd_scratch, .kv_len = FD_READ_MAX};
 	size_t n;
 
-	while (fs->fs_canread && (n = fd_stream_read(fs, &kv, 1, 0)) > 0) {
+	while (fs->fs_canread && (n = fd_stream_read(fs, &kv, 1)) > 0) {
 		fs->fs_server->fd_stat.fds_stray += n;
 		fs->fs_stray = true;
 		if (n < FD_READ_MAX)
@@ -101,6 +136,8 @@ fd_stream_urgent(struct fdsock *fs)
 	struct mbuf *m;
 	int mark = 0;
 
+	if (fs->fs_area != NULL && fd_share_ready(fs))
+		return false;
 	if (ioctl(fs->fs_src.ls_fd, SIOCATMARK, &mark) != 0 || mark == 0)
 		return false;
 	m = sodirect_room(fs->fs_so, 1, &kv, &nkv);
@@ -125,6 +162,8 @@ fd_stream_limit(const struct fdsock *fs)
 {
 	size_t most = fs->fs_bulk ? FD_READ_MAX : FD_READ_MAX / 8;
 
+	if (fs->fs_area != NULL && fd_share_waiting(fs) >= most)
+		most = FD_READ_MAX;
 	return fs->fs_notsent == 0 ? most
 				   : KERN_MIN(most, KERN_MAX(fs->fs_notsent / 4, FD_READ_MIN));
 }
@@ -144,7 +183,7 @@ fd_stream_in1(struct fdsock *fs)
 		fd_sock_nomem(fs);
 		return 0;
 	}
-	n = fd_stream_read(fs, kv, nkv, 0);
+	n = fd_stream_read(fs, kv, nkv);
 	if (n == 0) {
 		sodirect_free(m);
 		return 0;
@@ -152,6 +191,16 @@ fd_stream_in1(struct fdsock *fs)
 	fs->fs_bulk = n >= FD_READ_MAX / 8;
 	fs->fs_server->fd_stat.fds_bytes_in += n;
 	return sodirect_send(so, m, n, NULL, NULL, 0) == 0 ? n : 0;
+}
+
+/* Is more of a stream of small writes to come together first? */
+static bool
+fd_stream_rests(struct fdsock *fs)
+{
+	if (fs->fs_area == NULL || !fs->fs_canread || !fd_share_early(fs))
+		return false;
+	fd_sock_rest(fs);
+	return true;
 }
 
 void
@@ -165,8 +214,8 @@ fd_stream_in(struct fdsock *fs)
 		fd_stream_stray(fs);
 		return;
 	}
-	while (
-	    fs->fs_canread && !fd_stream_over(fs) && sowritable(fs->fs_so) && !fd_client_full(fs)) {
+	while (fs->fs_canread && !fd_stream_over(fs) && sowritable(fs->fs_so) &&
+	    !fd_client_full(fs) && !fd_stream_rests(fs)) {
 		if (fs->fs_pri && fd_stream_urgent(fs))
 			break;
 		if (done >= FD_IN_BUDGET) {

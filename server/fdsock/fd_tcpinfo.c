@@ -85,7 +85,7 @@ fd_pair_waiting(const struct fdsock *fs)
 
 	if (fs->fs_gate || ioctl(fs->fs_src.ls_fd, FIONREAD, &bytes) != 0)
 		return 0;
-	return (uint32_t)bytes;
+	return (uint32_t)bytes + (fs->fs_area != NULL ? fd_share_waiting(fs) : 0);
 }
 
 uint32_t

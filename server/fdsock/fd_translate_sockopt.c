@@ -359,6 +359,8 @@ fd_set_notsent(struct fdsock *fs, int clientfd, const void *val, size_t len)
 	error = fd_errno(sosetopt(fs->fs_so, &sopt));
 	if (error == 0) {
 		fs->fs_notsent = limit;
+		if (fs->fs_area != NULL)
+			fd_share_stop(fs);
 		fd_notsent_narrow(fs, clientfd);
 	}
 	return error;
