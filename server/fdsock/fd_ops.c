@@ -468,7 +468,13 @@ fd_op_errqueue(struct fd_call *ca)
 static int
 fd_op_share(struct fd_call *ca)
 {
-	return ca->ca_fs != NULL ? fd_share_open(ca->ca_fs, ca->ca_fd, &ca->ca_outfd) : EOPNOTSUPP;
+	int error = EOPNOTSUPP;
+
+	if (ca->ca_fs != NULL)
+		error = fd_share_open(ca->ca_fs, ca->ca_fd, &ca->ca_outfd);
+	if (error == 0)
+		ca->ca_reply->fp_flags |= FDSOCK_R_FD;
+	return error;
 }
 
 static const struct {

@@ -206,7 +206,8 @@ fd_share_mark(struct fd_area *ar, int number)
 	uint32_t word =
 	    number >= 0 && number < FDSOCK_SLOTS ? atomic_load(&ar->ar_head->ar_slot[number]) : 0;
 
-	if ((word & FDSOCK_SLOT_OPEN) == 0 || (word & FDSOCK_SLOT_READ) != 0)
+	if ((word & FDSOCK_SLOT_OPEN) == 0 || (word & FDSOCK_SLOT_READ) != 0 ||
+	    (word & FDSOCK_SLOT_LEN) == 0)
 		return false;
 	word = atomic_fetch_or(&ar->ar_head->ar_slot[number], FDSOCK_SLOT_SHUT | FDSOCK_SLOT_READ);
 	ar->ar_slot = number;
