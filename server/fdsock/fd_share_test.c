@@ -126,7 +126,7 @@ test_order(void **state)
 
 /* A byte without a slot is a byte, whatever came with it. */
 static void
-test_no_marker(void **state)
+test_78_no_marker(void **state)
 {
 	struct writer w;
 
@@ -170,7 +170,7 @@ test_locked(void **state)
 
 /* A length beyond the slot, a head full of rubbish: the stream is what suffers. */
 static void
-test_rubbish(void **state)
+test_78_rubbish(void **state)
 {
 	static char sink[FDSOCK_SLOT_BYTES];
 	struct writer w;
@@ -193,7 +193,7 @@ test_rubbish(void **state)
 
 /* A writer that died while it opened a slot keeps nobody from reading for long. */
 static void
-test_dead_writer(void **state)
+test_79_dead_writer(void **state)
 {
 	struct writer w;
 	int memory;
@@ -309,10 +309,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_order, fdt_setup, fdt_teardown),
-	    cmocka_unit_test_setup_teardown(test_no_marker, fdt_setup, fdt_teardown),
+	    cmocka_unit_test_setup_teardown(test_78_no_marker, fdt_setup, fdt_teardown),
 	    cmocka_unit_test_setup_teardown(test_locked, fdt_setup, fdt_teardown),
-	    cmocka_unit_test_setup_teardown(test_rubbish, fdt_setup, fdt_teardown),
-	    cmocka_unit_test_setup_teardown(test_dead_writer, fdt_setup, fdt_teardown),
+	    cmocka_unit_test_setup_teardown(test_78_rubbish, fdt_setup, fdt_teardown),
+	    cmocka_unit_test_setup_teardown(test_79_dead_writer, fdt_setup, fdt_teardown),
 	    cmocka_unit_test_setup_teardown(test_refused, fdt_setup, fdt_teardown),
 	    cmocka_unit_test_setup_teardown(test_memory, fdt_setup, fdt_teardown),
 	    cmocka_unit_test_setup_teardown(test_stopped, fdt_setup, fdt_teardown),
