@@ -164,6 +164,8 @@ fd_stream_limit(const struct fdsock *fs)
 
 	if (fs->fs_area != NULL && fd_share_waiting(fs) >= most)
 		most = FD_READ_MAX;
+	if (most == FD_READ_MAX)
+		most = sodirect_piece(fs->fs_so, most);
 	return fs->fs_notsent == 0 ? most
 				   : KERN_MIN(most, KERN_MAX(fs->fs_notsent / 4, FD_READ_MIN));
 }

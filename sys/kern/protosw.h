@@ -56,6 +56,8 @@ struct pr_usrreqs {
 	 */
 	int (*pr_send)(struct socket *so, int flags, struct mbuf *m, const struct bsd_sockaddr *nam,
 	    struct mbuf *control);
+	/* Bytes of the largest packet that a stream hands down: more is given best in pieces of it. */
+	uint32_t (*pr_piece)(struct socket *so);
 	int (*pr_sockaddr)(struct socket *so, union bsd_sockaddr_any *nam);
 	int (*pr_peeraddr)(struct socket *so, union bsd_sockaddr_any *nam);
 };

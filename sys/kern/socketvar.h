@@ -161,6 +161,8 @@ bool sowritable(const struct socket *so);
  */
 struct mbuf *sodirect_room(struct socket *so, size_t len, struct kvec *kv, unsigned *nkvp);
 void sodirect_free(struct mbuf *m);
+/* The most that is worth giving at once, at most len: as much as whole packets are. */
+size_t sodirect_piece(struct socket *so, size_t len);
 /*
  * Sends the first len bytes of the room; consumes m. nam, flags and errors as sosend. control (NULL:
  * none) is the bytes of the control messages, at most SODIRECT_CONTROL_MAX.

@@ -39,6 +39,15 @@ sodirect_room(struct socket *so, size_t len, struct kvec *kv, unsigned *nkvp)
 	return m;
 }
 
+size_t
+sodirect_piece(struct socket *so, size_t len)
+{
+	const struct pr_usrreqs *pru = so->so_proto->pr_usrreqs;
+	const size_t piece = so->so_pcb != NULL && pru->pr_piece != NULL ? pru->pr_piece(so) : 0;
+
+	return piece == 0 || piece > len ? len : len - len % piece;
+}
+
 void
 sodirect_free(struct mbuf *m)
 {

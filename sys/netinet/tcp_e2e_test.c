@@ -359,6 +359,33 @@ test_large_segments(void **state)
 	}
 }
 
+/* A piece is one packet also without Nagle; more leaves a short one behind. */
+static void
+test_pieces(void **state)
+{
+	struct socket *so[2];
+	struct wire w;
+
+	(void)state;
+	wire_start(&w, START_NS);
+	wire_pair(&w, so);
+	struct tcpcb *tp = wire_tcpcb(so[0]);
+	uint64_t *sent = &w.w_ns[0]->ns_tcp->tcps_stat[TCPSTAT_sndpack];
+	size_t piece = sodirect_piece(so[0], 65536);
+	tp->t_flags |= TF_NODELAY;
+	tp->snd_cwnd = tp->snd_wnd = 1 << 20;
+	assert_true(piece > 60000);
+	for (unsigned i = 0, nkv = 1; i < 2; i++) {
+		struct kvec kv;
+		struct mbuf *m = sodirect_room(so[0], piece + 500 * i, &kv, &nkv);
+
+		assert_int_equal(sbreserve(so[0], &so[0]->so_snd, 1 << 18), 0);
+		assert_int_equal(sodirect_send(so[0], m, kv.kv_len, NULL, NULL, 0), 0);
+		assert_int_equal(*sent, 1 + 2 * i);
+	}
+	wire_end(&w);
+}
+
 /* -- windows --------------------------------------------------------------------------------- */
 
 static size_t
@@ -755,6 +782,7 @@ main(void)
 	    cmocka_unit_test(test_autotuning),
 	    cmocka_unit_test(test_autotuning_off),
 	    cmocka_unit_test(test_large_segments),
+	    cmocka_unit_test(test_pieces),
 	    cmocka_unit_test(test_zero_window),
 	    cmocka_unit_test(test_lost_window_update),
 	    cmocka_unit_test(test_persist_orphan),

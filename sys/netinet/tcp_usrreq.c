@@ -326,6 +326,20 @@ tcp_sockaddr(struct socket *so, union bsd_sockaddr_any *nam)
 	return 0;
 }
 
+/* As tcp_output cuts what is long: whole segments. What is left over would be a packet of a few bytes. */
+static uint32_t
+tcp_piece(struct socket *so)
+{
+	const struct tcpcb *tp = sototcpcb(so);
+
+	if (tp == NULL || tp->t_state == TCPS_TIME_WAIT)
+		return 0;
+	const uint32_t hdrs = TCP_HDR_LEN_MAX + tp->t_inpcb->inp_af->af_hdrlen;
+	const uint32_t most = KERN_MAX(tp->t_tsomax, hdrs + tp->t_maxseg) - hdrs;
+
+	return most - most % tp->t_maxseg;
+}
+
 static int
 tcp_peeraddr(struct socket *so, union bsd_sockaddr_any *nam)
 {
@@ -350,6 +364,7 @@ const struct pr_usrreqs tcp_usrreqs = {
     .pr_rcvd = tcp_rcvd,
     .pr_rcvoob = tcp_rcvoob,
     .pr_send = tcp_send,
+    .pr_piece = tcp_piece,
     .pr_sockaddr = tcp_sockaddr,
     .pr_peeraddr = tcp_peeraddr,
 };
