@@ -250,6 +250,8 @@ void stream_tell_inq(int fd, struct msghdr *msg, size_t room);
  * => all that there is; 0: it has to go by the pair. errno stays
  */
 ssize_t share_send(int fd, const struct iovec *iov, int niov, int flags);
+/* So many bytes went by the pair (or -1): does it pay to share memory? errno stays */
+void share_sent(int fd, ssize_t done);
 
 /* --- interfaces ----------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  * Streams of small writes by memory shared with the server (rumpus/fdsock_area.h).
  *
  * Now and then a write is looked at: if what was written before waits in the pair still, the program
- * writes faster than the server is woken. After some such finds the descriptor's area is asked for.
+ * writes faster than the server reads. After some such finds the descriptor's area is asked for.
  * Which descriptors have one is known by number, as a hint that what the host says of the socket
  * confirms at each write. Whatever is in the way, the bytes go by the pair as all others do.
  *
@@ -23,11 +23,12 @@
 
 #define SHARE_MOST 16384 /* bytes; for longer writes the pair is as good */
 #define SHARE_FLAGS (MSG_NOSIGNAL | MSG_DONTWAIT)
-#define SHARE_EVERY 64     /* of so many writes one is looked at, */
-#define SHARE_FINDS 8      /* and so many of these have to find the pair not empty */
-#define SHARE_TRIES 12     /* a slot that was shut is read in some microseconds; */
-#define SHARE_SLEEPS 4     /* else the server needs a processor first */
-#define SHARE_NUMBERS 1024 /* of descriptors */
+#define SHARE_EVERY 64                  /* of so many writes one is looked at, */
+#define SHARE_FINDS 8                   /* and so many of these have to find more in the pair, */
+#define SHARE_ALONE(n) (2 * (n) + 2048) /* than what they count themselves */
+#define SHARE_TRIES 12                  /* a slot that was shut is read in some microseconds; */
+#define SHARE_SLEEPS 4                  /* else the server needs a processor first */
+#define SHARE_NUMBERS 1024              /* of descriptors */
 #define SHARE_AREAS 32
 
 /* What has been found of a socket: its cookie above, how often below. */
@@ -184,23 +185,35 @@ area_ask(int fd)
 	return added;
 }
 
-/* One write is looked at. */
+/* n bytes went by the pair. Was there more before them? */
 static void
-share_look(int fd)
+share_look(int fd, size_t n)
 {
-	int saved = errno;
-	uint64_t cookie = waiting(fd) > 0 ? descriptor_cookie(fd) : 0, word, n;
+	const uint64_t cookie = waiting(fd) > SHARE_ALONE(n) ? descriptor_cookie(fd) : 0;
 	_Atomic uint64_t *entry = &found[cookie % FOUND_ENTRIES];
+	uint64_t word, times;
 
-	if (cookie != 0 && cookie <= UINT64_MAX >> FOUND_BITS) {
-		word = atomic_load(entry);
-		n = word >> FOUND_BITS == cookie ? word & FOUND_COUNT : 0;
-		if (n < SHARE_FINDS)
-			n++;
-		else if (n != FOUND_REFUSED)
-			n = area_ask(fd) ? 0 : FOUND_REFUSED;
-		atomic_store(entry, cookie << FOUND_BITS | n);
-	}
+	if (cookie == 0 || cookie > UINT64_MAX >> FOUND_BITS)
+		return;
+	word = atomic_load(entry);
+	times = word >> FOUND_BITS == cookie ? word & FOUND_COUNT : 0;
+	if (times < SHARE_FINDS)
+		times++;
+	else if (times != FOUND_REFUSED)
+		times = area_ask(fd) ? 0 : FOUND_REFUSED;
+	atomic_store(entry, cookie << FOUND_BITS | times);
+}
+
+void
+share_sent(int fd, ssize_t done)
+{
+	const int saved = errno;
+
+	if (done <= 0 || done > SHARE_MOST || fd >= SHARE_NUMBERS ||
+	    atomic_load_explicit(&hints[fd], memory_order_relaxed) != 0 ||
+	    atomic_fetch_add_explicit(&writes, 1, memory_order_relaxed) % SHARE_EVERY != 0)
+		return;
+	share_look(fd, (size_t)done);
 	errno = saved;
 }
 
@@ -391,16 +404,10 @@ share_send(int fd, const struct iovec *iov, int niov, int flags)
 	struct piece pc;
 	unsigned hint;
 
-	if (fd < 0 || fd >= SHARE_NUMBERS || (flags & ~SHARE_FLAGS) != 0 ||
-	    !piece_make(&pc, iov, niov))
+	if (fd < 0 || fd >= SHARE_NUMBERS || (flags & ~SHARE_FLAGS) != 0)
 		return 0;
 	hint = atomic_load_explicit(&hints[fd], memory_order_relaxed);
-	if (hint == 0) {
-		if (atomic_fetch_add_explicit(&writes, 1, memory_order_relaxed) % SHARE_EVERY == 0)
-			share_look(fd);
-		return 0;
-	}
-	if (!area_enter(&areas[hint - 1]))
+	if (hint == 0 || !piece_make(&pc, iov, niov) || !area_enter(&areas[hint - 1]))
 		return 0;
 	done = area_put(areas[hint - 1].ar_head, fd, &pc);
 	area_leave(&areas[hint - 1]);

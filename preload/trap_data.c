@@ -217,6 +217,7 @@ wrote_quietly(int fd, ssize_t *done)
 {
 	if (*done < 0 && errno == ENOTSOCK)
 		return false;
+	share_sent(fd, *done);
 	if (*done < 0)
 		*done = stream_after_write(fd, 0);
 	return true;
@@ -288,6 +289,7 @@ sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_ARG to, so
 	if (sa == NULL && (done = share_send(fd, &iov, 1, flags)) > 0)
 		return done;
 	done = real()->re_sendto(fd, buf, n, flags | MSG_NOSIGNAL, sa, tolen);
+	share_sent(fd, done);
 	return done >= 0 ? done : stream_after_write(fd, flags);
 }
 
@@ -336,6 +338,7 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
 	    (done = share_send(fd, bare.msg_iov, (int)bare.msg_iovlen, flags)) > 0)
 		return done;
 	done = real()->re_sendmsg(fd, &bare, flags | MSG_NOSIGNAL);
+	share_sent(fd, done);
 	return done >= 0 ? done : stream_after_write(fd, flags);
 }
 
