@@ -107,13 +107,18 @@ number(const char *text, uint64_t least, uint64_t most, uint64_t *value)
 static bool
 parse_fail(struct world_options *wo, const char *text)
 {
-	unsigned host;
-	char rest;
+	const char *colon = strchr(text, ':');
+	char digits[8] = "";
+	uint64_t host;
 
-	if (sscanf(text, "%u:%" SCNu64 "%c", &host, &wo->wo_fail_at, &rest) != 2)
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(digits))
 		return false;
-	wo->wo_fail_host = host;
-	return host < PLAN_HOSTS;
+	memcpy(digits, text, (size_t)(colon - text));
+	if (!number(digits, 0, PLAN_HOSTS - 1, &host) ||
+	    !number(colon + 1, 0, UINT64_MAX, &wo->wo_fail_at))
+		return false;
+	wo->wo_fail_host = (unsigned)host;
+	return true;
 }
 
 /* => false: not understood */

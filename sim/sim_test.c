@@ -186,7 +186,12 @@ test_options(void **state)
 {
 	static const char *const wrong[][5] = {{"sim", "--worlds", "0"}, {"sim", "--seed", "x"},
 	    {"sim", "--jobs", "65"}, {"sim", "-v"}, {"sim", "--pcap", "/dev/null"}, {"sim", "more"},
-	    {"sim", "--no-such"}, {"sim", "--fail", "1", "--worlds", "1"}};
+	    {"sim", "--no-such"}, {"sim", "--fail", "1", "--worlds", "1"},
+	    {"sim", "--fail", "4294967296:1", "--worlds", "1"},
+	    {"sim", "--fail", "6:1", "--worlds", "1"}, {"sim", "--fail", "-1:1", "--worlds", "1"},
+	    {"sim", "--fail", "00000000:1", "--worlds", "1"},
+	    {"sim", "--fail", "0:18446744073709551616", "--worlds", "1"},
+	    {"sim", "--fail", "0:1x", "--worlds", "1"}};
 	const char *help[] = {"sim", "--help", NULL};
 	const char *one[] = {"sim", "--worlds", "1", "--seed", "3", "--small", NULL};
 
