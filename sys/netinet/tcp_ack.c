@@ -228,7 +228,7 @@ tcp_limited_transmit(struct tcpcb *tp)
 
 	if (tp->snd_nxt != tp->snd_max)
 		return;
-	tp->snd_cwnd += tp->t_dupacks * tp->t_maxseg;
+	tp->snd_cwnd += (uint32_t)tp->t_dupacks * tp->t_maxseg;
 	(void)tcp_output(tp);
 	tp->snd_cwnd = cwnd;
 }
@@ -261,7 +261,8 @@ tcp_dupack(struct tcpcb *tp)
 {
 	TCPSTAT_INC(tp->t_ns, rcvdupack);
 	/* A segment in flight causes one at most: more are made up. */
-	if (tp->t_dupacks * tp->t_maxseg > tp->snd_max - tp->snd_una + TCP_DUPTHRESH * tp->t_maxseg)
+	if ((uint32_t)tp->t_dupacks * tp->t_maxseg >
+	    tp->snd_max - tp->snd_una + TCP_DUPTHRESH * tp->t_maxseg)
 		return;
 	if (tp->t_dupacks < UINT16_MAX)
 		tp->t_dupacks++;

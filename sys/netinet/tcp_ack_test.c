@@ -179,6 +179,25 @@ test_spoofed_dupacks(void **state)
 	tcp_test_end(&tt);
 }
 
+/* As many of the largest segments as the counter holds: still too many. */
+static void
+test_dupacks_most(void **state)
+{
+	struct tcp_test tt;
+	struct tcpcb *tp = start(&tt, false);
+	const tcp_seq base = tp->snd_una;
+
+	(void)state;
+	assert_int_equal(tcp_test_write(&tt, bytes, 4 * MSS), 0);
+	tcp_test_forget(&tt);
+	tp->t_dupacks = UINT16_MAX - 1;
+	tp->t_maxseg = UINT16_MAX;
+	ack(&tt, base, 0);
+	assert_int_equal(tp->t_dupacks, UINT16_MAX - 1);
+	assert_int_equal(tcp_test_nsent(&tt), 0);
+	tcp_test_end(&tt);
+}
+
 /* An ACK of a window probe is no duplicate. */
 static void
 test_probe_answers(void **state)
@@ -407,6 +426,7 @@ main(void)
 	    cmocka_unit_test(test_recovery),
 	    cmocka_unit_test(test_no_second_recovery),
 	    cmocka_unit_test(test_spoofed_dupacks),
+	    cmocka_unit_test(test_dupacks_most),
 	    cmocka_unit_test(test_probe_answers),
 	    cmocka_unit_test(test_rtt),
 	    cmocka_unit_test(test_prediction),
