@@ -159,10 +159,7 @@ value_access(const struct sysctl_req *sq, int32_t number)
 	if (sn == NULL)
 		return ENOENT;
 	/* A copy: the table may go while the caller's memory is read. */
-	len = KERN_MIN((size_t)sn->sn_size, sizeof(value));
-	memcpy(value, (const char *)base + sn->sn_offset, len);
-	if (sn->sn_type == SYSCTL_STRING)
-		len = KERN_MIN(text_length(value, len) + 1, len);
+	len = sysctl_read(sn, base, value);
 	error = req_old(sq, value, len);
 	if (error == 0 && sq->sq_new != 0)
 		error = value_new(sq, sn);

@@ -211,6 +211,31 @@ sysctl_sizes(void **state)
 	assert_int_equal(testcall_error(w->w_p, SYSCTL(TC_ARG(oid), 2)), BSD_ENOENT);
 }
 
+/* A text that nobody is told. */
+static void
+sysctl_secret(void **state)
+{
+	static const struct sysctl_node node = {"t.secret", "a secret", SYSCTL_STRING, true, 0, 8,
+	    0, 0, NULL, true};
+	struct world *w = *state;
+	struct sysctl_table st;
+	int32_t oid[2];
+	char secret[8] = "sesame", value[8] = "seven c";
+	uint64_t len = sizeof(value);
+
+	sysctl_register(w->w_ns, &st, &node, 1, secret);
+	assert_int_equal(find(w, "t.secret", oid), 0);
+	assert_int_equal(testcall_error(w->w_p,
+			     SYSCTL(TC_ARG(oid), 2, TC_ARG(value), TC_ARG(&len))),
+	    0);
+	assert_int_equal(len, 1);
+	assert_string_equal(value, "");
+	assert_int_equal(testcall_error(w->w_p, SYSCTL(TC_ARG(oid), 2, 0, 0, TC_ARG("open"), 4)),
+	    0);
+	assert_string_equal(secret, "open");
+	sysctl_unregister(w->w_ns, &st);
+}
+
 static void
 every_name_is_found_by_its_number(void **state)
 {
@@ -243,6 +268,7 @@ main(void)
 	    T(reboot_asks_the_owner),
 	    T(sysctl_by_name),
 	    T(sysctl_sizes),
+	    T(sysctl_secret),
 	    T(every_name_is_found_by_its_number),
 	};
 

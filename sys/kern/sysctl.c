@@ -111,18 +111,36 @@ sysctl_find(struct netstack *ns, const char *name, void **base, uint32_t *index)
 	return v.v_node;
 }
 
+size_t
+sysctl_read(const struct sysctl_node *sn, const void *base, void *room)
+{
+	const uint8_t *value = (const uint8_t *)base + sn->sn_offset;
+	char *text = room;
+
+	if (sn->sn_secret)
+		memset(room, 0, sn->sn_size);
+	else
+		memcpy(room, value, sn->sn_size);
+	if (sn->sn_type != SYSCTL_STRING)
+		return sn->sn_size;
+	text[sn->sn_size - 1] = '\0';
+	return str_len(text) + 1;
+}
+
 /* => the variable is a number. */
 static uint64_t
 var_number(const struct var *v)
 {
+	uint8_t value[SYSCTL_TEXT_MAX];
 	uint64_t u64;
 	uint32_t u32;
 
+	(void)sysctl_read(v->v_node, v->v_base, value);
 	if (v->v_node->sn_type == SYSCTL_U32) {
-		memcpy(&u32, v->v_base + v->v_node->sn_offset, sizeof(u32));
+		memcpy(&u32, value, sizeof(u32));
 		return u32;
 	}
-	memcpy(&u64, v->v_base + v->v_node->sn_offset, sizeof(u64));
+	memcpy(&u64, value, sizeof(u64));
 	return u64;
 }
 

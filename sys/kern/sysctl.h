@@ -33,6 +33,7 @@ struct sysctl_node {
 	 * address of its first byte (with NUL). NULL: range only.
 	 */
 	int (*sn_check)(struct netstack *ns, const struct sysctl_node *sn, uint64_t value);
+	bool sn_secret; /* may be set, never told */
 };
 
 /* A registered table. Its memory belongs to the layer, for the stack's life. */
@@ -57,6 +58,11 @@ void sysctl_unregister(struct netstack *ns, struct sysctl_table *st);
 /* => ENOENT unknown, EPERM read-only, EINVAL out of range or not a number. */
 int sysctl_set_u64(struct netstack *ns, const char *name, uint64_t value);
 int sysctl_get_u64(struct netstack *ns, const char *name, uint64_t *value);
+/*
+ * A copy of a node's variable as it is told: of a secret, zeroes. room: SYSCTL_TEXT_MAX bytes.
+ * => its length; of a string, with the NUL
+ */
+size_t sysctl_read(const struct sysctl_node *sn, const void *base, void *room);
 /*
  * From text, as in `-o NAME=VALUE`: decimal with optional k, m, g (1024s), or the string itself.
  * => errors as above; ENAMETOOLONG: a string beyond its room.

@@ -19,6 +19,8 @@ struct object {
 	uint64_t o_big;
 	char o_text[8];
 	uint32_t o_fixed;
+	char o_secret[8];
+	uint32_t o_pin;
 };
 
 static int
@@ -41,12 +43,16 @@ text_check(struct netstack *ns, const struct sysctl_node *sn, uint64_t value)
 
 static const struct sysctl_node nodes[] = {
     {"t.small", "a small one", SYSCTL_U32, true, offsetof(struct object, o_small), 4, 2, 100,
-	small_check},
+	small_check, false},
     {"t.big", "a big one, bytes", SYSCTL_U64, true, offsetof(struct object, o_big), 8, 0,
-	UINT64_MAX, NULL},
-    {"t.text", "words", SYSCTL_STRING, true, offsetof(struct object, o_text), 8, 0, 0, text_check},
+	UINT64_MAX, NULL, false},
+    {"t.text", "words", SYSCTL_STRING, true, offsetof(struct object, o_text), 8, 0, 0, text_check,
+	false},
     {"t.fixed", "not to be changed", SYSCTL_U32, false, offsetof(struct object, o_fixed), 4, 0, 0,
-	NULL},
+	NULL, false},
+    {"t.secret", "nobody is told", SYSCTL_STRING, true, offsetof(struct object, o_secret), 8, 0, 0,
+	NULL, true},
+    {"t.pin", "nor this", SYSCTL_U32, true, offsetof(struct object, o_pin), 4, 0, 9999, NULL, true},
 };
 
 enum t_stat { TS_sndpack, TS_rcvpack, TS_COUNT };
@@ -143,6 +149,31 @@ test_text(void **state)
 	assert_memory_equal(fx.o.o_text, "\0\0\0\0\0\0\0\0", 8); /* nothing of the old one */
 }
 
+/* What is secret may be set, and reads as nothing. */
+static void
+test_secret(void **state)
+{
+	const struct sysctl_node *sn;
+	char value[SYSCTL_TEXT_MAX] = "some text";
+	uint32_t index;
+	uint64_t v = 1;
+	void *base;
+
+	(void)state;
+	assert_int_equal(sysctl_set_text(fx.ns, "t.secret", "sesame"), 0);
+	assert_string_equal(fx.o.o_secret, "sesame");
+	assert_non_null(sn = sysctl_find(fx.ns, "t.secret", &base, &index));
+	assert_int_equal(sysctl_read(sn, base, value), 1);
+	assert_memory_equal(value, "\0\0\0\0\0\0\0", 8);
+	assert_int_equal(sysctl_set_u64(fx.ns, "t.pin", 1234), 0);
+	assert_int_equal(fx.o.o_pin, 1234);
+	assert_int_equal(sysctl_get_u64(fx.ns, "t.pin", &v), 0);
+	assert_int_equal(v, 0);
+	assert_non_null(sn = sysctl_find(fx.ns, "t.text", &base, &index));
+	assert_int_equal(sysctl_read(sn, base, value), 4);
+	assert_string_equal(value, "abc");
+}
+
 /* Every variable is found by its number and by its name, and its name is unique. */
 static void
 test_listing(void **state)
@@ -229,6 +260,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    WITH_FIXTURE(test_numbers),
 	    WITH_FIXTURE(test_text),
+	    WITH_FIXTURE(test_secret),
 	    WITH_FIXTURE(test_listing),
 	    WITH_FIXTURE(test_stats),
 	    WITH_FIXTURE(test_drops),

@@ -177,6 +177,11 @@ test_sysctl_list(void **state)
 	assert_int_equal(rumpus_sysctl_text(ns, "net.inet.ip.ttl", text, 3), BSD_ENAMETOOLONG);
 	assert_int_equal(rumpus_sysctl_text(ns, "net.inet.ip.ttl", text, 4), 0);
 	assert_string_equal(text, "200");
+	assert_int_equal(rumpus_sysctl_set(ns, "net.inet6.ip6.stableaddr_secret", "sesame"), 0);
+	assert_int_equal(rumpus_sysctl_text(ns, "net.inet6.ip6.stableaddr_secret", text,
+			     sizeof(text)),
+	    0);
+	assert_string_equal(text, ""); /* set, never told */
 	rumpus_destroy(ns);
 }
 

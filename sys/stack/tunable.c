@@ -40,7 +40,7 @@ text_copy(const char *text, char *to, size_t space)
 int
 rumpus_sysctl_text(struct netstack *ns, const char *name, char *value, size_t space)
 {
-	char digits[U64_DIGITS + 1], *p = digits + U64_DIGITS;
+	char digits[U64_DIGITS + 1], *p = digits + U64_DIGITS, text[SYSCTL_TEXT_MAX];
 	const struct sysctl_node *sn;
 	uint64_t number;
 	uint32_t index;
@@ -49,8 +49,10 @@ rumpus_sysctl_text(struct netstack *ns, const char *name, char *value, size_t sp
 
 	if ((sn = sysctl_find(ns, name, &base, &index)) == NULL)
 		return ENOENT;
-	if (sn->sn_type == SYSCTL_STRING)
-		return text_copy((const char *)base + sn->sn_offset, value, space);
+	if (sn->sn_type == SYSCTL_STRING) {
+		(void)sysctl_read(sn, base, text);
+		return text_copy(text, value, space);
+	}
 	if ((error = sysctl_get_u64(ns, name, &number)) != 0)
 		return error;
 	*p = '\0';
