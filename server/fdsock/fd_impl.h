@@ -18,6 +18,7 @@
 #include "server/accept.h"
 #include "server/fdsock/fd_capture.h"
 #include "server/fdsock/fd_client.h"
+#include "server/fdsock/fd_connect.h"
 #include "server/fdsock/fd_share.h"
 #include "server/fdsock/fd_sister.h"
 #include "server/fdsock/fd_translate.h"
@@ -42,6 +43,8 @@
 struct fd_server;
 struct fd_ctl;
 struct sister;
+
+LIST_HEAD(fdsock_hash, fdsock);
 
 enum fd_kind { FD_STREAM, FD_LISTENER, FD_DGRAM, FD_KIND_COUNT };
 
@@ -95,6 +98,9 @@ struct fdsock {
 	struct fdsock *fs_pending; /* accepted from the stack, its record not yet in the pair */
 	int fs_pendingfd;
 	struct fdsock_accepted fs_pendingrec;
+	struct fdsock_hash fs_children; /* those of its making that live */
+	LIST_ENTRY(fdsock) fs_sibling;  /* of fs_head's, if it lives */
+	struct fdsock *fs_head;
 	uint64_t fs_listener; /* cookie of the listener; 0: the client has it for certain */
 	uint64_t fs_untakenuntil_ns;
 	struct fd_pairopt fs_pairopts[FD_PAIROPTS];
@@ -110,7 +116,6 @@ struct fdsock {
 	struct fd_area *fs_area; /* small writes may come by it; NULL */
 };
 TAILQ_HEAD(fdsock_list, fdsock);
-LIST_HEAD(fdsock_hash, fdsock);
 
 TAILQ_HEAD(fd_ctl_list, fd_ctl);
 
@@ -230,25 +235,12 @@ void fd_listen_work(struct fdsock *fs);
 /* Reads what the client wrote, while the stack has room. */
 void fd_stream_in(struct fdsock *fs);
 
-/* fd_connect.c: results are host errnos */
-int fd_connect(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam, bool wait);
-/* Has a connect ended that the client does not wait for, without a connection? Then fs is to die. */
-bool fd_gate_failed(const struct fdsock *fs);
-/* The handshake has ended if SS_ISCONNECTING is gone: opens the gate. => false: still shut */
-bool fd_gate_check(struct fdsock *fs);
-/* Makes a listener's end unwritable for good. */
-void fd_gate_listener(struct fdsock *fs, int clientfd);
-/* The caller of connect gives up waiting. => EINPROGRESS; 0: it has been answered */
-int fd_gate_unwait(struct fdsock *fs, int clientfd);
-/* Gives the client's end its buffer back. */
-void fd_gate_widen(struct fdsock *fs, int clientfd);
-/* The client's end is to hold bytes, as the host counts them: now, or when the gate opens. */
-void fd_gate_setbuf(struct fdsock *fs, int clientfd, int bytes);
-
 /* fd_listen.c */
 int fd_listen(struct fdsock *fs, int clientfd, int backlog);
 /* The listener goes: what it made and nobody took goes with it. */
 void fd_listen_gone(struct fdsock *head);
+/* What it made goes, or has no listener any more. */
+void fd_listen_forget(struct fdsock *fs);
 /* Was the client's end of fs never taken out of its listener's pair? */
 bool fd_listen_untaken(const struct fdsock *fs);
 

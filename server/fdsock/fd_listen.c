@@ -87,6 +87,8 @@ fd_listen_take(struct fdsock *fs)
 	fd_sock_getname(child);
 	child->fs_held = true;
 	child->fs_listener = fs->fs_cookie;
+	child->fs_head = fs;
+	LIST_INSERT_HEAD(&fs->fs_children, child, fs_sibling);
 	fs->fs_pending = child;
 	fs->fs_pendingrec = (struct fdsock_accepted){.fa_magic = FDSOCK_MAGIC};
 	fd_addr_split(&nam.sa, &fs->fs_pendingrec.fa_family, &fs->fs_pendingrec.fa_port,
@@ -182,14 +184,21 @@ fd_listen_gone(struct fdsock *head)
 	struct fd_server *fd = head->fs_server;
 	struct fdsock *fs;
 
-	TAILQ_FOREACH(fs, &fd->fd_socks, fs_list) {
-		if (fs->fs_listener != head->fs_cookie)
-			continue;
+	while ((fs = LIST_FIRST(&head->fs_children)) != NULL) {
+		fd_listen_forget(fs);
 		if (head->fs_reset)
 			fs->fs_untakenuntil_ns = fd->fd_ns->ns_now + FD_UNTAKEN_NS;
 		else
 			fs->fs_listener = 0;
 	}
+}
+
+void
+fd_listen_forget(struct fdsock *fs)
+{
+	if (fs->fs_head != NULL)
+		LIST_REMOVE(fs, fs_sibling);
+	fs->fs_head = NULL;
 }
 
 void
@@ -207,12 +216,11 @@ fd_listen_reap(struct fd_server *fd, uint16_t port)
 bool
 fd_listen_untaken(const struct fdsock *fs)
 {
-	struct fdsock *head;
+	const struct fdsock *head = fs->fs_head;
 	struct pollfd pfd = {0};
 
 	if (fs->fs_listener == 0)
 		return false;
-	head = fd_sock_find(fs->fs_server, fs->fs_listener);
 	if (head == NULL)
 		return fs->fs_server->fd_ns->ns_now < fs->fs_untakenuntil_ns;
 	pfd.fd = head->fs_src.ls_fd;

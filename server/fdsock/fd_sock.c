@@ -332,6 +332,8 @@ fd_sock_free(struct fdsock *fs)
 		fd_reply_none(fs->fs_waiter);
 	(void)soclose(fs->fs_so);
 	fd_share_close(fs);
+	KASSERT(LIST_EMPTY(&fs->fs_children));
+	fd_listen_forget(fs);
 	LIST_REMOVE(fs, fs_hash);
 	TAILQ_REMOVE(&fd->fd_socks, fs, fs_list);
 	fd->fd_nsocks--;

@@ -124,6 +124,89 @@ test_closed_before(void **state)
 	(void)close(la.sender);
 }
 
+#define CHILDREN 3u
+
+struct family {
+	int listener;
+	uint16_t port;
+	int clients[CHILDREN], conns[CHILDREN];
+	uint64_t cookies[CHILDREN];
+	unsigned found; /* in the listener's list */
+};
+
+static void
+family_make(struct family *fa)
+{
+	fa->listener = fdt_listener(4, &fa->port);
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		fa->clients[i] = fdt_socket(SOCK_STREAM);
+		assert_int_equal(fdt_connect(fa->clients[i], INADDR_LOOPBACK, fa->port), 0);
+		fa->conns[i] = fdt_accept(fa->listener);
+		fa->cookies[i] = fd_cookie(fa->conns[i]);
+	}
+}
+
+static void
+family_count(struct fd_server *fd, struct netstack *ns, void *arg)
+{
+	struct family *fa = arg;
+	const struct fdsock *head = fd_sock_find(fd, fd_cookie(fa->listener)), *fs;
+
+	(void)ns;
+	fa->found = 0;
+	LIST_FOREACH(fs, &head->fs_children, fs_sibling) {
+		assert_ptr_equal(fs->fs_head, head);
+		for (unsigned i = 0; i < CHILDREN; i++)
+			fa->found += fs->fs_cookie == fa->cookies[i];
+	}
+}
+
+static void
+family_orphans(struct fd_server *fd, struct netstack *ns, void *arg)
+{
+	struct family *fa = arg;
+	const struct fdsock *fs;
+
+	(void)ns;
+	for (unsigned i = 1; i < CHILDREN; i++) {
+		assert_non_null(fs = fd_sock_find(fd, fa->cookies[i]));
+		assert_null(fs->fs_head);
+		assert_false(fd_listen_untaken(fs));
+	}
+}
+
+/* A listener knows what it has made, so that nobody else is looked at when it ends. */
+static void
+test_children(void **state)
+{
+	struct family one = {0}, two = {0};
+	uint64_t left;
+
+	(void)state;
+	family_make(&one);
+	family_make(&two);
+	fdt_call(family_count, &one);
+	assert_int_equal(one.found, CHILDREN);
+	left = fdt_sysctl("fdsock.sockets");
+	(void)close(one.conns[0]);
+	fdt_await("fdsock.sockets", --left);
+	fdt_call(family_count, &one);
+	assert_int_equal(one.found, CHILDREN - 1);
+	(void)close(one.listener);
+	fdt_await("fdsock.sockets", --left);
+	fdt_call(family_orphans, &one);
+	fdt_call(family_count, &two);
+	assert_int_equal(two.found, CHILDREN);
+	(void)close(two.listener);
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		if (i > 0)
+			(void)close(one.conns[i]);
+		(void)close(one.clients[i]);
+		(void)close(two.conns[i]);
+		(void)close(two.clients[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -131,6 +214,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    T(test_reap),
 	    T(test_closed_before),
+	    T(test_children),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
