@@ -166,20 +166,22 @@ fd_gate_check(struct fdsock *fs)
 	return true;
 }
 
-/*
- * Linux lets a socket connect again after a failure; the stack's protocol has let go of ours.
- * Deviation: options of the TCP and IP levels are back to their defaults.
- */
-static int
-fd_connect_refresh(struct fdsock *fs)
+/* Linux lets a socket connect again after a failure; the stack's protocol has let go of ours. */
+int
+fd_connect_refresh(struct fdsock *fs, int clientfd)
 {
-	int error;
+	int error = 0;
 
-	if (fs->fs_so->so_pcb != NULL || fs->fs_so->so_error != 0)
+	if (fs->fs_so->so_error != 0)
 		return 0;
-	error = soreattach(fs->fs_so);
-	if (error == 0 && fs->fs_bound)
-		error = sobind(fs->fs_so, &fs->fs_local.sa);
+	if (fs->fs_so->so_pcb == NULL) {
+		if ((error = soreattach(fs->fs_so)) != 0)
+			return error;
+		fs->fs_rebind = fs->fs_bound;
+		fd_sister_recall(fs, clientfd);
+	}
+	if (fs->fs_rebind && (error = sobind(fs->fs_so, &fs->fs_local.sa)) == 0)
+		fs->fs_rebind = false;
 	return error;
 }
 
@@ -220,7 +222,7 @@ fd_connect_stream(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *na
 	}
 	if (fs->fs_up)
 		return EISCONN;
-	error = fd_connect_refresh(fs);
+	error = fd_connect_refresh(fs, clientfd);
 	if (error == 0)
 		error = soconnect(so, nam);
 	if (error != 0)

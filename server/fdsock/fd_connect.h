@@ -10,6 +10,11 @@ struct fdsock;
 
 /* Results are host errnos. */
 int fd_connect(struct fdsock *fs, int clientfd, const struct bsd_sockaddr *nam, bool wait);
+/*
+ * After a connect has failed whose caller waited: the stack's part of the socket is made anew, with the
+ * options that it had. => EADDRINUSE: another has its port now; ENOBUFS and others of the stack's
+ */
+int fd_connect_refresh(struct fdsock *fs, int clientfd);
 /* Has a connect ended that the client does not wait for, without a connection? Then fs is to die. */
 bool fd_gate_failed(const struct fdsock *fs);
 /* The handshake has ended if SS_ISCONNECTING is gone: opens the gate. => false: still shut */

@@ -76,6 +76,7 @@ struct fdsock {
 	bool fs_bulk;     /* the last read was a large one */
 	bool fs_keep;     /* the client shut it down by request: remember it afterwards */
 	bool fs_bound;    /* by request, to fs_local */
+	bool fs_rebind;   /* the stack has to be asked for it again */
 	bool fs_up;       /* the connection was made */
 	bool fs_stray;    /* the client wrote without a connection */
 	bool fs_dying;    /* the connection failed; what was received goes out first */
@@ -104,7 +105,7 @@ struct fdsock {
 	uint64_t fs_listener; /* cookie of the listener; 0: the client has it for certain */
 	uint64_t fs_untakenuntil_ns;
 	struct fd_pairopt fs_pairopts[FD_PAIROPTS];
-	struct fd_optlog_list fs_optlog; /* empty without sisters */
+	struct fd_optlog_list fs_optlog; /* what was set before it was up */
 	int fs_dgerror; /* datagrams: told by a record, and to SO_ERROR (BSD errno) */
 	/* IP_RECVERR, 1, IPV6_RECVERR, 2: the client asks whether what a record told still holds */
 	uint8_t fs_recverr;

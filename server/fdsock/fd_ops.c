@@ -269,6 +269,16 @@ fd_option_max(int name)
 	return name == MCAST_MSFILTER ? FDSOCK_OPTION_LONG : FDSOCK_OPTION_MAX;
 }
 
+/* Options are asked for and set after a failed connect, too. A port that has gone meanwhile: connect tells. */
+static void
+fd_call_refresh(struct fd_call *ca)
+{
+	struct fdsock *fs = ca->ca_fs;
+
+	if (fs->fs_kind == FD_STREAM && !fs->fs_up && !fs->fs_gate)
+		(void)fd_connect_refresh(fs, ca->ca_fd);
+}
+
 static int
 fd_op_getsockopt(struct fd_call *ca)
 {
@@ -284,6 +294,7 @@ fd_op_getsockopt(struct fd_call *ca)
 	memset(ca->ca_out + asked, 0, len - asked);
 	if (ca->ca_fs == NULL)
 		return fd_tomb_getsockopt(ca, arg[0], arg[1]);
+	fd_call_refresh(ca);
 	error = fd_sockopt_get(ca->ca_fs, ca->ca_fd, arg[0], arg[1], ca->ca_out, &len);
 	ca->ca_reply->fp_datalen = error == 0 ? (uint32_t)len : 0;
 	return error;
@@ -303,6 +314,7 @@ fd_op_setsockopt(struct fd_call *ca)
 		return fd_sockopt_known(arg[0], arg[1]) ? 0 : ENOPROTOOPT;
 	if (ca->ca_fs->fs_kind == FD_DGRAM)
 		fd_dgram_settle(ca->ca_fs);
+	fd_call_refresh(ca);
 	error = fd_sockopt_set(ca->ca_fs, ca->ca_fd, arg[0], arg[1], ca->ca_data, len);
 	if (error == 0)
 		fd_sister_option(ca->ca_fs, ca->ca_fd, arg[0], arg[1], ca->ca_data, len);

@@ -288,7 +288,8 @@ fd_sister_option(struct fdsock *fs, int clientfd, int level, int name, const voi
 {
 	struct fd_optlog_list one;
 
-	if (fs->fs_server->fd_sister == NULL || fs->fs_up || fs->fs_kind == FD_DGRAM)
+	if (fs->fs_up || fs->fs_kind == FD_DGRAM ||
+	    (fs->fs_server->fd_sister == NULL && fs->fs_kind == FD_LISTENER))
 		return;
 	TAILQ_INIT(&one);
 	if (fs->fs_kind == FD_LISTENER && fd_optlog_add(&one, level, name, val, len)) {
@@ -296,6 +297,26 @@ fd_sister_option(struct fdsock *fs, int clientfd, int level, int name, const voi
 		fd_optlog_free(&one);
 	}
 	(void)fd_optlog_add(&fs->fs_optlog, level, name, val, len);
+}
+
+/* Is it kept by the protocol? Of the socket's own level, what concerns interfaces and segments is. */
+static bool
+fd_optlog_isprotocol(const struct fd_optlog *ol)
+{
+	return ol->ol_level != SOL_SOCKET || ol->ol_name == SO_BINDTODEVICE ||
+	    ol->ol_name == SO_BINDTOIFINDEX || ol->ol_name == SO_MAX_PACING_RATE;
+}
+
+void
+fd_sister_recall(struct fdsock *fs, int clientfd)
+{
+	const struct fd_optlog *ol;
+
+	TAILQ_FOREACH(ol, &fs->fs_optlog, ol_list) {
+		if (fd_optlog_isprotocol(ol))
+			(void)fd_sockopt_set(fs, clientfd, ol->ol_level, ol->ol_name, ol->ol_value,
+			    ol->ol_len);
+	}
 }
 
 void

@@ -434,6 +434,45 @@ test_pacing_rate(void **state)
 	(void)close(listener);
 }
 
+/* After a failed connect a socket is what it was, before it connects again and then. */
+static void
+test_failed_connect(void **state)
+{
+	static const struct {
+		int level, name, value;
+	} opts[] = {{SOL_SOCKET, SO_MAX_PACING_RATE, 250000}, {SOL_SOCKET, SO_KEEPALIVE, 1},
+	    {IPPROTO_TCP, TCP_NODELAY, 1}, {IPPROTO_TCP, TCP_KEEPIDLE, 77},
+	    {IPPROTO_IP, IP_TOS, 0x10}};
+	uint16_t port;
+	int listener = fdt_listener(1, &port), sock = fdt_socket(SOCK_STREAM), conn, value;
+
+	(void)state;
+	assert_int_equal(fdt_bind(sock, 4711), 0);
+	assert_int_equal(fdt_setopt(sock, SOL_SOCKET, SO_BINDTODEVICE, "lo0", 3), 0);
+	for (size_t i = 0; i < nitems(opts); i++)
+		assert_int_equal(setint(sock, opts[i].level, opts[i].name, opts[i].value), 0);
+	assert_int_equal(fdt_connect(sock, INADDR_LOOPBACK, 1), ECONNREFUSED);
+	for (unsigned again = 0; again < 2; again++) {
+		for (size_t i = 0; i < nitems(opts); i++) {
+			assert_int_equal(fdt_getopt(sock, opts[i].level, opts[i].name, &value), 0);
+			assert_int_equal(value, opts[i].value);
+		}
+		assert_int_equal(get(sock, SOL_SOCKET, SO_BINDTODEVICE, 16), 0);
+		assert_string_equal((const char *)rep.data, "lo0");
+		if (again == 0) {
+			assert_int_equal(setint(sock, IPPROTO_TCP, TCP_KEEPCNT, 3), 0);
+			assert_int_equal(fdt_connect(sock, INADDR_LOOPBACK, port), 0);
+		}
+	}
+	assert_int_equal(fdt_getopt(sock, IPPROTO_TCP, TCP_KEEPCNT, &value), 0);
+	assert_int_equal(value, 3);
+	assert_int_equal(fdt_port(sock), 4711);
+	conn = fdt_accept(listener);
+	(void)close(conn);
+	(void)close(sock);
+	(void)close(listener);
+}
+
 static struct sockaddr_storage
 storage(uint32_t addr_be, sa_family_t family)
 {
@@ -605,6 +644,7 @@ main(void)
 	    T(test_peek_offset),
 	    T(test_priority),
 	    T(test_pacing_rate),
+	    T(test_failed_connect),
 	    T(test_group_sources),
 	    T(test_msfilter),
 	    T(test_group_filter),
