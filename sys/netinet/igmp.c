@@ -4,7 +4,7 @@
  * from other members, and when something is answered or told. igmp_var.h has the theory.
  *
  * The version is that of the oldest querier heard of late (RFC 3376 §7.2.1); that is looked up when it
- * matters, no timer waits for it to end. Queries are hostile until proven: from the link (TTL 1), with
+ * matters, no timer waits for it to end: whatever happens next finds that it has (igmp_settle). Queries are hostile until proven: from the link (TTL 1), with
  * Router Alert from version 2 on (§9.1), to an address that fits what they ask, and no more of them a
  * second than net.inet.igmp.querypps. A general query has one answer of the interface however often
  * it comes, a group's one of the group.
@@ -103,17 +103,13 @@ igmp_isreported(const struct in_multi *inm)
 	return igs->igs_sendlocal != 0 || betoh32(inm->inm_addr_be) >> 8 != 0xe00000;
 }
 
-static void igmp_cancel(struct igmp_ifsoftc *igi);
-
 static void
 igmp_sctimer(void *arg)
 {
 	struct igmp_ifsoftc *igi = arg;
 
-	if (igmp_version(igi) != 3) { /* the setting was changed */
-		igmp_cancel(igi);
+	if (igmp_settle(igi))
 		return;
-	}
 	igmp_report_changes(igi);
 	if (!TAILQ_EMPTY(&igi->igi_changes))
 		callout_reset(&igi->igi_sctimer,
@@ -123,7 +119,8 @@ igmp_sctimer(void *arg)
 static void
 igmp_gqtimer(void *arg)
 {
-	igmp_report_all(arg);
+	if (!igmp_settle(arg))
+		igmp_report_all(arg);
 }
 
 struct igmp_ifsoftc *
@@ -143,6 +140,7 @@ igmp_ifget(struct ifnet *ifp)
 	TAILQ_INIT(&igi->igi_changes);
 	callout_init(&igi->igi_sctimer, ns, igmp_sctimer, igi);
 	callout_init(&igi->igi_gqtimer, ns, igmp_gqtimer, igi);
+	igi->igi_pversion = (uint8_t)igmp_version(igi);
 	return ifp->if_igmp = igi;
 }
 
@@ -189,6 +187,8 @@ inm_timer(void *arg)
 	struct in_multi *inm = arg;
 	uint32_t version = igmp_version(inm->inm_ifp->if_igmp);
 
+	if (igmp_settle(inm->inm_ifp->if_igmp))
+		return;
 	if (version == 3)
 		igmp_report_group(inm);
 	else
@@ -278,7 +278,7 @@ igmp_change_state(struct in_multi *inm, bool was_heard)
 	callout_reset(&igi->igi_sctimer, 0);
 }
 
-/* Nothing is pending any more on the interface (RFC 3376 §7.2.1). */
+/* Nothing is pending any more on the interface. */
 static void
 igmp_cancel(struct igmp_ifsoftc *igi)
 {
@@ -299,6 +299,18 @@ igmp_cancel(struct igmp_ifsoftc *igi)
 	}
 }
 
+bool
+igmp_settle(struct igmp_ifsoftc *igi)
+{
+	uint8_t version = (uint8_t)igmp_version(igi);
+
+	if (version == igi->igi_pversion)
+		return false;
+	igi->igi_pversion = version;
+	igmp_cancel(igi);
+	return true;
+}
+
 void
 igmp_ifupdown(struct ifnet *ifp)
 {
@@ -308,6 +320,7 @@ igmp_ifupdown(struct ifnet *ifp)
 	if (igi == NULL)
 		return;
 	igmp_cancel(igi);
+	(void)igmp_settle(igi);
 	if ((ifp->if_flags & IFF_UP) == 0)
 		return;
 	/* Whoever is there now has to be told everything. */
@@ -392,7 +405,6 @@ static void
 igmp_learn(struct igmp_ifsoftc *igi, const struct igmp_hdr *h)
 {
 	uint64_t now = igi->igi_ifp->if_ns->ns_now, until;
-	uint32_t was = igmp_version(igi);
 
 	if (h->igmp_version == 3) {
 		igi->igi_rv = h->igmp_qrv != 0 ? h->igmp_qrv : IGMP_RV_INIT;
@@ -405,8 +417,6 @@ igmp_learn(struct igmp_ifsoftc *igi, const struct igmp_hdr *h)
 		igi->igi_v1until_ns = until;
 	else if (h->igmp_group_be == 0)
 		igi->igi_v2until_ns = until;
-	if (igmp_version(igi) != was)
-		igmp_cancel(igi);
 }
 
 /* Fires then, or earlier when that is so already. */
@@ -512,6 +522,7 @@ igmp_query(struct igmp_msg *im)
 		return DROP_IGMP_RATE;
 	}
 	igmp_learn(im->im_igi, h);
+	(void)igmp_settle(im->im_igi);
 	if (h->igmp_group_be == 0) {
 		IGMPSTAT_INC(ifp->if_ns, rcv_gen_queries);
 		igmp_query_general(im->im_igi, most_ns);

@@ -115,8 +115,9 @@ struct igmp_ifsoftc {
 	uint64_t igi_window_ns; /* the second in which queries are counted */
 	uint32_t igi_nqueries;
 	uint32_t igi_ngeneral;
-	uint32_t igi_qi_s; /* the querier's interval */
-	uint8_t igi_rv;    /* and robustness */
+	uint32_t igi_qi_s;    /* the querier's interval */
+	uint8_t igi_rv;       /* and robustness */
+	uint8_t igi_pversion; /* of what is pending: igmp_settle */
 };
 
 struct igmp_state {
@@ -161,6 +162,11 @@ void igmp_group_attach(struct in_multi *inm);
 void igmp_group_detach(struct in_multi *inm);
 /* The merged filter of a group changed; counters are set. was_heard: inm_heard before */
 void igmp_change_state(struct in_multi *inm, bool was_heard);
+/*
+ * What is pending was for routers of the version before: when it has changed, it is forgotten, before
+ * anything new (RFC 3376 §7.2.1). It may free groups that nobody holds. => true: it has changed
+ */
+bool igmp_settle(struct igmp_ifsoftc *igi);
 /* How often a change is told; 0: not at all, or not by counters. */
 uint8_t igmp_robustness(const struct in_multi *inm);
 /* The interface went up or down, or goes. */

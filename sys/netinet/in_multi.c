@@ -152,6 +152,8 @@ inm_merge(struct in_multi *inm, const struct in_mfilter *old, const struct in_mf
 {
 	struct in_msource *ims;
 
+	if (inm->inm_ifp != NULL)
+		(void)igmp_settle(inm->inm_ifp->if_igmp);
 	for (uint32_t i = 0; i < new->imf_nsrcs; i++) {
 		if ((ims = ims_get(ns, inm, new->imf_srcs_be[i])) == NULL) {
 			imf_forget(inm, new, i);
