@@ -269,7 +269,7 @@ fd_option_max(int name)
 	return name == MCAST_MSFILTER ? FDSOCK_OPTION_LONG : FDSOCK_OPTION_MAX;
 }
 
-/* Options are asked for and set after a failed connect, too. A port that has gone meanwhile: connect tells. */
+/* Options are for a socket whose connect has failed, too. A port that has gone meanwhile: connect tells. */
 static void
 fd_call_refresh(struct fd_call *ca)
 {
