@@ -20,6 +20,12 @@ enum {
 	BSD_IPV6_RECVTCLASS = 57,
 	BSD_IPV6_TCLASS = 61,
 	BSD_IPV6_DONTFRAG = 62,
+	/* struct bsd_ipv6_msfilter; got, what names the membership and how many are wanted is given */
+	BSD_IPV6_MSFILTER = 74,
+	BSD_IPV6_JOIN_SOURCE_GROUP = 82, /* these four: struct bsd_ipv6_mreq_source */
+	BSD_IPV6_LEAVE_SOURCE_GROUP = 83,
+	BSD_IPV6_BLOCK_SOURCE = 84,
+	BSD_IPV6_UNBLOCK_SOURCE = 85,
 	/* OpenBSD's */
 	BSD_IPV6_MINHOPCOUNT = 65, /* what comes with less is dropped (RFC 5082); 0: nothing is */
 	/* the host's alone, by numbers that no BSD uses */
@@ -42,12 +48,32 @@ struct bsd_ipv6_mreq {
 	uint32_t ipv6mr_interface; /* 0: by route */
 };
 
+/* Sources of a group. */
+struct bsd_ipv6_mreq_source {
+	struct bsd_in6_addr i6ms_multiaddr;
+	struct bsd_in6_addr i6ms_sourceaddr;
+	uint32_t i6ms_interface; /* 0: by route */
+};
+
+#define BSD_IPV6_MSFILTER_MAX 59u
+#define BSD_IPV6_MSFILTER_LEN(n) (28u + 16u * (n))
+struct bsd_ipv6_msfilter {
+	struct bsd_in6_addr i6mf_multiaddr;
+	uint32_t i6mf_interface;
+	uint32_t i6mf_fmode;  /* BSD_MCAST_* */
+	uint32_t i6mf_numsrc; /* got: how many there are, though fewer may follow */
+	struct bsd_in6_addr i6mf_slist[BSD_IPV6_MSFILTER_MAX];
+};
+
 /* The control message IPV6_PKTINFO: received, the destination; sent, the source. */
 struct bsd_in6_pktinfo {
 	struct bsd_in6_addr ipi6_addr;
 	uint32_t ipi6_ifindex;
 };
 
+_Static_assert(sizeof(struct bsd_ipv6_mreq_source) == 36, "ipv6_mreq_source is 36 bytes");
+_Static_assert(sizeof(struct bsd_ipv6_msfilter) == BSD_IPV6_MSFILTER_LEN(BSD_IPV6_MSFILTER_MAX),
+    "ipv6_msfilter is packed");
 _Static_assert(sizeof(struct bsd_ipv6_mreq) == 20, "ipv6_mreq is 20 bytes");
 _Static_assert(sizeof(struct bsd_in6_pktinfo) == 20, "in6_pktinfo is 20 bytes");
 

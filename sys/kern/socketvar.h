@@ -87,12 +87,14 @@ struct socket {
 	TAILQ_ENTRY(socket) so_list; /* of ns_sockets */
 };
 
+#define SOCKOPT_MAX 1024u
+
 struct sockopt {
 	bool sopt_set; /* else get */
 	int sopt_level;
 	int sopt_name;
-	size_t sopt_size;       /* set: bytes given; get: room, then bytes returned */
-	uint8_t sopt_data[256]; /* get, sockopt_isasked: what was asked, then the answer */
+	size_t sopt_size;               /* set: bytes given; get: room, then bytes returned */
+	uint8_t sopt_data[SOCKOPT_MAX]; /* get, sockopt_isasked: what was asked, then the answer */
 	const void *sopt_long; /* set, SO_ATTACH_FILTER: in place of sopt_data; NULL: it is there */
 };
 /* => EINVAL: fewer bytes than an int. */

@@ -74,7 +74,8 @@ sockopt_putrate(struct sockopt *sopt, uint64_t rate)
 bool
 sockopt_isasked(const struct sockopt *sopt)
 {
-	return sopt->sopt_level == IPPROTO_IP && sopt->sopt_name == IP_MSFILTER;
+	return (sopt->sopt_level == IPPROTO_IP && sopt->sopt_name == IP_MSFILTER) ||
+	    (sopt->sopt_level == IPPROTO_IPV6 && sopt->sopt_name == IPV6_MSFILTER);
 }
 
 static int

@@ -539,12 +539,13 @@ options_are_bounded(void **state)
 {
 	struct world *w = *state;
 	int fd = open_socket(w, BSD_SOCK_STREAM);
-	uint8_t val[300] = {0};
+	uint8_t val[SOCKOPT_MAX + 1] = {0};
 	uint32_t len = sizeof(val);
 	int n = 0;
 
 	val[255] = 9;
-	assert_int_equal(ERROR(w, setsockopt, TC_ARG(fd), 6, 7, TC_ARG(val), 257), BSD_EINVAL);
+	assert_int_equal(ERROR(w, setsockopt, TC_ARG(fd), 6, 7, TC_ARG(val), sizeof(val)),
+	    BSD_EINVAL);
 	assert_int_equal(ERROR(w, setsockopt, TC_ARG(fd), 6, 7, TC_ARG(val), 0xffffffff),
 	    BSD_EINVAL);
 	VALUE(w, setsockopt, TC_ARG(fd), 6, 7, TC_ARG(val), 256);

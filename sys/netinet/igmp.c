@@ -4,10 +4,10 @@
  * from other members, and when something is answered or told. igmp_var.h has the theory.
  *
  * The version is that of the oldest querier heard of late (RFC 3376 §7.2.1); that is looked up when it
- * matters, no timer waits for it to end: whatever happens next finds that it has (igmp_settle). Queries are hostile until proven: from the link (TTL 1), with
- * Router Alert from version 2 on (§9.1), to an address that fits what they ask, and no more of them a
- * second than net.inet.igmp.querypps. A general query has one answer of the interface however often
- * it comes, a group's one of the group.
+ * matters, no timer waits for it to end: whatever happens next finds that it has (igmp_settle). Queries are
+ * hostile until proven: from the link (TTL 1), with Router Alert from version 2 on (§9.1), to an address
+ * that fits what they ask, and no more of them a second than net.inet.igmp.querypps. A general query has one
+ * answer of the interface however often it comes, a group's one of the group.
  */
 #include <string.h>
 
@@ -98,9 +98,9 @@ igmp_isreported(const struct in_multi *inm)
 {
 	const struct igmp_state *igs = &inm->inm_ifp->if_ns->ns_inet->is_igmp;
 
-	if (inm->inm_addr_be == IPV4_ALLHOSTS_BE || !igmp_ifisup(inm->inm_ifp))
+	if (inm->inm_group.ia_w[0] == IPV4_ALLHOSTS_BE || !igmp_ifisup(inm->inm_ifp))
 		return false;
-	return igs->igs_sendlocal != 0 || betoh32(inm->inm_addr_be) >> 8 != 0xe00000;
+	return igs->igs_sendlocal != 0 || betoh32(inm->inm_group.ia_w[0]) >> 8 != 0xe00000;
 }
 
 static void
@@ -167,6 +167,12 @@ inm_stop(struct in_multi *inm)
 	inm->inm_asked = NULL;
 }
 
+static struct in_multi *
+igmp_lookup(const struct ifnet *ifp, uint32_t group_be)
+{
+	return inm_lookup(ifp, &igmp_mproto, &(struct in_addrany){{group_be, 0, 0, 0}});
+}
+
 /* A report of version 1 or 2, ours, and its repetition (RFC 2236 §3). */
 static void
 igmp_report_v1v2(struct in_multi *inm, uint32_t version)
@@ -176,7 +182,7 @@ igmp_report_v1v2(struct in_multi *inm, uint32_t version)
 	inm->inm_reporter = true;
 	igmp_send_v1v2(ifp,
 	    version == 1 ? IGMP_V1_HOST_MEMBERSHIP_REPORT : IGMP_V2_HOST_MEMBERSHIP_REPORT,
-	    inm->inm_addr_be);
+	    inm->inm_group.ia_w[0]);
 	if (inm->inm_rv > 0 && --inm->inm_rv > 0)
 		callout_reset(&inm->inm_timer, igmp_random(ifp->if_ns, IGMP_V1V2_REPORT_NS));
 }
@@ -197,14 +203,17 @@ inm_timer(void *arg)
 		inm_stop(inm);
 }
 
-void
+static int
 igmp_group_attach(struct in_multi *inm)
 {
+	if (igmp_ifget(inm->inm_ifp) == NULL)
+		return ENOBUFS;
 	callout_init(&inm->inm_timer, inm->inm_ifp->if_ns, inm_timer, inm);
 	TAILQ_INSERT_TAIL(&inm->inm_ifp->if_igmp->igi_groups, inm, inm_list);
+	return 0;
 }
 
-void
+static void
 igmp_group_detach(struct in_multi *inm)
 {
 	struct igmp_ifsoftc *igi = inm->inm_ifp->if_igmp;
@@ -216,7 +225,7 @@ igmp_group_detach(struct in_multi *inm)
 	TAILQ_REMOVE(&igi->igi_groups, inm, inm_list);
 }
 
-uint8_t
+static uint8_t
 igmp_robustness(const struct in_multi *inm)
 {
 	const struct igmp_ifsoftc *igi = inm->inm_ifp->if_igmp;
@@ -236,27 +245,12 @@ igmp_change_v1v2(struct in_multi *inm, bool was_heard, uint32_t version)
 		inm->inm_rv = inm->inm_ifp->if_igmp->igi_rv;
 		igmp_report_v1v2(inm, version);
 	} else if (version == 2 && inm->inm_reporter) {
-		igmp_send_v1v2(inm->inm_ifp, IGMP_HOST_LEAVE_MESSAGE, inm->inm_addr_be);
+		igmp_send_v1v2(inm->inm_ifp, IGMP_HOST_LEAVE_MESSAGE, inm->inm_group.ia_w[0]);
 	}
 }
 
-/* Is there something that a report of version 3 has to tell? */
-static bool
-inm_haschanges(const struct in_multi *inm)
-{
-	const struct in_msource *ims;
-
-	if (inm->inm_rv > 0)
-		return true;
-	LIST_FOREACH(ims, &inm->inm_srcs, ims_list) {
-		if (ims->ims_rv > 0)
-			return true;
-	}
-	return false;
-}
-
-void
-igmp_change_state(struct in_multi *inm, bool was_heard)
+static void
+igmp_changed(struct in_multi *inm, bool was_heard)
 {
 	struct igmp_ifsoftc *igi = inm->inm_ifp->if_igmp;
 	uint32_t version = igmp_version(igi);
@@ -283,19 +277,12 @@ static void
 igmp_cancel(struct igmp_ifsoftc *igi)
 {
 	struct in_multi *inm, *next;
-	struct in_msource *ims;
 
 	(void)callout_stop(&igi->igi_sctimer);
 	(void)callout_stop(&igi->igi_gqtimer);
 	TAILQ_FOREACH_SAFE(inm, &igi->igi_groups, inm_list, next) {
 		inm_stop(inm);
-		inm->inm_rv = 0;
-		LIST_FOREACH(ims, &inm->inm_srcs, ims_list)
-			ims->ims_rv = 0;
-		if (inm->inm_pending)
-			TAILQ_REMOVE(&igi->igi_changes, inm, inm_changes);
-		inm->inm_pending = false;
-		inm_reap(igi->igi_ifp->if_ns, inm);
+		inm_forget(igi->igi_ifp->if_ns, inm, &igi->igi_changes);
 	}
 }
 
@@ -310,6 +297,20 @@ igmp_settle(struct igmp_ifsoftc *igi)
 	igmp_cancel(igi);
 	return true;
 }
+
+static void
+igmp_group_settle(struct in_multi *inm)
+{
+	(void)igmp_settle(inm->inm_ifp->if_igmp);
+}
+
+const struct in_mproto igmp_mproto = {
+    .mp_attach = igmp_group_attach,
+    .mp_detach = igmp_group_detach,
+    .mp_settle = igmp_group_settle,
+    .mp_robustness = igmp_robustness,
+    .mp_changed = igmp_changed,
+};
 
 void
 igmp_ifupdown(struct ifnet *ifp)
@@ -327,7 +328,7 @@ igmp_ifupdown(struct ifnet *ifp)
 	TAILQ_FOREACH(inm, &igi->igi_groups, inm_list) {
 		inm->inm_reporter = false;
 		inm->inm_rv = igmp_robustness(inm);
-		igmp_change_state(inm, false);
+		igmp_changed(inm, false);
 	}
 }
 
@@ -532,7 +533,7 @@ igmp_query(struct igmp_msg *im)
 		IGMPSTAT_INC(ifp->if_ns, rcv_group_queries);
 	else
 		IGMPSTAT_INC(ifp->if_ns, rcv_gsr_queries);
-	inm = inm_lookup(ifp, h->igmp_group_be);
+	inm = igmp_lookup(ifp, h->igmp_group_be);
 	if (inm == NULL || !inm->inm_heard || !igmp_isreported(inm))
 		return DROP_IGMP_NOMEMBER;
 	if (igmp_version(im->im_igi) == 3)
@@ -562,7 +563,7 @@ igmp_heard_report(const struct igmp_msg *im)
 		IGMPSTAT_INC(ifp->if_ns, rcv_badreports);
 		return DROP_IGMP_SRC;
 	}
-	if ((inm = inm_lookup(ifp, group_be)) == NULL || !inm->inm_heard)
+	if ((inm = igmp_lookup(ifp, group_be)) == NULL || !inm->inm_heard)
 		return DROP_IGMP_NOMEMBER;
 	IGMPSTAT_INC(ifp->if_ns, rcv_ourreports);
 	if (igmp_version(ifp->if_igmp) != 3) {

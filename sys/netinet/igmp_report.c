@@ -181,24 +181,15 @@ report_add(struct igmp_report *ir, uint8_t type, uint32_t group_be, const uint32
 
 /* --- what the records are about -------------------------------------------------------------- */
 
-enum ims_which { IMS_LISTED, IMS_ALLOW, IMS_BLOCK };
-
-/* => how many sources of that kind are in srcs_be, of IN_MAXGRPSRC */
+/* => as inm_collect, the addresses alone */
 static uint32_t
-inm_collect(const struct in_multi *inm, enum ims_which which, uint32_t *srcs_be)
+report_collect(const struct in_multi *inm, enum ims_which which, uint32_t *srcs_be)
 {
-	const struct in_msource *ims;
-	uint32_t n = 0;
-	bool allowed;
+	struct in_addrany srcs[IN_MAXGRPSRC];
+	uint32_t n = inm_collect(inm, which, srcs);
 
-	LIST_FOREACH(ims, &inm->inm_srcs, ims_list) {
-		allowed = ims->ims_listed == (inm->inm_fmode == IN_INCLUDE);
-		if (which == IMS_LISTED ? !ims->ims_listed
-					: ims->ims_rv == 0 || allowed != (which == IMS_ALLOW))
-			continue;
-		if (n < IN_MAXGRPSRC)
-			srcs_be[n++] = ims->ims_addr_be;
-	}
+	for (uint32_t i = 0; i < n; i++)
+		srcs_be[i] = srcs[i].ia_w[0];
 	return n;
 }
 
@@ -212,9 +203,9 @@ report_mode(struct igmp_report *ir, const struct in_multi *inm, bool change)
 		[IN_EXCLUDE] = IGMP_CHANGE_TO_EXCLUDE_MODE},
 	};
 	uint32_t srcs_be[IN_MAXGRPSRC];
-	uint32_t n = inm_collect(inm, IMS_LISTED, srcs_be);
+	uint32_t n = report_collect(inm, IMS_LISTED, srcs_be);
 
-	report_add(ir, types[change][inm->inm_fmode], inm->inm_addr_be, srcs_be, n);
+	report_add(ir, types[change][inm->inm_fmode], inm->inm_group.ia_w[0], srcs_be, n);
 }
 
 static void
@@ -223,32 +214,21 @@ report_sources(struct igmp_report *ir, const struct in_multi *inm)
 	uint32_t srcs_be[IN_MAXGRPSRC];
 	uint32_t n;
 
-	if ((n = inm_collect(inm, IMS_ALLOW, srcs_be)) > 0)
-		report_add(ir, IGMP_ALLOW_NEW_SOURCES, inm->inm_addr_be, srcs_be, n);
-	if ((n = inm_collect(inm, IMS_BLOCK, srcs_be)) > 0)
-		report_add(ir, IGMP_BLOCK_OLD_SOURCES, inm->inm_addr_be, srcs_be, n);
+	if ((n = report_collect(inm, IMS_ALLOW, srcs_be)) > 0)
+		report_add(ir, IGMP_ALLOW_NEW_SOURCES, inm->inm_group.ia_w[0], srcs_be, n);
+	if ((n = report_collect(inm, IMS_BLOCK, srcs_be)) > 0)
+		report_add(ir, IGMP_BLOCK_OLD_SOURCES, inm->inm_group.ia_w[0], srcs_be, n);
 }
 
 /* What is pending of a group (RFC 3376 §5.1). => false: nothing is left */
 static bool
 report_change(struct igmp_report *ir, struct in_multi *inm)
 {
-	struct in_msource *ims;
-	bool left;
-
-	if (inm->inm_rv > 0) {
+	if (inm->inm_rv > 0)
 		report_mode(ir, inm, true);
-		inm->inm_rv--;
-	} else {
+	else
 		report_sources(ir, inm);
-	}
-	left = inm->inm_rv > 0;
-	LIST_FOREACH(ims, &inm->inm_srcs, ims_list) {
-		if (ims->ims_rv > 0)
-			ims->ims_rv--;
-		left = left || ims->ims_rv > 0;
-	}
-	return left;
+	return inm_told(inm);
 }
 
 void
@@ -289,11 +269,11 @@ report_asked(struct igmp_report *ir, const struct in_multi *inm)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < iga->iga_n; i++) {
-		if (inm_allows(inm, iga->iga_addrs_be[i]))
+		if (inm_allows(inm, &(struct in_addrany){{iga->iga_addrs_be[i], 0, 0, 0}}))
 			srcs_be[n++] = iga->iga_addrs_be[i];
 	}
 	if (n > 0)
-		report_add(ir, IGMP_MODE_IS_INCLUDE, inm->inm_addr_be, srcs_be, n);
+		report_add(ir, IGMP_MODE_IS_INCLUDE, inm->inm_group.ia_w[0], srcs_be, n);
 }
 
 void

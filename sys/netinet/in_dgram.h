@@ -14,8 +14,8 @@ struct sockopt;
 /* What few datagram sockets have, made when it is first needed: inp_ppcb. */
 struct in_dgram {
 	struct mbufq dg_errq;             /* in_errq.c */
-	struct ip_member_list dg_members; /* groups joined (in_mcast.c) */
-	struct in6_member_list dg_members6;
+	struct ip_member_list dg_members; /* groups joined (in_member.c) */
+	struct ip_member_list dg_members6;
 	uint32_t dg_mcastif;  /* index of the interface that groups are sent by; 0: by route */
 	uint32_t dg_mcastif6; /* those of IPv6 */
 	struct bsd_in6_pktinfo dg_pktinfo6; /* IPV6_PKTINFO: source and interface, where set */

@@ -3,7 +3,7 @@
  * Members of IPv4 groups (RFC 1112 §7, RFC 3376 §2 and §3.1): which groups a socket has joined, from whom it
  * wants their packets, and the options that say so.
  *
- * Theory of operation: a socket keeps a list of its ip_members, few of them
+ * Theory of operation: a socket keeps a list of its ip_members (in_member.c), few of them
  * (net.inet.ip.mcast.maxmemberships). Each holds a group of an interface (in_multi.c), where its filter
  * is merged with those of others; ip_input lets in what the group wants, in_mcast_wanted what the
  * socket does. When an interface goes, its groups lose it, and stay until the sockets that hold them
@@ -21,16 +21,7 @@
 #include "netinet/ip_var.h"
 #include "wire/ipv4.h"
 
-#define IN_MAXMEMBERS 16384u
-
-struct ip_member {
-	LIST_ENTRY(ip_member) im_list;
-	struct in_multi *im_inm;
-	uint32_t im_ifindex;
-	uint32_t im_address_be;      /* what named the interface; 0: the index, or nothing */
-	struct in_mfilter im_filter; /* its sources are im_srcs_be */
-	uint32_t *im_srcs_be;        /* from kmem_alloc; NULL: none */
-};
+#define IN_MAXMEMBERS 32768u
 
 int
 in_mcast_init(struct netstack *ns)
@@ -62,20 +53,20 @@ in_mcast_isjoined(const struct ifnet *ifp, uint32_t group_be)
 
 	if (group_be == IPV4_ALLHOSTS_BE)
 		return (ifp->if_flags & IFF_MULTICAST) != 0;
-	return (inm = inm_lookup(ifp, group_be)) != NULL && inm->inm_heard;
+	inm = inm_lookup(ifp, &igmp_mproto, &(struct in_addrany){{group_be, 0, 0, 0}});
+	return inm != NULL && inm->inm_heard;
+}
+
+void
+in_mcast_ifdetach(struct ifnet *ifp)
+{
+	if (ifp->if_igmp == NULL)
+		return;
+	inm_ifdetach(ifp->if_ns, &ifp->if_igmp->igi_groups);
+	igmp_ifdetach(ifp);
 }
 
 /* --- memberships of sockets ----------------------------------------------------------------- */
-
-static bool
-imf_allows(const struct in_mfilter *imf, uint32_t src_be)
-{
-	for (uint32_t i = 0; i < imf->imf_nsrcs; i++) {
-		if (imf->imf_srcs_be[i] == src_be)
-			return imf->imf_fmode == IN_INCLUDE;
-	}
-	return imf->imf_fmode == IN_EXCLUDE;
-}
 
 bool
 in_mcast_wanted(const struct inpcb *inp, const struct in_rxinfo *rx)
@@ -87,57 +78,14 @@ in_mcast_wanted(const struct inpcb *inp, const struct in_rxinfo *rx)
 
 	if (!ipv4_is_multicast(group_be))
 		return true;
-	if ((dg = in_dgram_find(inp)) != NULL) {
-		LIST_FOREACH(im, &dg->dg_members, im_list) {
-			if (im->im_inm->inm_addr_be == group_be &&
-			    im->im_inm->inm_ifp == rx->rx_ifp)
-				return imf_allows(&im->im_filter, rx->rx_src.ia_w[0]);
-		}
-	}
+	if ((dg = in_dgram_find(inp)) != NULL &&
+	    (im = in_member_find(&dg->dg_members, rx->rx_ifp, &rx->rx_dst)) != NULL)
+		return imf_allows(&im->im_filter, &rx->rx_src);
 	if ((inp->inp_flags & INP_MCASTALL) == 0)
 		return false;
-	if ((inm = inm_lookup(rx->rx_ifp, group_be)) != NULL)
-		return inm_allows(inm, rx->rx_src.ia_w[0]);
+	if ((inm = inm_lookup(rx->rx_ifp, &igmp_mproto, &rx->rx_dst)) != NULL)
+		return inm_allows(inm, &rx->rx_src);
 	return in_mcast_isjoined(rx->rx_ifp, group_be);
-}
-
-/* => ENOBUFS: the filter is what it was */
-static int
-member_setfilter(struct netstack *ns, struct ip_member *im, const struct in_mfilter *imf)
-{
-	size_t len = imf->imf_nsrcs * sizeof(uint32_t);
-	uint32_t *srcs_be = NULL;
-	int error;
-
-	if (len > 0) {
-		if ((srcs_be = kmem_alloc(&ns->ns_fault, len)) == NULL)
-			return ENOBUFS;
-		memcpy(srcs_be, imf->imf_srcs_be, len);
-	}
-	error = inm_merge(im->im_inm, &im->im_filter, imf, ns);
-	inm_commit(ns, im->im_inm);
-	if (error != 0) {
-		kmem_free(srcs_be, len);
-		return error;
-	}
-	kmem_free(im->im_srcs_be, im->im_filter.imf_nsrcs * sizeof(uint32_t));
-	im->im_srcs_be = srcs_be;
-	im->im_filter = *imf;
-	im->im_filter.imf_srcs_be = srcs_be;
-	return 0;
-}
-
-static void
-member_free(struct inpcb *inp, struct ip_member *im)
-{
-	static const struct in_mfilter nothing = {.imf_fmode = IN_INCLUDE};
-	int error = member_setfilter(inp->inp_ns, im, &nothing);
-
-	KASSERT(error == 0); /* needs no memory */
-	(void)error;
-	LIST_REMOVE(im, im_list);
-	inm_release(inp->inp_ns, im->im_inm);
-	pool_put(&inp->inp_ns->ns_inet->is_mcast.mc_memberpool, im);
 }
 
 void
@@ -145,8 +93,8 @@ in_mcast_leaveall(struct inpcb *inp)
 {
 	struct in_dgram *dg = in_dgram_find(inp);
 
-	while (dg != NULL && !LIST_EMPTY(&dg->dg_members))
-		member_free(inp, LIST_FIRST(&dg->dg_members));
+	if (dg != NULL)
+		in_member_freeall(inp->inp_ns, &dg->dg_members);
 }
 
 /* The interface that is named, or else the one that packets for the group leave by; or NULL. */
@@ -165,44 +113,6 @@ mreq_ifp(struct netstack *ns, const struct bsd_ip_mreqn *mreq)
 	return ip_route(ns, mreq->imr_multiaddr_be, NULL, &ir) == 0 ? ir.ir_ifp : NULL;
 }
 
-/* The socket's membership of a group there, or NULL. */
-static struct ip_member *
-member_find(const struct in_dgram *dg, const struct ifnet *ifp, uint32_t group_be)
-{
-	struct ip_member *im;
-
-	LIST_FOREACH(im, &dg->dg_members, im_list) {
-		if (im->im_inm->inm_addr_be == group_be && im->im_inm->inm_ifp == ifp)
-			return im;
-	}
-	return NULL;
-}
-
-/* => ENOBUFS: too many, or no memory; else *imp is a membership that wants nothing yet */
-static int
-member_new(struct inpcb *inp, struct in_dgram *dg, struct ifnet *ifp,
-    const struct bsd_ip_mreqn *mreq, struct ip_member **imp)
-{
-	struct in_mcast *mc = &inp->inp_ns->ns_inet->is_mcast;
-	struct ip_member *im;
-	uint32_t n = 0;
-
-	LIST_FOREACH(im, &dg->dg_members, im_list)
-		n++;
-	if (n >= mc->mc_maxmembers || (im = pool_get_zeroed(&mc->mc_memberpool)) == NULL)
-		return ENOBUFS;
-	if ((im->im_inm = inm_acquire(ifp, mreq->imr_multiaddr_be)) == NULL) {
-		pool_put(&mc->mc_memberpool, im);
-		return ENOBUFS;
-	}
-	im->im_ifindex = ifp->if_index;
-	im->im_address_be = mreq->imr_address_be;
-	im->im_filter.imf_fmode = IN_INCLUDE;
-	LIST_INSERT_HEAD(&dg->dg_members, im, im_list);
-	*imp = im;
-	return 0;
-}
-
 /*
  * => EINVAL: not a group; ENODEV: no such interface; EADDRINUSE: joined there, *imp; ENOBUFS
  */
@@ -210,6 +120,7 @@ static int
 mcast_join_filter(struct inpcb *inp, const struct bsd_ip_mreqn *mreq, const struct in_mfilter *imf,
     struct ip_member **imp)
 {
+	const struct in_addrany group = {{mreq->imr_multiaddr_be, 0, 0, 0}};
 	struct in_dgram *dg;
 	struct ifnet *ifp;
 	int error;
@@ -220,12 +131,11 @@ mcast_join_filter(struct inpcb *inp, const struct bsd_ip_mreqn *mreq, const stru
 		return ENODEV;
 	if ((dg = in_dgram_get(inp)) == NULL)
 		return ENOBUFS;
-	if ((*imp = member_find(dg, ifp, mreq->imr_multiaddr_be)) != NULL)
+	if ((*imp = in_member_find(&dg->dg_members, ifp, &group)) != NULL)
 		return EADDRINUSE;
-	if ((error = member_new(inp, dg, ifp, mreq, imp)) != 0)
-		return error;
-	if ((error = member_setfilter(inp->inp_ns, *imp, imf)) != 0)
-		member_free(inp, *imp);
+	error = in_member_join(&dg->dg_members, ifp, &igmp_mproto, &group, imf, imp);
+	if (error == 0)
+		(*imp)->im_address_be = mreq->imr_address_be;
 	return error;
 }
 
@@ -242,7 +152,7 @@ mcast_join(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 static bool
 member_matches(const struct ip_member *im, const struct bsd_ip_mreqn *mreq)
 {
-	if (im->im_inm->inm_addr_be != mreq->imr_multiaddr_be)
+	if (im->im_inm->inm_group.ia_w[0] != mreq->imr_multiaddr_be)
 		return false;
 	if (mreq->imr_ifindex != 0)
 		return im->im_ifindex == (uint32_t)mreq->imr_ifindex;
@@ -259,7 +169,7 @@ mcast_leave(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 		return EADDRNOTAVAIL;
 	LIST_FOREACH(im, &dg->dg_members, im_list) {
 		if (member_matches(im, mreq)) {
-			member_free(inp, im);
+			in_member_free(inp->inp_ns, im);
 			return 0;
 		}
 	}
@@ -268,66 +178,11 @@ mcast_leave(struct inpcb *inp, const struct bsd_ip_mreqn *mreq)
 
 /* --- source filters ------------------------------------------------------------------------- */
 
-/* A copy of imf in that mode, its sources in srcs_be. */
-static struct in_mfilter
-imf_edit(const struct in_mfilter *imf, enum in_fmode fmode, uint32_t *srcs_be)
-{
-	if (imf->imf_nsrcs > 0)
-		memcpy(srcs_be, imf->imf_srcs_be, imf->imf_nsrcs * sizeof(uint32_t));
-	return (struct in_mfilter){.imf_fmode = fmode,
-	    .imf_nsrcs = imf->imf_nsrcs,
-	    .imf_srcs_be = srcs_be};
-}
-
-/* The place of a source in the list, or its length. */
-static uint32_t
-imf_index(const struct in_mfilter *imf, uint32_t src_be)
-{
-	uint32_t i;
-
-	for (i = 0; i < imf->imf_nsrcs && imf->imf_srcs_be[i] != src_be; i++)
-		;
-	return i;
-}
-
-/*
- * Adds a source to the list of a membership, or takes it away; a list that is empty takes the mode that
- * is meant. => errno as Linux's: EINVAL: of the other mode; EADDRNOTAVAIL: it is there already, or is not;
- * ENOBUFS
- */
-static int
-member_source(struct inpcb *inp, struct ip_member *im, uint32_t src_be, enum in_fmode fmode,
-    bool add)
-{
-	const struct in_mfilter *old = &im->im_filter;
-	uint32_t srcs_be[IN_MAXSOCKSRC + 1], at;
-	struct in_mfilter new;
-
-	if (old->imf_nsrcs > 0 && old->imf_fmode != fmode)
-		return EINVAL;
-	at = imf_index(old, src_be);
-	if ((at < old->imf_nsrcs) == add)
-		return EADDRNOTAVAIL;
-	new = imf_edit(old, fmode, srcs_be);
-	if (!add) { /* the others keep their order: it is read back */
-		new.imf_nsrcs--;
-		memmove(&srcs_be[at], &srcs_be[at + 1], (new.imf_nsrcs - at) * sizeof(uint32_t));
-		if (new.imf_nsrcs == 0 && fmode == IN_INCLUDE) {
-			member_free(inp, im); /* nothing is wanted any more */
-			return 0;
-		}
-		return member_setfilter(inp->inp_ns, im, &new);
-	}
-	if (new.imf_nsrcs >= inp->inp_ns->ns_inet->is_mcast.mc_maxsocksrc)
-		return ENOBUFS;
-	srcs_be[new.imf_nsrcs++] = src_be;
-	return member_setfilter(inp->inp_ns, im, &new);
-}
-
 /* The socket's membership of a group at the interface named; NULL: it is none. => EINVAL, ENODEV */
 static int
 mcast_find(const struct inpcb *inp, const struct bsd_ip_mreqn *mreq, struct ip_member **imp)
 {
+	const struct in_addrany group = {{mreq->imr_multiaddr_be, 0, 0, 0}};
 	const struct in_dgram *dg = in_dgram_find(inp);
 	const struct ifnet *ifp;
 
@@ -335,7 +190,7 @@ mcast_find(const struct inpcb *inp, const struct bsd_ip_mreqn *mreq, struct ip_m
 		return EINVAL;
 	if ((ifp = mreq_ifp(inp->inp_ns, mreq)) == NULL)
 		return ENODEV;
-	*imp = dg != NULL ? member_find(dg, ifp, mreq->imr_multiaddr_be) : NULL;
+	*imp = dg != NULL ? in_member_find(&dg->dg_members, ifp, &group) : NULL;
 	return 0;
 }
 
@@ -345,14 +200,14 @@ mcast_source(struct inpcb *inp, int name, const struct bsd_ip_mreq_source *mrs)
 	const struct bsd_ip_mreqn mreq = {.imr_multiaddr_be = mrs->imr_multiaddr_be,
 	    .imr_address_be = mrs->imr_address_be,
 	    .imr_ifindex = mrs->imr_ifindex};
-	const struct in_mfilter one = {.imf_fmode = IN_INCLUDE,
-	    .imf_nsrcs = 1,
-	    .imf_srcs_be = &mrs->imr_sourceaddr_be};
+	const struct in_addrany src = {{mrs->imr_sourceaddr_be, 0, 0, 0}};
+	const struct in_mfilter one = {.imf_fmode = IN_INCLUDE, .imf_nsrcs = 1, .imf_srcs = &src};
+	uint32_t max = inp->inp_ns->ns_inet->is_mcast.mc_maxsocksrc;
 	struct ip_member *im;
 	int error;
 
 	if (name == IP_ADD_SOURCE_MEMBERSHIP) {
-		if (inp->inp_ns->ns_inet->is_mcast.mc_maxsocksrc == 0)
+		if (max == 0)
 			return ENOBUFS;
 		error = mcast_join_filter(inp, &mreq, &one, &im);
 		if (error != EADDRINUSE)
@@ -362,24 +217,9 @@ mcast_source(struct inpcb *inp, int name, const struct bsd_ip_mreq_source *mrs)
 	} else if (im == NULL) {
 		return EINVAL;
 	}
-	return member_source(inp, im, mrs->imr_sourceaddr_be,
+	return in_member_source(inp->inp_ns, im, &src,
 	    name == IP_BLOCK_SOURCE || name == IP_UNBLOCK_SOURCE ? IN_EXCLUDE : IN_INCLUDE,
-	    name == IP_ADD_SOURCE_MEMBERSHIP || name == IP_BLOCK_SOURCE);
-}
-
-/* Each source once. => their number */
-static uint32_t
-msfilter_sources(const struct bsd_ip_msfilter *msf, uint32_t *srcs_be)
-{
-	uint32_t n = 0, k;
-
-	for (uint32_t i = 0; i < msf->imsf_numsrc; i++) {
-		for (k = 0; k < n && srcs_be[k] != msf->imsf_slist_be[i]; k++)
-			;
-		if (k == n)
-			srcs_be[n++] = msf->imsf_slist_be[i];
-	}
-	return n;
+	    name == IP_ADD_SOURCE_MEMBERSHIP || name == IP_BLOCK_SOURCE, max);
 }
 
 static struct bsd_ip_mreqn
@@ -398,11 +238,9 @@ static int
 mcast_setmsfilter(struct inpcb *inp, const struct sockopt *sopt)
 {
 	struct bsd_ip_msfilter msf = {0};
-	uint32_t srcs_be[BSD_IP_MSFILTER_MAX];
-	struct in_mfilter new = {.imf_srcs_be = srcs_be};
+	struct in_addrany srcs[BSD_IP_MSFILTER_MAX];
 	struct bsd_ip_mreqn mreq;
 	struct ip_member *im;
-	bool leaves;
 	int error;
 
 	if (sopt->sopt_size < BSD_IP_MSFILTER_LEN(0))
@@ -416,16 +254,10 @@ mcast_setmsfilter(struct inpcb *inp, const struct sockopt *sopt)
 	mreq = msfilter_mreq(&msf);
 	if ((error = mcast_find(inp, &mreq, &im)) != 0)
 		return error;
-	leaves = msf.imsf_fmode == BSD_MCAST_INCLUDE && msf.imsf_numsrc == 0;
-	if (im == NULL)
-		return leaves ? EADDRNOTAVAIL : EINVAL;
-	if (leaves) {
-		member_free(inp, im);
-		return 0;
-	}
-	new.imf_fmode = msf.imsf_fmode == BSD_MCAST_EXCLUDE ? IN_EXCLUDE : IN_INCLUDE;
-	new.imf_nsrcs = msfilter_sources(&msf, srcs_be);
-	return member_setfilter(inp->inp_ns, im, &new);
+	for (uint32_t i = 0; i < msf.imsf_numsrc; i++)
+		srcs[i] = (struct in_addrany){{msf.imsf_slist_be[i], 0, 0, 0}};
+	return in_member_replace(inp->inp_ns, im,
+	    msf.imsf_fmode == BSD_MCAST_EXCLUDE ? IN_EXCLUDE : IN_INCLUDE, srcs, msf.imsf_numsrc);
 }
 
 /*
@@ -454,8 +286,8 @@ mcast_getmsfilter(const struct inpcb *inp, struct sockopt *sopt)
 	msf.imsf_fmode =
 	    im->im_filter.imf_fmode == IN_EXCLUDE ? BSD_MCAST_EXCLUDE : BSD_MCAST_INCLUDE;
 	msf.imsf_numsrc = im->im_filter.imf_nsrcs;
-	if (n > 0)
-		memcpy(msf.imsf_slist_be, im->im_srcs_be, n * sizeof(uint32_t));
+	for (uint32_t i = 0; i < n; i++)
+		msf.imsf_slist_be[i] = im->im_srcs[i].ia_w[0];
 	sockopt_put(sopt, &msf, BSD_IP_MSFILTER_LEN(n));
 	return 0;
 }

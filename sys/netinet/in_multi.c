@@ -13,7 +13,7 @@
 #include "netinet/ip_var.h"
 #include "wire/ipv4.h"
 
-#define IN_MAXMULTIS 4096u
+#define IN_MAXMULTIS 12288u
 #define IN_MAXSOURCES 32768u
 #define IN_MAXASKED 256u
 
@@ -50,41 +50,48 @@ in_multi_fini(struct netstack *ns)
 }
 
 static struct in_multi_list *
-inm_bucket(struct netstack *ns, uint32_t ifindex, uint32_t group_be)
+inm_bucket(struct netstack *ns, uint32_t ifindex, const struct in_addrany *group)
 {
-	uint32_t key[2] = {ifindex, group_be};
+	const struct {
+		struct in_addrany group;
+		uint32_t ifindex;
+	} key = {*group, ifindex};
 
+	_Static_assert(sizeof(key) == 20, "no padding is hashed");
 	return &ns->ns_inet->is_mcast
-		    .mc_hash[siphash24(ns->ns_inet->is_key, key, sizeof(key)) % IN_MCASTHASH];
+		    .mc_hash[siphash24(ns->ns_inet->is_key, &key, sizeof(key)) % IN_MCASTHASH];
 }
 
 struct in_multi *
-inm_lookup(const struct ifnet *ifp, uint32_t group_be)
+inm_lookup(const struct ifnet *ifp, const struct in_mproto *mp, const struct in_addrany *group)
 {
 	struct in_multi *inm;
 
-	LIST_FOREACH(inm, inm_bucket(ifp->if_ns, ifp->if_index, group_be), inm_hash) {
-		if (inm->inm_ifp == ifp && inm->inm_addr_be == group_be)
+	LIST_FOREACH(inm, inm_bucket(ifp->if_ns, ifp->if_index, group), inm_hash) {
+		if (inm->inm_ifp == ifp && inm->inm_proto == mp &&
+		    in_addrany_eq(&inm->inm_group, group))
 			return inm;
 	}
 	return NULL;
 }
 
 struct in_multi *
-inm_acquire(struct ifnet *ifp, uint32_t group_be)
+inm_acquire(struct ifnet *ifp, const struct in_mproto *mp, const struct in_addrany *group)
 {
-	struct in_multi *inm = inm_lookup(ifp, group_be);
+	struct pool *pool = &ifp->if_ns->ns_inet->is_mcast.mc_multipool;
+	struct in_multi *inm = inm_lookup(ifp, mp, group);
 
 	if (inm == NULL) {
-		if (igmp_ifget(ifp) == NULL)
-			return NULL;
-		inm = pool_get_zeroed(&ifp->if_ns->ns_inet->is_mcast.mc_multipool);
-		if (inm == NULL)
+		if ((inm = pool_get_zeroed(pool)) == NULL)
 			return NULL;
 		inm->inm_ifp = ifp;
-		inm->inm_addr_be = group_be;
-		LIST_INSERT_HEAD(inm_bucket(ifp->if_ns, ifp->if_index, group_be), inm, inm_hash);
-		igmp_group_attach(inm);
+		inm->inm_proto = mp;
+		inm->inm_group = *group;
+		if (mp->mp_attach(inm) != 0) {
+			pool_put(pool, inm);
+			return NULL;
+		}
+		LIST_INSERT_HEAD(inm_bucket(ifp->if_ns, ifp->if_index, group), inm, inm_hash);
 	}
 	inm->inm_refcount++;
 	return inm;
@@ -93,29 +100,29 @@ inm_acquire(struct ifnet *ifp, uint32_t group_be)
 /* --- sources -------------------------------------------------------------------------------- */
 
 static struct in_msource *
-ims_find(const struct in_multi *inm, uint32_t addr_be)
+ims_find(const struct in_multi *inm, const struct in_addrany *addr)
 {
 	struct in_msource *ims;
 
 	LIST_FOREACH(ims, &inm->inm_srcs, ims_list) {
-		if (ims->ims_addr_be == addr_be)
+		if (in_addrany_eq(&ims->ims_addr, addr))
 			return ims;
 	}
 	return NULL;
 }
 
 static struct in_msource *
-ims_get(struct netstack *ns, struct in_multi *inm, uint32_t addr_be)
+ims_get(struct netstack *ns, struct in_multi *inm, const struct in_addrany *addr)
 {
 	struct in_mcast *mc = &ns->ns_inet->is_mcast;
-	struct in_msource *ims = ims_find(inm, addr_be);
+	struct in_msource *ims = ims_find(inm, addr);
 
 	if (ims != NULL)
 		return ims;
 	if (inm->inm_nsrcs >= mc->mc_maxgrpsrc ||
 	    (ims = pool_get_zeroed(&mc->mc_sourcepool)) == NULL)
 		return NULL;
-	ims->ims_addr_be = addr_be;
+	ims->ims_addr = *addr;
 	inm->inm_nsrcs++;
 	LIST_INSERT_HEAD(&inm->inm_srcs, ims, ims_list);
 	return ims;
@@ -137,7 +144,7 @@ imf_forget(struct in_multi *inm, const struct in_mfilter *imf, uint32_t n)
 	struct in_msource *ims;
 
 	for (uint32_t i = 0; i < n; i++) {
-		ims = ims_find(inm, imf->imf_srcs_be[i]);
+		ims = ims_find(inm, &imf->imf_srcs[i]);
 		KASSERT(ims != NULL);
 		if (imf->imf_fmode == IN_EXCLUDE)
 			ims->ims_nex--;
@@ -153,9 +160,9 @@ inm_merge(struct in_multi *inm, const struct in_mfilter *old, const struct in_mf
 	struct in_msource *ims;
 
 	if (inm->inm_ifp != NULL)
-		(void)igmp_settle(inm->inm_ifp->if_igmp);
+		inm->inm_proto->mp_settle(inm);
 	for (uint32_t i = 0; i < new->imf_nsrcs; i++) {
-		if ((ims = ims_get(ns, inm, new->imf_srcs_be[i])) == NULL) {
+		if ((ims = ims_get(ns, inm, &new->imf_srcs[i])) == NULL) {
 			imf_forget(inm, new, i);
 			return ENOBUFS;
 		}
@@ -171,9 +178,9 @@ inm_merge(struct in_multi *inm, const struct in_mfilter *old, const struct in_mf
 }
 
 bool
-inm_allows(const struct in_multi *inm, uint32_t src_be)
+inm_allows(const struct in_multi *inm, const struct in_addrany *src)
 {
-	const struct in_msource *ims = LIST_EMPTY(&inm->inm_srcs) ? NULL : ims_find(inm, src_be);
+	const struct in_msource *ims = LIST_EMPTY(&inm->inm_srcs) ? NULL : ims_find(inm, src);
 
 	return (ims != NULL && ims->ims_listed) == (inm->inm_fmode == IN_INCLUDE);
 }
@@ -184,7 +191,7 @@ void
 inm_commit(struct netstack *ns, struct in_multi *inm)
 {
 	enum in_fmode fmode = inm->inm_nex > 0 ? IN_EXCLUDE : IN_INCLUDE;
-	uint8_t rv = inm->inm_ifp != NULL ? igmp_robustness(inm) : 0;
+	uint8_t rv = inm->inm_ifp != NULL ? inm->inm_proto->mp_robustness(inm) : 0;
 	bool changed = fmode != inm->inm_fmode, was_heard = inm->inm_heard, listed;
 	struct in_msource *ims;
 
@@ -202,7 +209,7 @@ inm_commit(struct netstack *ns, struct in_multi *inm)
 		inm->inm_rv = rv;
 	inm->inm_fmode = fmode;
 	if (inm->inm_ifp != NULL)
-		igmp_change_state(inm, was_heard);
+		inm->inm_proto->mp_changed(inm, was_heard);
 	inm_reap(ns, inm);
 }
 
@@ -230,28 +237,86 @@ inm_reap(struct netstack *ns, struct in_multi *inm)
 		return;
 	KASSERT(LIST_EMPTY(&inm->inm_srcs));
 	if (inm->inm_ifp != NULL) {
-		igmp_group_detach(inm);
+		inm->inm_proto->mp_detach(inm);
 		LIST_REMOVE(inm, inm_hash);
 	}
 	pool_put(&mc->mc_multipool, inm);
 }
 
 void
-in_mcast_ifdetach(struct ifnet *ifp)
+inm_forget(struct netstack *ns, struct in_multi *inm, struct in_multi_queue *changes)
 {
-	struct netstack *ns = ifp->if_ns;
+	struct in_msource *ims;
+
+	inm->inm_rv = 0;
+	LIST_FOREACH(ims, &inm->inm_srcs, ims_list)
+		ims->ims_rv = 0;
+	if (inm->inm_pending)
+		TAILQ_REMOVE(changes, inm, inm_changes);
+	inm->inm_pending = false;
+	inm_reap(ns, inm);
+}
+
+void
+inm_ifdetach(struct netstack *ns, struct in_multi_queue *groups)
+{
 	struct in_multi *inm;
 	struct in_msource *ims;
 
-	if (ifp->if_igmp == NULL)
-		return;
-	while ((inm = TAILQ_FIRST(&ifp->if_igmp->igi_groups)) != NULL) {
-		igmp_group_detach(inm);
+	while ((inm = TAILQ_FIRST(groups)) != NULL) {
+		inm->inm_proto->mp_detach(inm);
 		LIST_REMOVE(inm, inm_hash);
 		inm->inm_ifp = NULL;
 		LIST_FOREACH(ims, &inm->inm_srcs, ims_list)
 			ims->ims_rv = 0;
 		inm_reap(ns, inm);
 	}
-	igmp_ifdetach(ifp);
+}
+
+/* --- what is to be told --------------------------------------------------------------------- */
+
+bool
+inm_haschanges(const struct in_multi *inm)
+{
+	const struct in_msource *ims;
+
+	if (inm->inm_rv > 0)
+		return true;
+	LIST_FOREACH(ims, &inm->inm_srcs, ims_list) {
+		if (ims->ims_rv > 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+inm_told(struct in_multi *inm)
+{
+	struct in_msource *ims;
+
+	if (inm->inm_rv > 0)
+		inm->inm_rv--;
+	LIST_FOREACH(ims, &inm->inm_srcs, ims_list) {
+		if (ims->ims_rv > 0)
+			ims->ims_rv--;
+	}
+	return inm_haschanges(inm);
+}
+
+uint32_t
+inm_collect(const struct in_multi *inm, enum ims_which which, struct in_addrany *srcs)
+{
+	const struct in_msource *ims;
+	uint32_t n = 0;
+	bool allowed;
+
+	LIST_FOREACH(ims, &inm->inm_srcs, ims_list) {
+		allowed = ims->ims_listed == (inm->inm_fmode == IN_INCLUDE);
+		if (which == IMS_LISTED ? !ims->ims_listed
+					: ims->ims_rv == 0 || allowed != (which == IMS_ALLOW))
+			continue;
+		if (n < IN_MAXGRPSRC)
+			srcs[n++] = ims->ims_addr;
+	}
+	return n;
 }

@@ -25,7 +25,6 @@ struct sockopt;
 LIST_HEAD(inpcb_list, inpcb);
 LIST_HEAD(in_pair_list, in_pair);
 LIST_HEAD(ip_member_list, ip_member);
-LIST_HEAD(in6_member_list, in6_member);
 
 struct inpcb {
 	LIST_ENTRY(inpcb) inp_hash;       /* connected: by four-tuple; else by local port */

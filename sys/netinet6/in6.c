@@ -25,7 +25,6 @@ in6_ifdetach(struct ifnet *ifp)
 {
 	struct in6_ifextra *ix = ifp->if_inet6;
 	struct ifaddr *ifa, *next;
-	struct in6_multi *im;
 
 	TAILQ_FOREACH_SAFE(ifa, &ifp->if_addrs, ifa_list, next) {
 		if (ifa->ifa_addr.sa.sa_family == AF_INET6)
@@ -35,11 +34,7 @@ in6_ifdetach(struct ifnet *ifp)
 		return;
 	nd6_rtr_ifdetach(ifp);
 	frag6_ifdetach(ifp);
-	(void)callout_stop(&ix->ix_mld);
-	while ((im = LIST_FIRST(&ix->ix_groups)) != NULL) {
-		LIST_REMOVE(im, im_list);
-		pool_put(&ifp->if_ns->ns_inet6->i6_multipool, im);
-	}
+	mld6_ifdetach(ix);
 	if (ix->ix_lltable != NULL)
 		lltable_destroy(ix->ix_lltable);
 	ifp->if_inet6 = NULL;
@@ -83,9 +78,8 @@ in6_ifattach(struct ifnet *ifp)
 		ix->ix_lltable->llt_timer = nd6_timer;
 	}
 	ix->ix_ifp = ifp;
-	LIST_INIT(&ix->ix_groups);
+	mld6_ifattach(ix);
 	LIST_INIT(&ix->ix_prefixes);
-	callout_init(&ix->ix_mld, ns, mld6_timer, ix);
 	callout_init(&ix->ix_rs, ns, nd6_rs_timer, ix);
 	callout_init(&ix->ix_rtexpire, ns, nd6_rtr_timer, ix);
 	ifp->if_inet6 = ix;
@@ -185,7 +179,7 @@ in6_ia_remove(struct in6_ifaddr *ia)
 	(void)callout_stop(&ia->ia_expire);
 	if (in6_hasgroup(ifp)) {
 		ip6_solicited_node(group, ia->ia_addr);
-		(void)in6_leavegroup(ifp, group);
+		in6_leavegroup(ifp, group);
 	}
 	TAILQ_REMOVE(&ifp->if_addrs, &ia->ia_ifa, ifa_list);
 	ia6_delroutes(ifp->if_ns, ia);
@@ -224,7 +218,7 @@ in6_ia_begin(struct in6_ifaddr *ia)
 	}
 	nd6_dad_start(ia);
 	if ((error = in6_ia_addroutes(ia)) != 0 && in6_hasgroup(ifp))
-		(void)in6_leavegroup(ifp, group);
+		in6_leavegroup(ifp, group);
 	return error;
 }
 
@@ -279,7 +273,7 @@ in6_ia_another(struct in6_ifaddr *ia)
 		return false;
 	ip6_solicited_node(group, ia->ia_addr);
 	if (in6_hasgroup(ifp))
-		(void)in6_leavegroup(ifp, group);
+		in6_leavegroup(ifp, group);
 	if (ip6_is_linklocal(a))
 		in6_setzone(a, ifp->if_index);
 	memcpy(ia->ia_addr, a, sizeof(a));

@@ -10,10 +10,8 @@
 #include "wire/ether.h"
 
 #define IN6_MAXADDRS 4096u
-#define IN6_MAXGROUPS 8192u
 #define IN6_MAXROUTERS 64u
 #define IN6_MAXPREFIXES 256u
-#define IN6_MAXMEMBERS 16384u
 
 static const struct sysctl_node ip6_stat_nodes[] = {
 #define STAT(name, text) STAT_NODE("net.inet6.ip6.stats.", IP6STAT_, name, text)
@@ -62,6 +60,8 @@ static const struct sysctl_node in6_nodes[] = {
 	.sn_offset = offsetof(struct in6_state, i6_secret),
 	.sn_size = IN6_SECRET_MAX,
 	.sn_secret = true},
+    IN6_NODE("net.inet6.ip6.mcast.maxsocksrc", "most sources in the filter of a membership",
+	i6_maxsocksrc, 0, IN_MAXSOCKSRC),
     IN6_NODE("net.inet6.ip6.maxrouters", "most default routers that are remembered", i6_maxrouters,
 	0, IN6_MAXROUTERS),
     IN6_NODE("net.inet6.ip6.maxifprefixes", "most prefixes of an interface by routers",
@@ -99,6 +99,7 @@ in6_defaults(struct in6_state *i6)
 	i6->i6_hlim = 64;
 	i6->i6_dad_count = 1;
 	i6->i6_accept_rtadv = 1;
+	i6->i6_maxsocksrc = IN_MAXSOCKSRC;
 	i6->i6_maxrouters = 16;
 	i6->i6_maxprefixes = 16;
 	i6->i6_maxautoaddrs = 16;
@@ -116,18 +117,15 @@ static int
 in6_init_pools(struct netstack *ns, struct in6_state *i6)
 {
 	struct alloc_fault *fault = &ns->ns_fault;
-	struct pool *pools[] = {&i6->i6_ifapool, &i6->i6_multipool, &i6->i6_routerpool,
-	    &i6->i6_prefixpool, &i6->i6_memberpool};
+	struct pool *pools[] = {&i6->i6_ifapool, &i6->i6_routerpool, &i6->i6_prefixpool};
 	static const struct {
 		const char *name;
 		size_t size;
 		uint32_t limit;
 	} specs[] = {
 	    {"in6_ifaddr", sizeof(struct in6_ifaddr), IN6_MAXADDRS},
-	    {"in6_multi", sizeof(struct in6_multi), IN6_MAXGROUPS},
 	    {"nd_defrouter", sizeof(struct nd_defrouter), IN6_MAXROUTERS},
 	    {"nd_onlink", sizeof(struct nd_onlink), IN6_MAXPREFIXES},
-	    {"in6_member", sizeof(struct in6_member), IN6_MAXMEMBERS},
 	};
 	int error = 0;
 	size_t n;
@@ -149,10 +147,8 @@ in6_fini_pools(struct netstack *ns, struct in6_state *i6)
 {
 	frag6_fini(ns);
 	rip6_fini(&i6->i6_rip6);
-	pool_destroy(&i6->i6_memberpool);
 	pool_destroy(&i6->i6_prefixpool);
 	pool_destroy(&i6->i6_routerpool);
-	pool_destroy(&i6->i6_multipool);
 	pool_destroy(&i6->i6_ifapool);
 }
 

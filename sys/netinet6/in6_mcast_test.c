@@ -193,6 +193,7 @@ test_errors(void **state)
 	while (join(rcv, text) == 0);
 	assert_int_equal(n, b->ns_inet->is_mcast.mc_maxmembers + 1);
 	assert_int_equal(join(rcv, text), BSD_ENOBUFS);
+	testwire_run_for(&ia, &ib, 5 * NSEC_PER_SEC); /* the leave has been told */
 	/* Without memory for what a datagram socket keeps, the membership, the interface's group. */
 	for (uint64_t at = 1; at <= 3; at++) {
 		lone = udp6(b);
@@ -202,6 +203,86 @@ test_errors(void **state)
 		assert_int_equal(soclose(lone), 0);
 	}
 	assert_false(in6_isjoined(&ib.ti_if, test_addr6("ff02::7").a));
+}
+
+static int
+source(struct socket *so, int opt, const char *group, const char *src)
+{
+	struct bsd_ipv6_mreq_source mrs = {.i6ms_interface = ib.ti_if.if_index};
+
+	assert_int_equal(inet_pton(AF_INET6, group, &mrs.i6ms_multiaddr), 1);
+	assert_int_equal(inet_pton(AF_INET6, src, &mrs.i6ms_sourceaddr), 1);
+	return setopt(so, opt, &mrs, sizeof(mrs));
+}
+
+/* => errno; *msf in: how many are wanted, in so much room */
+static int
+getfilter(struct socket *so, const char *group, struct bsd_ipv6_msfilter *msf, size_t room)
+{
+	struct sockopt sopt = {.sopt_level = BSD_IPPROTO_IPV6,
+	    .sopt_name = BSD_IPV6_MSFILTER,
+	    .sopt_size = room};
+	int error;
+
+	assert_int_equal(inet_pton(AF_INET6, group, &msf->i6mf_multiaddr), 1);
+	msf->i6mf_interface = ib.ti_if.if_index;
+	memcpy(sopt.sopt_data, msf, sizeof(*msf));
+	if ((error = sogetopt(so, &sopt)) == 0)
+		memcpy(msf, sopt.sopt_data, sopt.sopt_size);
+	return error;
+}
+
+/* A filter of as many sources as there may be, and what is read back: in order, without scopes, cut. */
+static void
+test_filters(void **state)
+{
+	struct bsd_ipv6_msfilter msf = {0}, back = {.i6mf_numsrc = BSD_IPV6_MSFILTER_MAX};
+	size_t len = sizeof(msf);
+
+	(void)state;
+	assert_int_equal(getfilter(rcv, "ff0e::7", &back, sizeof(back)), BSD_EADDRNOTAVAIL);
+	assert_int_equal(source(rcv, BSD_IPV6_JOIN_SOURCE_GROUP, "ff0e::7", "fe80::9"), 0);
+	assert_int_equal(source(rcv, BSD_IPV6_JOIN_SOURCE_GROUP, "ff0e::7", "fd00::9"), 0);
+	assert_int_equal(getfilter(rcv, "ff0e::7", &back, sizeof(back)), 0);
+	assert_int_equal(back.i6mf_fmode, BSD_MCAST_INCLUDE);
+	assert_int_equal(back.i6mf_numsrc, 2);
+	assert_memory_equal(&back.i6mf_slist[0], test_addr6("fe80::9").a, 16);
+	assert_memory_equal(&back.i6mf_slist[1], test_addr6("fd00::9").a, 16);
+	msf.i6mf_multiaddr = back.i6mf_multiaddr;
+	msf.i6mf_fmode = BSD_MCAST_EXCLUDE;
+	msf.i6mf_numsrc = BSD_IPV6_MSFILTER_MAX;
+	for (unsigned i = 0; i < BSD_IPV6_MSFILTER_MAX; i++)
+		msf.i6mf_slist[i].s6_bytes[15] = (uint8_t)(i + 1);
+	assert_int_equal(setopt(rcv, BSD_IPV6_MSFILTER, &msf, len - 1), BSD_EINVAL);
+	assert_int_equal(setopt(rcv, BSD_IPV6_MSFILTER, &msf, len), 0);
+	back.i6mf_numsrc = BSD_IPV6_MSFILTER_MAX;
+	assert_int_equal(getfilter(rcv, "ff0e::7", &back, BSD_IPV6_MSFILTER_LEN(3)), 0);
+	assert_int_equal(back.i6mf_fmode, BSD_MCAST_EXCLUDE);
+	assert_int_equal(back.i6mf_numsrc, BSD_IPV6_MSFILTER_MAX);
+	assert_memory_equal(back.i6mf_slist, msf.i6mf_slist, 48);
+	assert_int_equal(getfilter(rcv, "ff0e::7", &back, 27), BSD_EINVAL);
+	assert_int_equal(source(rcv, BSD_IPV6_BLOCK_SOURCE, "ff0e::7", "fd00::9"), BSD_ENOBUFS);
+	msf.i6mf_fmode = 3;
+	assert_int_equal(setopt(rcv, BSD_IPV6_MSFILTER, &msf, len), BSD_EINVAL);
+}
+
+/* Without memory nothing of a filter changes. */
+static void
+test_filter_nomem(void **state)
+{
+	struct bsd_ipv6_msfilter back = {.i6mf_numsrc = 2};
+
+	(void)state;
+	assert_int_equal(source(rcv, BSD_IPV6_JOIN_SOURCE_GROUP, "ff0e::7", "fd00::8"), 0);
+	for (uint64_t at = 1; at <= 2; at++) {
+		b->ns_fault.af_fail_at = at;
+		assert_int_equal(source(rcv, BSD_IPV6_JOIN_SOURCE_GROUP, "ff0e::7", "fd00::9"),
+		    BSD_ENOBUFS);
+		assert_int_equal(b->ns_fault.af_fail_at, 0);
+		back.i6mf_numsrc = 2;
+		assert_int_equal(getfilter(rcv, "ff0e::7", &back, sizeof(back)), 0);
+		assert_int_equal(back.i6mf_numsrc, 1);
+	}
 }
 
 /* The interface goes first: the membership is still there to be left. */
@@ -223,6 +304,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_members_hear, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_others_groups, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_filters, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_filter_nomem, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_interface_goes, setup, teardown),
 	};
 

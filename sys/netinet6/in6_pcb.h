@@ -27,17 +27,13 @@ int in6_txcontrol(const struct inpcb *inp, const struct mbuf *control, struct in
  * that the socket is bound to; ENXIO, EADDRNOTAVAIL: no such interface, address (RFC 3542 §6.6); ENOBUFS
  */
 int in6_setpktinfo(struct inpcb *inp, const struct sockopt *sopt);
-/* A membership of a socket in a group of an interface. */
-struct in6_member {
-	LIST_ENTRY(in6_member) i6m_list;
-	uint32_t i6m_ifindex;
-	struct in_addrany i6m_group; /* with its scope */
-};
 /* in6_mcast.c: af_iswanted, af_leaveall: of both families */
 bool in6_iswanted(const struct inpcb *inp, const struct in_rxinfo *rx);
 void in6_leaveall(struct inpcb *inp);
-/* IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP. => errno as Linux's; EPROTO: not for streams */
-int in6_setgroup(struct inpcb *inp, const struct sockopt *sopt);
+/* The options of groups that are not a number. => errno as Linux's; EPROTO: not for streams */
+bool in6_mcast_isopt(int name);
+int in6_mcast_setopt(struct inpcb *inp, const struct sockopt *sopt);
+int in6_mcast_getopt(const struct inpcb *inp, struct sockopt *sopt);
 /* in6_sockopt.c: af_ctloutput. Levels SOL_SOCKET, IPPROTO_IPV6, and IPPROTO_IP for mapped peers. */
 int in6_ctloutput(struct inpcb *inp, void *sopt);
 

@@ -217,9 +217,8 @@ in6_ctloutput(struct inpcb *inp, void *arg)
 		return in4_ctloutput(inp, sopt);
 	if (sopt->sopt_level != IPPROTO_IPV6)
 		return ENOPROTOOPT;
-	if (sopt->sopt_set &&
-	    (sopt->sopt_name == IPV6_JOIN_GROUP || sopt->sopt_name == IPV6_LEAVE_GROUP))
-		return in6_setgroup(inp, sopt);
+	if (in6_mcast_isopt(sopt->sopt_name))
+		return sopt->sopt_set ? in6_mcast_setopt(inp, sopt) : in6_mcast_getopt(inp, sopt);
 	if (sopt->sopt_set && sopt->sopt_name == IPV6_PKTINFO && !isstream(inp))
 		return in6_setpktinfo(inp, sopt);
 	if (!in6_isknown(inp, sopt->sopt_name))

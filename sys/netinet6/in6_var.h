@@ -18,6 +18,7 @@
 #include "kern/queue.h"
 #include "net/if.h"
 #include "net/route.h"
+#include "netinet/igmp_var.h"
 #include "netinet/in_afops.h"
 #include "wire/ip6.h"
 
@@ -53,15 +54,6 @@ struct in6_ifaddr {
 	uint8_t ia_nonce[6];   /* of the last one (RFC 7527) */
 };
 
-/* A group that an interface hears. */
-struct in6_multi {
-	LIST_ENTRY(in6_multi) im_list;
-	uint32_t im_group[4]; /* with its scope */
-	uint32_t im_refs;
-	uint32_t im_reports; /* unsolicited reports still to be sent */
-};
-LIST_HEAD(in6_multi_list, in6_multi);
-
 /* A router that offers itself as default (RFC 4861 §6.3.4). */
 struct nd_defrouter {
 	TAILQ_ENTRY(nd_defrouter) dr_list; /* of the stack; oldest first */
@@ -85,12 +77,16 @@ LIST_HEAD(nd_onlink_list, nd_onlink);
 struct in6_ifextra {
 	struct ifnet *ix_ifp;
 	struct lltable *ix_lltable; /* neighbours; NULL: none needed */
-	struct in6_multi_list ix_groups;
-	struct callout ix_mld;   /* reports that are due */
-	uint64_t ix_mldquery_ns; /* when the answer to a query is due; 0: none asked */
-	bool ix_autoconf;        /* routers are listened to */
-	bool ix_disabled;        /* the link-local address is another's (RFC 4862 §5.4.5) */
-	uint32_t ix_rsleft;      /* solicitations still to be sent */
+	struct in_multi_queue
+	    ix_groups; /* that are heard there, or about which something is to be told */
+	struct in_multi_queue ix_changes; /* those */
+	struct callout ix_mld;            /* reports that are due */
+	uint64_t ix_mldquery_ns;          /* when the answer to a query is due; 0: none asked */
+	uint64_t ix_mldchange_ns; /* when the next report of changes is due; 0: there are none */
+	uint8_t ix_mldrv;         /* how often each is told */
+	bool ix_autoconf;         /* routers are listened to */
+	bool ix_disabled;         /* the link-local address is another's (RFC 4862 §5.4.5) */
+	uint32_t ix_rsleft;       /* solicitations still to be sent */
 	struct callout ix_rs;
 	struct callout ix_rtexpire; /* routers and prefixes whose time is over */
 	struct nd_onlink_list ix_prefixes;
@@ -173,11 +169,12 @@ int in6_ia_addroutes(struct in6_ifaddr *ia);
 void in6_ia_remove(struct in6_ifaddr *ia);
 
 /*
- * A group is heard for one more, or one fewer, reason; reports go out (mld6.c). The scope may be
- * missing. => ENOBUFS; EINVAL: not a group; EADDRNOTAVAIL: not joined
+ * A group is heard for one more, or one fewer, reason of the stack's own; reports go out (mld6.c). The
+ * scope may be missing. => ENOBUFS; EINVAL: not a group
  */
 int in6_joingroup(struct ifnet *ifp, const uint32_t group[4]);
-int in6_leavegroup(struct ifnet *ifp, const uint32_t group[4]);
+/* => it was joined so */
+void in6_leavegroup(struct ifnet *ifp, const uint32_t group[4]);
 /* Does the interface hear the group? All do ff02::1 and ff01::1. */
 bool in6_isjoined(const struct ifnet *ifp, const uint32_t group[4]);
 

@@ -77,10 +77,8 @@ struct in6_state {
 	struct sysctl_table i6_sysctls;
 	struct rip6_state i6_rip6;
 	struct pool i6_ifapool;
-	struct pool i6_multipool;
 	struct pool i6_routerpool;
 	struct pool i6_prefixpool;
-	struct pool i6_memberpool; /* in6_mcast.c */
 	struct nd_defrouter_list i6_routers;
 	uint32_t i6_nrouters;
 	uint8_t i6_key[16]; /* of all hashes here */
@@ -92,6 +90,7 @@ struct in6_state {
 	uint32_t i6_accept_rtadv;       /* net.inet6.ip6.accept_rtadv */
 	uint32_t i6_use_stableaddr;     /* net.inet6.ip6.use_stableaddr */
 	char i6_secret[IN6_SECRET_MAX]; /* net.inet6.ip6.stableaddr_secret; "": none yet */
+	uint32_t i6_maxsocksrc;         /* net.inet6.ip6.mcast.maxsocksrc: of a membership */
 	uint32_t i6_maxrouters;
 	uint32_t i6_maxprefixes;
 	uint32_t i6_maxautoaddrs;
@@ -255,5 +254,9 @@ void nd6_router_choose(struct netstack *ns);
 /* mld6.c */
 void mld6_query_input(struct mbuf *m, const struct in_rxinfo *rx);
 void mld6_timer(void *arg);
+extern const struct in_mproto mld_mproto;
+/* An interface comes to speak IPv6, or goes. */
+void mld6_ifattach(struct in6_ifextra *ix);
+void mld6_ifdetach(struct in6_ifextra *ix);
 
 #endif /* NETINET6_IP6_VAR_H */

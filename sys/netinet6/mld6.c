@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Groups that interfaces hear, and reports of them to routers and to switches that snoop (RFC 3810).
+ * Multicast Listener Discovery 2, the host's side (RFC 3810): which groups of IPv6 interfaces hear, and what
+ * routers and switches that snoop are told of them. What a group is, and how the filters of its sockets are
+ * merged, is in_multi.c's (netinet/igmp_var.h has the theory).
  *
- * Theory of operation: a join is reported at once and once more within a second (§6.1), a leave
- * once; a query, whatever it asks for, is answered by one report of all groups at a random time
- * within what it allows, and while an answer is due others change nothing. So an interface has one
- * timer, however many queries come. There are no source filters, so all modes are EXCLUDE nothing.
+ * Theory of operation: a change is told at once, and again within a second, as often as the querier's
+ * robustness says (§6.1); a query, whatever it asks for, is answered by the state of all groups at a random
+ * time within what it allows, and while an answer is due others change nothing. So an interface has one
+ * timer, however many queries come. A report fits into the smallest MTU of IPv6:
+ *
+ *   | type … records | record | sources | record | sources | ...
+ *   0                8        28
  *
  * Deviation: version 1 is not spoken; its routers are answered in version 2.
  */
@@ -15,23 +20,17 @@
 #include "kern/names.h"
 #include "kern/netstack.h"
 #include "net/if.h"
+#include "netinet/ip_var.h"
 #include "netinet6/ip6_var.h"
 
-#define MLD_ROBUSTNESS 2
-#define MLD_RECORDS_MAX 60 /* of a report: it fits into the smallest MTU */
+#define MLD_ROBUSTNESS 2 /* §9.1 */
+#define MLD_REPORT_MAX (IP6_MTU_MIN - IP6_HDR_LEN - IP6_EXT_UNIT)
+#define MLD_SOURCE_LEN 16u
 #define MLD_DELAY_MAX_MS 10000u
 
-static struct in6_multi *
-mld_find(const struct ifnet *ifp, const uint32_t group[4])
-{
-	struct in6_multi *im;
-
-	LIST_FOREACH(im, &ifp->if_inet6->ix_groups, im_list) {
-		if (ip6_addr_eq(im->im_group, group))
-			return im;
-	}
-	return NULL;
-}
+/* The mode of a socket, and of the stack itself, that wants all of a group, and of one that has left. */
+static const struct in_mfilter mld_all = {.imf_fmode = IN_EXCLUDE},
+			       mld_nothing = {.imf_fmode = IN_INCLUDE};
 
 /* ff02::1 and ff01::1 */
 static bool
@@ -45,86 +44,198 @@ mld_isallnodes(const uint32_t group[4])
 bool
 in6_isjoined(const struct ifnet *ifp, const uint32_t group[4])
 {
-	uint32_t g[4];
+	struct in_addrany g = in6_any(group);
+	const struct in_multi *inm;
 
 	if (ifp->if_inet6 == NULL)
 		return false;
 	if (mld_isallnodes(group))
 		return true;
-	memcpy(g, group, sizeof(g));
-	in6_setzone(g, ifp->if_index);
-	return mld_find(ifp, g) != NULL;
+	in6_setzone(g.ia_w, ifp->if_index);
+	return (inm = inm_lookup(ifp, &mld_mproto, &g)) != NULL && inm->inm_heard;
 }
 
 /* §6: all nodes' group and what stays on the interface is not reported. */
 static bool
-mld_isreported(const struct in6_ifextra *ix, const uint32_t group[4])
+mld_isreported(const struct in_multi *inm)
 {
-	return ix->ix_lltable != NULL && !mld_isallnodes(group) &&
+	const uint32_t *group = inm->inm_group.ia_w;
+
+	return inm->inm_ifp->if_inet6->ix_lltable != NULL && !mld_isallnodes(group) &&
 	    ip6_mc_scope(group) >= IP6_SCOPE_LINKLOCAL;
 }
 
+static bool
+mld_ifisup(const struct ifnet *ifp)
+{
+	return (ifp->if_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+}
+
+/* --- reports -------------------------------------------------------------------------------- */
+
 struct mld_report {
-	uint8_t mr_bytes[MLD2_REPORT_LEN + MLD_RECORDS_MAX * MLD2_RECORD_LEN];
-	uint16_t mr_n;
+	struct ifnet *mr_ifp;
+	size_t mr_len; /* 0: nothing in it yet */
+	uint16_t mr_nrecords;
+	uint8_t mr_bytes[MLD_REPORT_MAX];
 };
 
 /* Sends what has been gathered: from the link-local address, or from none while it is probed. */
 static void
-mld_flush(struct ifnet *ifp, struct mld_report *mr)
+mld_flush(struct mld_report *mr)
 {
 	const uint32_t routers[4] = {htobe32(0xff020000), 0, 0, htobe32(0x16)};
+	struct ifnet *ifp = mr->mr_ifp;
 	const struct in6_ifaddr *ia = in6_selectsrc_ifa(ifp->if_ns, ifp, routers);
 	uint32_t src[4] = {0};
 	struct mbuf *m;
 
-	if (mr->mr_n == 0)
+	if (mr->mr_len == 0)
 		return;
 	if (ia != NULL && ip6_is_linklocal(ia->ia_addr))
 		memcpy(src, ia->ia_addr, sizeof(src));
 	icmp6_emit(mr->mr_bytes,
-	    &(struct icmp6_hdr){.icmp6_type = ICMP6_MLD2_REPORT, .icmp6_word = mr->mr_n});
-	m = icmp6_message(ifp->if_ns, mr->mr_bytes,
-	    MLD2_REPORT_LEN + (size_t)mr->mr_n * MLD2_RECORD_LEN);
-	mr->mr_n = 0;
+	    &(struct icmp6_hdr){.icmp6_type = ICMP6_MLD2_REPORT, .icmp6_word = mr->mr_nrecords});
+	m = icmp6_message(ifp->if_ns, mr->mr_bytes, mr->mr_len);
+	mr->mr_len = mr->mr_nrecords = 0;
 	if (m == NULL)
 		return;
 	ICMP6STAT_INC(ifp->if_ns, mld_report);
 	(void)icmp6_link_output(m, ifp, src, routers);
 }
 
-static void
-mld_record(struct ifnet *ifp, struct mld_report *mr, uint8_t type, const uint32_t group[4])
+/* How many sources a record that is added may have. => false: not even its header fits */
+static bool
+mld_room(const struct mld_report *mr, uint32_t *nsrcs)
 {
-	uint8_t *p;
-	uint32_t clean[4];
+	size_t len = KERN_MAX(mr->mr_len, (size_t)MLD2_REPORT_LEN) + MLD2_RECORD_LEN;
 
-	if (mr->mr_n == MLD_RECORDS_MAX)
-		mld_flush(ifp, mr);
-	p = mr->mr_bytes + MLD2_REPORT_LEN + (size_t)mr->mr_n++ * MLD2_RECORD_LEN;
-	memset(p, 0, MLD2_RECORD_LEN);
-	p[0] = type;
-	memcpy(clean, group, sizeof(clean));
-	in6_clearzone(clean);
-	ip6_addr_put(p + 4, clean);
+	*nsrcs = len > sizeof(mr->mr_bytes)
+	    ? 0
+	    : (uint32_t)((sizeof(mr->mr_bytes) - len) / MLD_SOURCE_LEN);
+	return len <= sizeof(mr->mr_bytes);
 }
 
-/* When reports are due next: of joins, or the answer to a query. */
+static void
+mld_put_addr(uint8_t *p, const struct in_addrany *addr)
+{
+	struct in_addrany clean = *addr;
+
+	in6_clearzone(clean.ia_w);
+	ip6_addr_put(p, clean.ia_w);
+}
+
+/* One record, whose n sources fit. */
+static void
+mld_put(struct mld_report *mr, uint8_t type, const struct in_addrany *group,
+    const struct in_addrany *srcs, uint32_t n)
+{
+	uint8_t *p;
+
+	mr->mr_len = KERN_MAX(mr->mr_len, (size_t)MLD2_REPORT_LEN);
+	p = mr->mr_bytes + mr->mr_len;
+	memset(p, 0, MLD2_RECORD_LEN);
+	p[0] = type;
+	be16_put(p + 2, (uint16_t)n);
+	mld_put_addr(p + 4, group);
+	for (uint32_t i = 0; i < n; i++)
+		mld_put_addr(p + MLD2_RECORD_LEN + i * MLD_SOURCE_LEN, &srcs[i]);
+	mr->mr_len += MLD2_RECORD_LEN + n * MLD_SOURCE_LEN;
+	mr->mr_nrecords++;
+}
+
+/*
+ * Adds a record, in several reports where it is too large for one. Of a list that excludes, only what
+ * fits in one is told (§5.2.15).
+ */
+static void
+mld_add(struct mld_report *mr, uint8_t type, const struct in_addrany *group,
+    const struct in_addrany *srcs, uint32_t n)
+{
+	bool once = type == MLD2_MODE_IS_EXCLUDE || type == MLD2_CHANGE_TO_EXCLUDE;
+	uint32_t room;
+
+	if (!mld_room(mr, &room) || room < n)
+		mld_flush(mr);
+	do {
+		(void)mld_room(mr, &room);
+		room = KERN_MIN(room, n);
+		mld_put(mr, type, group, srcs, room);
+		n -= room;
+		srcs += room;
+		if (n > 0 && !once)
+			mld_flush(mr);
+	} while (n > 0 && !once);
+}
+
+/* The group's state, or that its mode changed. */
+static void
+mld_add_mode(struct mld_report *mr, const struct in_multi *inm, bool change)
+{
+	static const uint8_t types[2][2] = {
+	    [false] = {[IN_INCLUDE] = MLD2_MODE_IS_INCLUDE, [IN_EXCLUDE] = MLD2_MODE_IS_EXCLUDE},
+	    [true] = {[IN_INCLUDE] = MLD2_CHANGE_TO_INCLUDE, [IN_EXCLUDE] = MLD2_CHANGE_TO_EXCLUDE},
+	};
+	struct in_addrany srcs[IN_MAXGRPSRC];
+	uint32_t n = inm_collect(inm, IMS_LISTED, srcs);
+
+	mld_add(mr, types[change][inm->inm_fmode], &inm->inm_group, srcs, n);
+}
+
+/* What is pending of a group (§6.1). => false: nothing is left */
+static bool
+mld_add_change(struct mld_report *mr, struct in_multi *inm)
+{
+	struct in_addrany srcs[IN_MAXGRPSRC];
+	uint32_t n;
+
+	if (inm->inm_rv > 0) {
+		mld_add_mode(mr, inm, true);
+		return inm_told(inm);
+	}
+	if ((n = inm_collect(inm, IMS_ALLOW, srcs)) > 0)
+		mld_add(mr, MLD2_ALLOW_NEW_SOURCES, &inm->inm_group, srcs, n);
+	if ((n = inm_collect(inm, IMS_BLOCK, srcs)) > 0)
+		mld_add(mr, MLD2_BLOCK_OLD_SOURCES, &inm->inm_group, srcs, n);
+	return inm_told(inm);
+}
+
+static void
+mld_report_changes(struct in6_ifextra *ix, struct mld_report *mr)
+{
+	struct in_multi *inm, *next;
+
+	TAILQ_FOREACH_SAFE(inm, &ix->ix_changes, inm_changes, next) {
+		if (mld_add_change(mr, inm))
+			continue;
+		TAILQ_REMOVE(&ix->ix_changes, inm, inm_changes);
+		inm->inm_pending = false;
+		inm_reap(ix->ix_ifp->if_ns, inm);
+	}
+}
+
+/* --- when they are due ---------------------------------------------------------------------- */
+
 static void
 mld_arm(struct in6_ifextra *ix)
 {
-	struct netstack *ns = ix->ix_ifp->if_ns;
-	const struct in6_multi *im;
-	uint64_t next = ix->ix_mldquery_ns;
+	uint64_t change = ix->ix_mldchange_ns, query = ix->ix_mldquery_ns;
 
-	LIST_FOREACH(im, &ix->ix_groups, im_list) {
-		if (im->im_reports == MLD_ROBUSTNESS)
-			next = ns->ns_now;
-		else if (im->im_reports > 0 && next == 0)
-			next = ns->ns_now + rng_below(&ns->ns_rng, NSEC_PER_SEC);
-	}
-	if (next != 0)
-		callout_schedule(&ix->ix_mld, next);
+	if (change != 0 || query != 0)
+		callout_schedule(&ix->ix_mld,
+		    change == 0 || (query != 0 && query < change) ? query : change);
+	else
+		(void)callout_stop(&ix->ix_mld);
+}
+
+/* Has it come? Then it is not due any more. */
+static bool
+mld_isdue(const struct netstack *ns, uint64_t *when_ns)
+{
+	if (*when_ns == 0 || *when_ns > ns->ns_now)
+		return false;
+	*when_ns = 0;
+	return true;
 }
 
 void
@@ -132,76 +243,122 @@ mld6_timer(void *arg)
 {
 	struct in6_ifextra *ix = arg;
 	struct ifnet *ifp = ix->ix_ifp;
-	bool answer = ix->ix_mldquery_ns != 0 && ix->ix_mldquery_ns <= ifp->if_ns->ns_now;
-	struct mld_report mr = {.mr_n = 0};
-	struct in6_multi *im;
+	struct netstack *ns = ifp->if_ns;
+	struct mld_report mr = {.mr_ifp = ifp};
+	const struct in_multi *inm;
 
-	if ((ifp->if_flags & (IFF_UP | IFF_RUNNING)) != (IFF_UP | IFF_RUNNING)) {
+	if (!mld_ifisup(ifp)) {
 		callout_reset(&ix->ix_mld, NSEC_PER_SEC);
 		return;
 	}
-	if (answer)
-		ix->ix_mldquery_ns = 0;
-	LIST_FOREACH(im, &ix->ix_groups, im_list) {
-		if (im->im_reports > 0) {
-			im->im_reports--;
-			mld_record(ifp, &mr, MLD2_CHANGE_TO_EXCLUDE, im->im_group);
-		} else if (answer && mld_isreported(ix, im->im_group))
-			mld_record(ifp, &mr, MLD2_MODE_IS_EXCLUDE, im->im_group);
+	if (mld_isdue(ns, &ix->ix_mldquery_ns)) {
+		TAILQ_FOREACH(inm, &ix->ix_groups, inm_list) {
+			if (inm->inm_heard && !inm->inm_pending && mld_isreported(inm))
+				mld_add_mode(&mr, inm, false);
+		}
+		ix->ix_mldchange_ns = TAILQ_EMPTY(&ix->ix_changes) ? 0 : ns->ns_now;
 	}
-	mld_flush(ifp, &mr);
+	if (mld_isdue(ns, &ix->ix_mldchange_ns)) {
+		mld_report_changes(ix, &mr);
+		if (!TAILQ_EMPTY(&ix->ix_changes))
+			ix->ix_mldchange_ns = ns->ns_now + 1 + rng_below(&ns->ns_rng, NSEC_PER_SEC);
+	}
+	mld_flush(&mr);
 	mld_arm(ix);
 }
+
+/* --- groups --------------------------------------------------------------------------------- */
+
+static int
+mld_attach(struct in_multi *inm)
+{
+	TAILQ_INSERT_HEAD(&inm->inm_ifp->if_inet6->ix_groups, inm, inm_list);
+	return 0;
+}
+
+static void
+mld_detach(struct in_multi *inm)
+{
+	struct in6_ifextra *ix = inm->inm_ifp->if_inet6;
+
+	if (inm->inm_pending)
+		TAILQ_REMOVE(&ix->ix_changes, inm, inm_changes);
+	inm->inm_pending = false;
+	TAILQ_REMOVE(&ix->ix_groups, inm, inm_list);
+}
+
+static void
+mld_settle(struct in_multi *inm)
+{
+	(void)inm; /* there is but one version */
+}
+
+static uint8_t
+mld_robustness(const struct in_multi *inm)
+{
+	return mld_isreported(inm) ? inm->inm_ifp->if_inet6->ix_mldrv : 0;
+}
+
+static void
+mld_changed(struct in_multi *inm, bool was_heard)
+{
+	struct in6_ifextra *ix = inm->inm_ifp->if_inet6;
+
+	(void)was_heard;
+	if (!inm_haschanges(inm))
+		return;
+	/* Nobody there has to hear of a leave who was not told of the join, or has gone since. */
+	if (!inm->inm_heard && !mld_ifisup(inm->inm_ifp)) {
+		inm_forget(inm->inm_ifp->if_ns, inm, &ix->ix_changes);
+		return;
+	}
+	if (!inm->inm_pending)
+		TAILQ_INSERT_TAIL(&ix->ix_changes, inm, inm_changes);
+	inm->inm_pending = true;
+	/* What else changes in this run goes with it. */
+	ix->ix_mldchange_ns = KERN_MAX(inm->inm_ifp->if_ns->ns_now, 1u);
+	mld_arm(ix);
+}
+
+const struct in_mproto mld_mproto = {
+    .mp_attach = mld_attach,
+    .mp_detach = mld_detach,
+    .mp_settle = mld_settle,
+    .mp_robustness = mld_robustness,
+    .mp_changed = mld_changed,
+};
 
 int
 in6_joingroup(struct ifnet *ifp, const uint32_t group[4])
 {
-	struct in6_ifextra *ix = ifp->if_inet6;
-	struct in6_multi *im;
-	uint32_t g[4];
+	struct in_addrany g = in6_any(group);
+	struct in_multi *inm;
 
-	if (ix == NULL || !ip6_is_multicast(group))
+	if (ifp->if_inet6 == NULL || !ip6_is_multicast(group))
 		return EINVAL;
-	memcpy(g, group, sizeof(g));
-	in6_setzone(g, ifp->if_index);
-	if ((im = mld_find(ifp, g)) != NULL) {
-		im->im_refs++;
-		return 0;
-	}
-	if ((im = pool_get_zeroed(&ifp->if_ns->ns_inet6->i6_multipool)) == NULL)
+	in6_setzone(g.ia_w, ifp->if_index);
+	if ((inm = inm_acquire(ifp, &mld_mproto, &g)) == NULL)
 		return ENOBUFS;
-	memcpy(im->im_group, g, sizeof(g));
-	im->im_refs = 1;
-	LIST_INSERT_HEAD(&ix->ix_groups, im, im_list);
-	if (mld_isreported(ix, g)) {
-		im->im_reports = MLD_ROBUSTNESS;
-		mld_arm(ix);
-	}
+	(void)inm_merge(inm, &mld_nothing, &mld_all, ifp->if_ns); /* needs no memory */
+	inm_commit(ifp->if_ns, inm);
 	return 0;
 }
 
-int
+void
 in6_leavegroup(struct ifnet *ifp, const uint32_t group[4])
 {
-	struct in6_ifextra *ix = ifp->if_inet6;
-	struct mld_report mr = {.mr_n = 0};
-	struct in6_multi *im;
-	uint32_t g[4];
+	struct in_addrany g = in6_any(group);
+	struct in_multi *inm;
 
-	memcpy(g, group, sizeof(g));
-	in6_setzone(g, ifp->if_index);
-	if (ix == NULL || (im = mld_find(ifp, g)) == NULL)
-		return EADDRNOTAVAIL;
-	if (--im->im_refs > 0)
-		return 0;
-	LIST_REMOVE(im, im_list);
-	pool_put(&ifp->if_ns->ns_inet6->i6_multipool, im);
-	if (mld_isreported(ix, g) && (ifp->if_flags & IFF_UP) != 0) {
-		mld_record(ifp, &mr, MLD2_CHANGE_TO_INCLUDE, g);
-		mld_flush(ifp, &mr);
-	}
-	return 0;
+	in6_setzone(g.ia_w, ifp->if_index);
+	if (ifp->if_inet6 == NULL || (inm = inm_lookup(ifp, &mld_mproto, &g)) == NULL)
+		return;
+	(void)inm_merge(inm, &mld_all, &mld_nothing, ifp->if_ns);
+	inm_commit(ifp->if_ns, inm);
+	inm_release(ifp->if_ns, inm);
 }
+
+/* --- queries -------------------------------------------------------------------------------- */
 
 /* How long an answer may take, from a query's code (§5.1.3). */
 static uint32_t
@@ -222,7 +379,7 @@ mld6_query_input(struct mbuf *m, const struct in_rxinfo *rx)
 	struct in6_ifextra *ix = rx->rx_ifp->if_inet6;
 	struct netstack *ns = rx->rx_ifp->if_ns;
 	bool v1 = rx->rx_len == MLD_QUERY_LEN;
-	uint8_t bytes[ICMP6_HDR_LEN];
+	uint8_t bytes[MLD2_QUERY_LEN] = {0}, qrv;
 	uint32_t ms;
 
 	if (rx->rx_ttl != 1 || rx->rx_frag || !ip6_is_linklocal(rx->rx_src.ia_w) ||
@@ -232,12 +389,33 @@ mld6_query_input(struct mbuf *m, const struct in_rxinfo *rx)
 		return;
 	}
 	ICMP6STAT_INC(ns, mld_query);
-	m_copydata(m, rx->rx_hlen, sizeof(bytes), bytes);
+	m_copydata(m, rx->rx_hlen, v1 ? MLD_QUERY_LEN : MLD2_QUERY_LEN, bytes);
 	ms = mld_maxdelay_ms(be16_get(bytes + 4), v1);
+	qrv = bytes[MLD_QUERY_LEN] & MLD2_QUERY_QRV;
+	if (!v1)
+		ix->ix_mldrv = qrv != 0 ? qrv : MLD_ROBUSTNESS;
 	if (ix->ix_mldquery_ns == 0) {
 		ix->ix_mldquery_ns =
 		    ns->ns_now + (1 + rng_below(&ns->ns_rng, ms + 1)) * NSEC_PER_MSEC;
 		mld_arm(ix);
 	}
 	m_freem(m);
+}
+
+/* --- interfaces ----------------------------------------------------------------------------- */
+
+void
+mld6_ifattach(struct in6_ifextra *ix)
+{
+	TAILQ_INIT(&ix->ix_groups);
+	TAILQ_INIT(&ix->ix_changes);
+	ix->ix_mldrv = MLD_ROBUSTNESS;
+	callout_init(&ix->ix_mld, ix->ix_ifp->if_ns, mld6_timer, ix);
+}
+
+void
+mld6_ifdetach(struct in6_ifextra *ix)
+{
+	inm_ifdetach(ix->ix_ifp->if_ns, &ix->ix_groups);
+	(void)callout_stop(&ix->ix_mld);
 }

@@ -152,10 +152,14 @@ bool icmp6_parse_embedded(const uint8_t *p, size_t len, struct icmp6_embedded *i
 /* Multicast Listener Discovery 2 (RFC 3810 §5.2). */
 #define MLD2_REPORT_LEN 8
 #define MLD2_RECORD_LEN 20
+#define MLD2_MODE_IS_INCLUDE 1
 #define MLD2_MODE_IS_EXCLUDE 2
 #define MLD2_CHANGE_TO_INCLUDE 3
 #define MLD2_CHANGE_TO_EXCLUDE 4
+#define MLD2_ALLOW_NEW_SOURCES 5
+#define MLD2_BLOCK_OLD_SOURCES 6
 #define MLD_QUERY_LEN 24 /* version 1 */
 #define MLD2_QUERY_LEN 28
+#define MLD2_QUERY_QRV 0x07 /* robustness, of the byte behind those of version 1 */
 
 #endif /* WIRE_ICMP6_H */

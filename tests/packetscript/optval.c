@@ -10,6 +10,8 @@
  *   {gsr_interface=..., gsr_group="239.1.2.3", gsr_source="10.0.0.1"}            group_source_req
  *   {imsf_multiaddr="239.1.2.3", imsf_interface=..., imsf_fmode=MCAST_INCLUDE, imsf_slist=["10.0.0.1"]}
  *   {ipv6mr_multiaddr="ff02::1234", ipv6mr_interface=...}           ipv6_mreq
+ *   {i6ms_multiaddr="ff02::1234", i6ms_interface=..., i6ms_sourceaddr="2001:db8::2"}    ipv6_mreq_source
+ *   {i6mf_multiaddr="ff02::1234", i6mf_interface=..., i6mf_fmode=MCAST_INCLUDE, i6mf_slist=["2001:db8::2"]}
  */
 #include <string.h>
 
@@ -99,19 +101,50 @@ put_msfilter(struct run *r, const struct expr *ex, union optval *ov)
 	return BSD_IP_MSFILTER_LEN(imsf->imsf_numsrc);
 }
 
+static void
+put_addr6(struct run *r, const struct expr *ex, struct bsd_in6_addr *to)
+{
+	uint32_t a[4];
+
+	if (ex == NULL || ex->ex_kind != EX_STRING || ip6_pton(ex->ex_text, a) != 0)
+		call_wrong(r, "no address that makes sense");
+	else
+		ip6_addr_put(to->s6_bytes, a);
+}
+
 static uint32_t
 put_mreq6(struct run *r, const struct expr *ex, union optval *ov)
 {
-	const struct expr *group = expr_field(ex, "ipv6mr_multiaddr");
-	uint32_t a[4];
-
-	if (group->ex_kind != EX_STRING || ip6_pton(group->ex_text, a) != 0) {
-		call_wrong(r, "no address that makes sense");
-		return 0;
-	}
-	ip6_addr_put(ov->ov_mreq6.ipv6mr_multiaddr.s6_bytes, a);
+	put_addr6(r, expr_field(ex, "ipv6mr_multiaddr"), &ov->ov_mreq6.ipv6mr_multiaddr);
 	ov->ov_mreq6.ipv6mr_interface = (uint32_t)index_field(r, ex, "ipv6mr_interface");
 	return sizeof(ov->ov_mreq6);
+}
+
+static uint32_t
+put_mreq6_source(struct run *r, const struct expr *ex, union optval *ov)
+{
+	struct bsd_ipv6_mreq_source *i6ms = &ov->ov_mreq6_source;
+
+	put_addr6(r, expr_field(ex, "i6ms_multiaddr"), &i6ms->i6ms_multiaddr);
+	put_addr6(r, expr_field(ex, "i6ms_sourceaddr"), &i6ms->i6ms_sourceaddr);
+	i6ms->i6ms_interface = (uint32_t)index_field(r, ex, "i6ms_interface");
+	return sizeof(*i6ms);
+}
+
+static uint32_t
+put_msfilter6(struct run *r, const struct expr *ex, union optval *ov)
+{
+	const struct expr *list = expr_field(ex, "i6mf_slist"),
+			  *mode = expr_field(ex, "i6mf_fmode");
+	struct bsd_ipv6_msfilter *i6mf = &ov->ov_msfilter6;
+
+	put_addr6(r, expr_field(ex, "i6mf_multiaddr"), &i6mf->i6mf_multiaddr);
+	i6mf->i6mf_interface = (uint32_t)index_field(r, ex, "i6mf_interface");
+	i6mf->i6mf_fmode = mode != NULL ? (uint32_t)mode->ex_int : 0;
+	for (ex = list != NULL ? list->ex_first : NULL;
+	     ex != NULL && i6mf->i6mf_numsrc < BSD_IPV6_MSFILTER_MAX; ex = ex->ex_next)
+		put_addr6(r, ex, &i6mf->i6mf_slist[i6mf->i6mf_numsrc++]);
+	return BSD_IPV6_MSFILTER_LEN(i6mf->i6mf_numsrc);
 }
 
 static uint32_t
@@ -126,6 +159,8 @@ put_struct(struct run *r, const struct expr *ex, int level, int name, union optv
 	    {"gsr_group", put_group_source_req},
 	    {"imsf_multiaddr", put_msfilter},
 	    {"ipv6mr_multiaddr", put_mreq6},
+	    {"i6ms_multiaddr", put_mreq6_source},
+	    {"i6mf_multiaddr", put_msfilter6},
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

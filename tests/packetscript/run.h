@@ -165,6 +165,8 @@ union optval {
 	struct bsd_ip_mreq_source ov_mreq_source;
 	struct bsd_ip_msfilter ov_msfilter;
 	struct bsd_ipv6_mreq ov_mreq6;
+	struct bsd_ipv6_mreq_source ov_mreq6_source;
+	struct bsd_ipv6_msfilter ov_msfilter6;
 	uint8_t ov_bytes[256];
 };
 /* An option's value: [1], {onoff=1, linger=0}, "cubic", {imr_multiaddr=...}. => its length */
