@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
@@ -220,7 +221,8 @@ test_filter(void **state)
 	assert_int_equal(setint(sock, SOL_SOCKET, SO_DETACH_FILTER, 0), ENOENT);
 	assert_int_equal(get(sock, SOL_SOCKET, SO_BPF_EXTENSIONS, 4), 0);
 	/* Any other option's value is short. */
-	assert_int_equal(fdt_setopt(dgram, IPPROTO_IP, IP_TOS, code, 257), EINVAL);
+	assert_int_equal(fdt_setopt(dgram, IPPROTO_IP, IP_TOS, code, FDSOCK_OPTION_MAX + 1),
+	    EINVAL);
 	(void)close(sock);
 	(void)close(dgram);
 }
@@ -629,6 +631,111 @@ test_group_filter(void **state)
 	(void)close(sock);
 }
 
+static struct sockaddr_storage
+storage6(const char *text, sa_family_t family)
+{
+	struct sockaddr_in6 sin6 = {.sin6_family = family};
+	struct sockaddr_storage ss = {0};
+
+	assert_int_equal(inet_pton(AF_INET6, text, &sin6.sin6_addr), 1);
+	memcpy(&ss, &sin6, sizeof(sin6));
+	return ss;
+}
+
+static int
+socket6(void)
+{
+	const int32_t arg[4] = {AF_INET6, SOCK_DGRAM, 0, 0};
+
+	assert_int_equal(fdt_request(FDSOCK_OP_SOCKET, -1, arg, NULL, 0, &rep), 0);
+	return rep.fd;
+}
+
+/* Sources of groups of IPv6, with Linux's errno. */
+static void
+test_group_sources6(void **state)
+{
+	const sa_family_t six = AF_INET6;
+	struct group_source_req gsr = {1, storage6("ff05::7", six), storage6("fd00::1", six)};
+	struct group_req gr = {1, storage6("ff05::8", six)};
+	int sock = socket6();
+
+	(void)state;
+#define OPT(name, val, len) fdt_setopt(sock, IPPROTO_IPV6, name, val, len)
+	assert_int_equal(OPT(MCAST_BLOCK_SOURCE, &gsr, sizeof(gsr)), EINVAL); /* not joined */
+	assert_int_equal(OPT(MCAST_LEAVE_SOURCE_GROUP, &gsr, sizeof(gsr)), EINVAL);
+	assert_int_equal(OPT(MCAST_JOIN_SOURCE_GROUP, &gsr, sizeof(gsr) - 1), EINVAL);
+	assert_int_equal(OPT(MCAST_JOIN_SOURCE_GROUP, &gsr, sizeof(gsr)), 0);
+	assert_int_equal(OPT(MCAST_JOIN_SOURCE_GROUP, &gsr, sizeof(gsr)), EADDRNOTAVAIL);
+	assert_int_equal(OPT(MCAST_BLOCK_SOURCE, &gsr, sizeof(gsr)), EINVAL); /* the other mode */
+	assert_int_equal(OPT(MCAST_LEAVE_SOURCE_GROUP, &gsr, sizeof(gsr)), 0);
+	gsr.gsr_source.ss_family = AF_INET;
+	assert_int_equal(OPT(MCAST_JOIN_SOURCE_GROUP, &gsr, sizeof(gsr)), EADDRNOTAVAIL);
+	gsr = (struct group_source_req){1, gr.gr_group, storage6("fd00::1", six)};
+	assert_int_equal(OPT(MCAST_JOIN_GROUP, &gr, sizeof(gr)), 0);
+	assert_int_equal(OPT(MCAST_JOIN_SOURCE_GROUP, &gsr, sizeof(gsr)), 0); /* no list, no mode */
+	assert_int_equal(OPT(MCAST_LEAVE_SOURCE_GROUP, &gsr, sizeof(gsr)), 0);
+	assert_int_equal(OPT(MCAST_JOIN_GROUP, &gr, sizeof(gr)), 0);
+	assert_int_equal(OPT(MCAST_BLOCK_SOURCE, &gsr, sizeof(gsr)), 0);
+	assert_int_equal(OPT(MCAST_BLOCK_SOURCE, &gsr, sizeof(gsr)), EADDRNOTAVAIL);
+	assert_int_equal(OPT(MCAST_UNBLOCK_SOURCE, &gsr, sizeof(gsr)), 0);
+	assert_int_equal(OPT(MCAST_UNBLOCK_SOURCE, &gsr, sizeof(gsr)), EADDRNOTAVAIL);
+	assert_int_equal(get(sock, IPPROTO_IPV6, MCAST_BLOCK_SOURCE, 64), ENOPROTOOPT);
+	(void)close(sock);
+	sock = fdt_socket(SOCK_DGRAM);
+	assert_int_equal(OPT(MCAST_JOIN_SOURCE_GROUP, &gsr, sizeof(gsr)), ENOPROTOOPT);
+#undef OPT
+	(void)close(sock);
+}
+
+/* Whole filters of IPv6, set and read. */
+static void
+test_group_filter6(void **state)
+{
+	enum { N = 59 };
+	static union {
+		struct group_filter gf;
+		uint8_t bytes[FDSOCK_OPTION_LONG];
+	} f;
+	const int32_t arg[4] = {IPPROTO_IPV6, MCAST_MSFILTER, FDSOCK_OPTION_LONG};
+	struct group_req gr = {1, storage6("ff05::7", AF_INET6)};
+	struct sockaddr_storage ss = storage6("fd00::", AF_INET6);
+	struct sockaddr_in6 sin6;
+	int sock = socket6();
+
+	(void)state;
+	f.gf = (struct group_filter){1, gr.gr_group, MCAST_EXCLUDE, N, {{0}}};
+	for (unsigned i = 0; i < N; i++) {
+		memcpy(&sin6, &ss, sizeof(sin6));
+		sin6.sin6_addr.s6_addr[15] = (uint8_t)(i + 1);
+		memcpy(f.bytes + GROUP_FILTER_SIZE(i), &ss, sizeof(ss));
+		memcpy(f.bytes + GROUP_FILTER_SIZE(i), &sin6, sizeof(sin6));
+	}
+#define SET(len) fdt_setopt(sock, IPPROTO_IPV6, MCAST_MSFILTER, &f, len)
+#define ASK() fdt_request(FDSOCK_OP_GETSOCKOPT, sock, arg, &f, GROUP_FILTER_SIZE(0), &rep)
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N)), EINVAL); /* not joined */
+	assert_int_equal(ASK(), EADDRNOTAVAIL);
+	assert_int_equal(fdt_setopt(sock, IPPROTO_IPV6, MCAST_JOIN_GROUP, &gr, sizeof(gr)), 0);
+	assert_int_equal(SET(GROUP_FILTER_SIZE(0) - 1), EINVAL);
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N) - 1), EINVAL);
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N)), 0);
+	assert_int_equal(ASK(), 0);
+	assert_int_equal(rep.hdr.fp_datalen, GROUP_FILTER_SIZE(N));
+	assert_memory_equal(rep.data, &f, rep.hdr.fp_datalen);
+	f.gf.gf_interface = 0;
+	assert_int_equal(ASK(), EADDRNOTAVAIL);
+	f.gf.gf_interface = 77;
+	assert_int_equal(ASK(), EADDRNOTAVAIL);
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N)), ENODEV);
+	f.gf.gf_group.ss_family = AF_INET;
+	assert_int_equal(ASK(), EADDRNOTAVAIL);
+	f.gf.gf_numsrc = N + 1;
+	assert_int_equal(SET(GROUP_FILTER_SIZE(N)), ENOBUFS);
+#undef SET
+#undef ASK
+	(void)close(sock);
+}
+
 int
 main(void)
 {
@@ -648,6 +755,8 @@ main(void)
 	    T(test_group_sources),
 	    T(test_msfilter),
 	    T(test_group_filter),
+	    T(test_group_sources6),
+	    T(test_group_filter6),
 	};
 
 	return cmocka_run_group_tests_name("fd_sockopt", tests, NULL, NULL);

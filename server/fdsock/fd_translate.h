@@ -36,9 +36,11 @@ int fd_dgram_addr(const struct fdsock_dgram *dg, union fd_addr *out);
 
 /* fd_translate_mcast.c: the value of an option about sources of groups. => host errno */
 int fd_set_mcast(struct sockopt *sopt, int name, const void *val, size_t len);
-int fd_set_group_req6(struct sockopt *sopt, const void *val, size_t len);
 /* In place: val has what is asked for, a head; *len in: room, out: bytes. => host errno */
 int fd_get_mcast(struct fdsock *fs, int name, void *val, size_t *len);
+/* fd_translate_mcast6.c: the same of IPv6. */
+int fd_set_mcast6(struct sockopt *sopt, int name, const void *val, size_t len);
+int fd_get_mcast6(struct fdsock *fs, int name, void *val, size_t *len);
 
 /*
  * fd_tcpinfo.c: the value of TCP_INFO, from the stack's form to the host's, in place. inpair: bytes that

@@ -62,26 +62,6 @@ fd_set_group_req(struct sockopt *sopt, const void *val, size_t len)
 	return 0;
 }
 
-/* IPv6: an ipv6_mreq by another form. */
-int
-fd_set_group_req6(struct sockopt *sopt, const void *val, size_t len)
-{
-	struct bsd_ipv6_mreq mreq;
-	struct sockaddr_in6 sin6;
-	struct group_req gr;
-
-	if (len < sizeof(gr))
-		return EINVAL;
-	memcpy(&gr, val, sizeof(gr));
-	memcpy(&sin6, &gr.gr_group, sizeof(sin6));
-	if (sin6.sin6_family != AF_INET6)
-		return EADDRNOTAVAIL;
-	memcpy(&mreq.ipv6mr_multiaddr, &sin6.sin6_addr, sizeof(mreq.ipv6mr_multiaddr));
-	mreq.ipv6mr_interface = gr.gr_interface;
-	fd_sopt_put(sopt, &mreq, sizeof(mreq));
-	return 0;
-}
-
 static int
 fd_set_group_source_req(struct sockopt *sopt, const void *val, size_t len)
 {

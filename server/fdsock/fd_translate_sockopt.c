@@ -40,7 +40,7 @@ enum fd_optkind {
 	FD_OPT_MREQ6,   /* ipv6_mreq or in6_pktinfo, the same in both */
 	FD_OPT_MCASTIF,
 	FD_OPT_MCAST,  /* fd_translate_mcast.c */
-	FD_OPT_GROUP6, /* the same: group_req */
+	FD_OPT_MCAST6, /* fd_translate_mcast6.c */
 	FD_OPT_PAIR,   /* the client's end obeys it */
 	FD_OPT_STATE,  /* told by fd_sockopt_state */
 	FD_OPT_KIND_COUNT
@@ -181,8 +181,15 @@ static const struct fd_option fd_options[] = {
     FD_IP6(IPV6_MULTICAST_ALL, FD_OPT_INT),
     FD_IP6(IPV6_JOIN_GROUP, FD_OPT_MREQ6),
     FD_IP6(IPV6_LEAVE_GROUP, FD_OPT_MREQ6),
-    {IPPROTO_IPV6, MCAST_JOIN_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_GROUP, FD_OPT_GROUP6},
-    {IPPROTO_IPV6, MCAST_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_GROUP, FD_OPT_GROUP6},
+    {IPPROTO_IPV6, MCAST_JOIN_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_GROUP, FD_OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_GROUP, FD_OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_SOURCE_GROUP,
+	FD_OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_LEAVE_SOURCE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_SOURCE_GROUP,
+	FD_OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_BLOCK_SOURCE, BSD_IPPROTO_IPV6, BSD_IPV6_BLOCK_SOURCE, FD_OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_UNBLOCK_SOURCE, BSD_IPPROTO_IPV6, BSD_IPV6_UNBLOCK_SOURCE, FD_OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_MSFILTER, BSD_IPPROTO_IPV6, BSD_IPV6_MSFILTER, FD_OPT_MCAST6},
     FD_IP6(IPV6_MINHOPCOUNT, FD_OPT_INT),
 };
 
@@ -299,8 +306,8 @@ fd_set_value(struct sockopt *sopt, const struct fd_option *op, const void *val, 
 		return fd_set_mreq(sopt, op, val, len);
 	case FD_OPT_MCAST:
 		return fd_set_mcast(sopt, op->op_name, val, len);
-	case FD_OPT_GROUP6:
-		return fd_set_group_req6(sopt, val, len);
+	case FD_OPT_MCAST6:
+		return fd_set_mcast6(sopt, op->op_name, val, len);
 	default:
 		return ENOPROTOOPT;
 	}
@@ -491,7 +498,7 @@ fd_sockopt_set(struct fdsock *fs, int clientfd, int level, int name, const void 
 	if (op->op_kind == FD_OPT_SEGMENT || op->op_kind == FD_OPT_GRO)
 		return fd_set_segment(fs, op->op_kind, val, len);
 	if (len > sizeof(sopt.sopt_data) && op->op_kind != FD_OPT_FILTER &&
-	    op->op_kind != FD_OPT_MCAST)
+	    op->op_kind != FD_OPT_MCAST && op->op_kind != FD_OPT_MCAST6)
 		return EINVAL;
 	error = fd_set_value(&sopt, op, val, len);
 	if (error != 0)
@@ -599,6 +606,8 @@ fd_sockopt_get(struct fdsock *fs, int clientfd, int level, int name, void *val, 
 	}
 	if (op->op_kind == FD_OPT_MCAST)
 		return fd_get_mcast(fs, name, val, len);
+	if (op->op_kind == FD_OPT_MCAST6)
+		return fd_get_mcast6(fs, name, val, len);
 	/* too short is EINVAL, or has another form */
 	if (op->op_kind == FD_OPT_IFNAME || op->op_kind == FD_OPT_RATE)
 		sopt.sopt_size = KERN_MIN(*len, sizeof(sopt.sopt_data));
