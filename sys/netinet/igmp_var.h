@@ -191,6 +191,7 @@ struct ip_member {
 	uint32_t im_address_be;      /* IPv4: what named the interface; 0: the index, or nothing */
 	struct in_mfilter im_filter; /* its sources are im_srcs */
 	struct in_addrany *im_srcs;  /* from kmem_alloc; NULL: none */
+	bool im_haslist;             /* it has had sources: their mode stays, though none is left */
 };
 bool imf_allows(const struct in_mfilter *imf, const struct in_addrany *src);
 /* The socket's membership of a group there, or NULL. */
@@ -204,7 +205,7 @@ int in_member_setfilter(struct netstack *ns, struct ip_member *im, const struct 
 void in_member_free(struct netstack *ns, struct ip_member *im);
 void in_member_freeall(struct netstack *ns, struct ip_member_list *list);
 /*
- * Adds a source to the list of a membership, or takes it away; a list that is empty takes the mode that
+ * Adds a source to the list of a membership, or takes it away; one that has had no list takes the mode that
  * is meant. => errno as Linux's: EINVAL: of the other mode; EADDRNOTAVAIL: it is there already, or is not;
  * ENOBUFS: max are there, or no memory
  */

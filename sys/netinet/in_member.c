@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memberships of sockets in groups of either family, and their source filters (RFC 3376 §3.1, RFC 3810 §4.2,
- * RFC 3678): in_mcast.c and in6_mcast.c make the options of each family into these. igmp_var.h has the theory.
+ * Memberships of sockets in groups of either family, and their source filters (RFC 3376 §3.1, RFC 3810
+ * §4.2, RFC 3678): in_mcast.c and in6_mcast.c make the options of each family into these. igmp_var.h has
+ * the theory.
  */
 #include <string.h>
 
@@ -57,6 +58,7 @@ in_member_setfilter(struct netstack *ns, struct ip_member *im, const struct in_m
 	im->im_srcs = srcs;
 	im->im_filter = *imf;
 	im->im_filter.imf_srcs = srcs;
+	im->im_haslist = im->im_haslist || srcs != NULL;
 	return 0;
 }
 
@@ -140,7 +142,7 @@ in_member_source(struct netstack *ns, struct ip_member *im, const struct in_addr
 	struct in_mfilter new;
 	uint32_t at;
 
-	if (old->imf_nsrcs > 0 && old->imf_fmode != fmode)
+	if (im->im_haslist && old->imf_fmode != fmode)
 		return EINVAL;
 	at = srcs_index(old->imf_srcs, old->imf_nsrcs, src);
 	if ((at < old->imf_nsrcs) == add)
@@ -174,6 +176,7 @@ in_member_replace(struct netstack *ns, struct ip_member *im, enum in_fmode fmode
 		in_member_free(ns, im);
 		return 0;
 	}
+	im->im_haslist = im->im_haslist && n > 0;
 	for (uint32_t i = 0; i < n; i++) {
 		if (srcs_index(srcs, new.imf_nsrcs, &srcs[i]) == new.imf_nsrcs)
 			srcs[new.imf_nsrcs++] = srcs[i];
