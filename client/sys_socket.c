@@ -192,8 +192,12 @@ rumpus_sys_getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 		return fail(ENOPROTOOPT);
 	if ((map->so_kind == OPT_IFNAME || map->so_kind == OPT_RATE) && *len < blen)
 		blen = *len; /* too short is EINVAL, or has another form */
-	asks = map->so_kind == OPT_MSFILTER;
-	if (asks && (error = linux_to_bsd_msfilter_ask(name, val, *len, &opt.bo_msfilter)) != 0)
+	asks = map->so_kind == OPT_MSFILTER || map->so_kind == OPT_MSFILTER6;
+	if (map->so_kind == OPT_MSFILTER)
+		error = linux_to_bsd_msfilter_ask(name, val, *len, &opt.bo_msfilter);
+	else
+		error = asks ? linux_to_bsd_msfilter6_ask(val, *len, &opt.bo_msfilter6) : 0;
+	if (error != 0)
 		return fail(error);
 	const uint64_t args[] = {num(fd), num(map->so_bsd_level), num(map->so_bsd_name), addr(&opt),
 	    addr(&blen)};

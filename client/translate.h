@@ -68,12 +68,13 @@ enum option_kind {
 	OPT_RATE,   /* 64 bits or, where the room is for no more, 32; the same in both */
 	OPT_BYTES,  /* the same bytes in both */
 	OPT_MCASTIF, /* in_addr, ip_mreq or ip_mreqn with Linux; in_addr or ip_mreqn towards the stack */
-	OPT_MREQ,     /* ip_mreq or ip_mreqn, the same in both */
-	OPT_MCAST,    /* translate_mcast.c */
-	OPT_MSFILTER, /* the same; read, too: what is asked for lies in the caller's buffer */
-	OPT_GROUP6,   /* struct group_req with Linux, ipv6_mreq towards the stack */
-	OPT_MREQ6,    /* struct ipv6_mreq or in6_pktinfo, the same in both */
-	OPT_TCPINFO,  /* Linux's struct tcp_info; read only */
+	OPT_MREQ,      /* ip_mreq or ip_mreqn, the same in both */
+	OPT_MCAST,     /* translate_mcast.c */
+	OPT_MSFILTER,  /* the same; read, too: what is asked for lies in the caller's buffer */
+	OPT_MCAST6,    /* translate_mcast6.c */
+	OPT_MSFILTER6, /* the same, as OPT_MSFILTER */
+	OPT_MREQ6,     /* struct ipv6_mreq or in6_pktinfo, the same in both */
+	OPT_TCPINFO,   /* Linux's struct tcp_info; read only */
 	OPT_NKIND
 };
 
@@ -89,6 +90,7 @@ union bsd_option {
 	int32_t bo_int;
 	uint8_t bo_bytes[64];
 	struct bsd_ip_msfilter bo_msfilter;
+	struct bsd_ipv6_msfilter bo_msfilter6;
 	struct bsd_linger bo_linger;
 	struct bsd_timeval bo_timeval;
 	struct bsd_tcp_info bo_tcpinfo;
@@ -111,10 +113,16 @@ int linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_
 void bsd_to_linux_option(const struct sockopt_map *map, const union bsd_option *in, uint32_t blen,
     void *val, socklen_t *len);
 
+/* translate_mcast6.c: the same of IPv6, as those below */
+int linux_to_bsd_mcast6(int name, const void *val, socklen_t len, union bsd_option *out,
+    uint32_t *blen);
+int linux_to_bsd_msfilter6_ask(const void *val, socklen_t len, struct bsd_ipv6_msfilter *out);
+void bsd_to_linux_msfilter6(const struct bsd_ipv6_msfilter *in, uint32_t blen, void *val,
+    socklen_t *len);
+
 /* translate_mcast.c: the value of an option about sources of groups. => *blen bytes in *out; errno */
 int linux_to_bsd_mcast(int name, const void *val, socklen_t len, union bsd_option *out,
     uint32_t *blen);
-int linux_to_bsd_group6(const void *val, socklen_t len, union bsd_option *out, uint32_t *blen);
 /* The membership whose filter is asked for, and how many sources there is room for. => errno */
 int linux_to_bsd_msfilter_ask(int name, const void *val, socklen_t len,
     struct bsd_ip_msfilter *out);

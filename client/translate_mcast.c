@@ -57,26 +57,6 @@ put_group_req(const void *val, socklen_t len, union bsd_option *out, uint32_t *b
 	return 0;
 }
 
-int
-linux_to_bsd_group6(const void *val, socklen_t len, union bsd_option *out, uint32_t *blen)
-{
-	struct bsd_ipv6_mreq mreq;
-	struct sockaddr_in6 sin6;
-	struct group_req gr;
-
-	if (len < sizeof(gr))
-		return EINVAL;
-	memcpy(&gr, val, sizeof(gr));
-	memcpy(&sin6, &gr.gr_group, sizeof(sin6));
-	if (sin6.sin6_family != AF_INET6)
-		return EADDRNOTAVAIL;
-	memcpy(&mreq.ipv6mr_multiaddr, &sin6.sin6_addr, sizeof(mreq.ipv6mr_multiaddr));
-	mreq.ipv6mr_interface = gr.gr_interface;
-	memcpy(out->bo_bytes, &mreq, sizeof(mreq));
-	*blen = sizeof(mreq);
-	return 0;
-}
-
 static int
 put_group_source_req(const void *val, socklen_t len, union bsd_option *out, uint32_t *blen)
 {

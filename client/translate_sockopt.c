@@ -84,8 +84,15 @@ static const struct sockopt_map options[] = {
     {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, BSD_IPPROTO_IPV6, BSD_IPV6_MULTICAST_LOOP, OPT_INT},
     {IPPROTO_IPV6, IPV6_JOIN_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_GROUP, OPT_MREQ6},
     {IPPROTO_IPV6, IPV6_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_GROUP, OPT_MREQ6},
-    {IPPROTO_IPV6, MCAST_JOIN_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_GROUP, OPT_GROUP6},
-    {IPPROTO_IPV6, MCAST_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_GROUP, OPT_GROUP6},
+    {IPPROTO_IPV6, MCAST_JOIN_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_GROUP, OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_LEAVE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_GROUP, OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_JOIN_SOURCE_GROUP,
+	OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_LEAVE_SOURCE_GROUP, BSD_IPPROTO_IPV6, BSD_IPV6_LEAVE_SOURCE_GROUP,
+	OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_BLOCK_SOURCE, BSD_IPPROTO_IPV6, BSD_IPV6_BLOCK_SOURCE, OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_UNBLOCK_SOURCE, BSD_IPPROTO_IPV6, BSD_IPV6_UNBLOCK_SOURCE, OPT_MCAST6},
+    {IPPROTO_IPV6, MCAST_MSFILTER, BSD_IPPROTO_IPV6, BSD_IPV6_MSFILTER, OPT_MSFILTER6},
     {IPPROTO_IPV6, IPV6_PKTINFO, BSD_IPPROTO_IPV6, BSD_IPV6_PKTINFO, OPT_MREQ6},
     {IPPROTO_IPV6, IPV6_V6ONLY, BSD_IPPROTO_IPV6, BSD_IPV6_V6ONLY, OPT_INT},
     {IPPROTO_IPV6, IPV6_TCLASS, BSD_IPPROTO_IPV6, BSD_IPV6_TCLASS, OPT_INT},
@@ -228,8 +235,9 @@ linux_to_bsd_option(const struct sockopt_map *map, const void *val, socklen_t le
 	case OPT_MCAST:
 	case OPT_MSFILTER:
 		return linux_to_bsd_mcast(map->so_linux_name, val, len, out, blen);
-	case OPT_GROUP6:
-		return linux_to_bsd_group6(val, len, out, blen);
+	case OPT_MCAST6:
+	case OPT_MSFILTER6:
+		return linux_to_bsd_mcast6(map->so_linux_name, val, len, out, blen);
 	case OPT_MREQ6:
 		if (len < sizeof(struct ipv6_mreq))
 			return EINVAL;
@@ -259,6 +267,10 @@ bsd_to_linux_option(const struct sockopt_map *map, const union bsd_option *in, u
 	}
 	if (map->so_kind == OPT_MSFILTER) {
 		bsd_to_linux_msfilter(map->so_linux_name, &in->bo_msfilter, blen, val, len);
+		return;
+	}
+	if (map->so_kind == OPT_MSFILTER6) {
+		bsd_to_linux_msfilter6(&in->bo_msfilter6, blen, val, len);
 		return;
 	}
 	memcpy(out.bytes, in, whole);

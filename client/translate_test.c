@@ -272,8 +272,8 @@ every_option(void **state)
 			continue;
 		}
 		if (map->so_kind == OPT_MCAST || map->so_kind == OPT_MSFILTER ||
-		    map->so_kind == OPT_GROUP6)
-			continue; /* group_sources, whole_filters */
+		    map->so_kind == OPT_MCAST6 || map->so_kind == OPT_MSFILTER6)
+			continue; /* group_sources, whole_filters, those of IPv6 */
 		if (map->so_kind == OPT_MREQ || map->so_kind == OPT_MCASTIF)
 			value[0] = 0, value[4] = 9;
 		assert_int_equal(linux_to_bsd_option(map, value, 20, &opt, &blen), 0);
@@ -525,6 +525,63 @@ whole_filters(void **state)
 	assert_int_equal(msfilter_errno(MCAST_MSFILTER, ENODEV), EADDRNOTAVAIL);
 }
 
+/* Sources of groups of IPv6, and whole filters, there and back. */
+static void
+sources6(void **state)
+{
+	const struct sockaddr_in6 group = {.sin6_family = AF_INET6, .sin6_addr = {{{0xff, 0x15}}}};
+	const struct sockaddr_in6 src = {.sin6_family = AF_INET6,
+	    .sin6_addr = {{{0xfd, [15] = 7}}}};
+	const struct sockopt_map *map = sockopt_lookup(IPPROTO_IPV6, MCAST_MSFILTER);
+	struct group_source_req gsr = {.gsr_interface = 4};
+	struct group_filter gf = {.gf_interface = 3, .gf_fmode = MCAST_EXCLUDE, .gf_numsrc = 1};
+	struct bsd_ipv6_mreq_source mrs;
+	struct bsd_ipv6_msfilter asked;
+	union bsd_option opt;
+	struct sockaddr_in6 told;
+	socklen_t len = GROUP_FILTER_SIZE(1);
+	uint32_t blen;
+
+	(void)state;
+#define PUT(name, val, len) \
+	linux_to_bsd_option(sockopt_lookup(IPPROTO_IPV6, name), val, len, &opt, &blen)
+	memcpy(&gsr.gsr_group, &group, sizeof(group));
+	assert_int_equal(PUT(MCAST_BLOCK_SOURCE, &gsr, sizeof(gsr)), EADDRNOTAVAIL);
+	memcpy(&gsr.gsr_source, &src, sizeof(src));
+	assert_int_equal(PUT(MCAST_BLOCK_SOURCE, &gsr, sizeof(gsr) - 1), EINVAL);
+	assert_int_equal(PUT(MCAST_BLOCK_SOURCE, &gsr, sizeof(gsr)), 0);
+	assert_int_equal(blen, sizeof(mrs));
+	memcpy(&mrs, &opt, sizeof(mrs));
+	assert_int_equal(mrs.i6ms_interface, 4);
+	assert_memory_equal(&mrs.i6ms_multiaddr, &group.sin6_addr, 16);
+	assert_memory_equal(&mrs.i6ms_sourceaddr, &src.sin6_addr, 16);
+	assert_int_equal(linux_to_bsd_msfilter6_ask(&gf, sizeof(gf), &asked), EADDRNOTAVAIL);
+	memcpy(&gf.gf_group, &group, sizeof(group));
+	memcpy(&gf.gf_slist[0], &src, sizeof(src));
+	assert_int_equal(PUT(MCAST_MSFILTER, &gf, GROUP_FILTER_SIZE(0) - 1), EINVAL);
+	assert_int_equal(PUT(MCAST_MSFILTER, &gf, GROUP_FILTER_SIZE(1)), 0);
+	assert_int_equal(blen, BSD_IPV6_MSFILTER_LEN(1));
+	assert_int_equal(opt.bo_msfilter6.i6mf_interface, 3);
+	assert_int_equal(opt.bo_msfilter6.i6mf_fmode, BSD_MCAST_EXCLUDE);
+	assert_memory_equal(&opt.bo_msfilter6.i6mf_slist[0], &src.sin6_addr, 16);
+#undef PUT
+	opt.bo_msfilter6.i6mf_numsrc = 5;
+	memset(&gf.gf_slist[0], 0, sizeof(gf.gf_slist[0]));
+	bsd_to_linux_option(map, &opt, blen, &gf, &len);
+	assert_int_equal(len, GROUP_FILTER_SIZE(1));
+	assert_int_equal(gf.gf_numsrc, 5);
+	assert_int_equal(gf.gf_fmode, MCAST_EXCLUDE);
+	memcpy(&told, &gf.gf_slist[0], sizeof(told));
+	assert_memory_equal(&told, &src, sizeof(src));
+	len = GROUP_FILTER_SIZE(1) - 1;
+	bsd_to_linux_option(map, &opt, blen, &gf, &len);
+	assert_int_equal(len, GROUP_FILTER_SIZE(0));
+	gf.gf_interface = 0;
+	assert_int_equal(linux_to_bsd_msfilter6_ask(&gf, GROUP_FILTER_SIZE(1), &asked), 0);
+	assert_int_equal(asked.i6mf_interface, UINT32_MAX);
+	assert_int_equal(asked.i6mf_numsrc, 1);
+}
+
 int
 main(void)
 {
@@ -532,6 +589,7 @@ main(void)
 	    cmocka_unit_test(every_errno),
 	    cmocka_unit_test(group_sources),
 	    cmocka_unit_test(whole_filters),
+	    cmocka_unit_test(sources6),
 	    cmocka_unit_test(group6),
 	    cmocka_unit_test(signals),
 	    cmocka_unit_test(sockaddr_inet),
