@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Linux's options about groups of IPv6 and their sources (RFC 3678 §5.2), by interface and sockaddr, made into
- * those of the stack, by interface and address; and whole filters read back. As those of IPv4
+ * Linux's options about groups of IPv6 and their sources (RFC 3678 §5.2), by interface and sockaddr, made
+ * into those of the stack, by interface and address; and whole filters read back. As those of IPv4
  * (fd_translate_mcast.c).
  */
 #include "server/fdsock/fd_impl.h"
@@ -80,7 +80,7 @@ fd_groupfilter_head6(const void *val, size_t len, struct bsd_ipv6_msfilter *msf,
 	return (uint32_t)KERN_MIN(n, (size_t)KERN_MIN(gf.gf_numsrc, BSD_IPV6_MSFILTER_MAX));
 }
 
-/* More than the stack takes, or than there are, it refuses by itself. Families are not looked at, as by Linux. */
+/* More than the stack takes, or than there are, it refuses by itself. No family is looked at, as by Linux. */
 static int
 fd_set_groupfilter6(struct sockopt *sopt, const void *val, size_t len)
 {

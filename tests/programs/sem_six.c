@@ -421,6 +421,136 @@ error_queue(void)
 	take(fd, MSG_ERRQUEUE);
 }
 
+#define FILTER_GROUP "ff15::9"
+
+static struct sockaddr_storage
+storage6(const char *text, int family)
+{
+	struct sockaddr_in6 sin6 = addr6(text, 0);
+	struct sockaddr_storage ss = {0};
+
+	sin6.sin6_family = (sa_family_t)family;
+	memcpy(&ss, &sin6, sizeof(sin6));
+	return ss;
+}
+
+static void
+source(int fd, int name, const char *group, const char *from)
+{
+	struct group_source_req gsr = {1, storage6(group, AF_INET6), storage6(from, AF_INET6)};
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "option %d of %s from %s", name, group, from);
+	calls_say(text, setsockopt(fd, IPPROTO_IPV6, name, &gsr, sizeof(gsr)));
+}
+
+union group_filters {
+	struct group_filter gf;
+	char room[GROUP_FILTER_SIZE(8)];
+};
+
+static void
+set_filter(int fd, uint32_t ifindex, uint32_t fmode, uint32_t numsrc, socklen_t len)
+{
+	static union group_filters f;
+	struct sockaddr_storage ss;
+	char text[64];
+
+	f.gf =
+	    (struct group_filter){ifindex, storage6(FILTER_GROUP, AF_INET6), fmode, numsrc, {{0}}};
+	for (unsigned i = 0; i < 8; i++) {
+		(void)snprintf(text, sizeof(text), "fd00::%u", i + 1);
+		ss = storage6(text, AF_INET6);
+		memcpy(f.room + GROUP_FILTER_SIZE(i), &ss, sizeof(ss));
+	}
+	(void)snprintf(text, sizeof(text), "MCAST_MSFILTER %u: %u of %u in %u", ifindex, fmode,
+	    numsrc, len);
+	calls_say(text, setsockopt(fd, IPPROTO_IPV6, MCAST_MSFILTER, &f, len));
+}
+
+static void
+get_filter(int fd, uint32_t ifindex, int family, uint32_t numsrc, socklen_t len)
+{
+	static union group_filters f;
+	struct sockaddr_in6 sin6;
+
+	memset(&f, 0, sizeof(f));
+	f.gf = (struct group_filter){ifindex, storage6(FILTER_GROUP, family), 7, numsrc, {{0}}};
+	DO(getsockopt(fd, IPPROTO_IPV6, MCAST_MSFILTER, &f, &len));
+	(void)printf("mode, sources, length -> %u %u %u\n", f.gf.gf_fmode, f.gf.gf_numsrc, len);
+	for (unsigned i = 0; i < 4; i++) {
+		memcpy(&sin6, f.room + GROUP_FILTER_SIZE(i), sizeof(sin6));
+		say_name("source", 0, &sin6);
+	}
+}
+
+/* From whom a group's packets are wanted, source by source. */
+static void
+sources(void)
+{
+	struct group_source_req gsr = {1, storage6(FILTER_GROUP, AF_INET6),
+	    storage6("fd00::1", AF_INET)};
+	int fd = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0)),
+	    four = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	static const int names[] = {MCAST_BLOCK_SOURCE, MCAST_UNBLOCK_SOURCE,
+	    MCAST_JOIN_SOURCE_GROUP, MCAST_LEAVE_SOURCE_GROUP};
+	struct group_req gr = {1, storage6(FILTER_GROUP, AF_INET6)};
+
+	for (size_t i = 0; i < 4; i++) {
+		DO(setsockopt(fd, IPPROTO_IPV6, names[i], &gsr, sizeof(gsr)));
+		DO(setsockopt(fd, IPPROTO_IPV6, names[i], &gsr, sizeof(gsr) - 1));
+		DO(setsockopt(four, IPPROTO_IPV6, names[i], &gsr, sizeof(gsr)));
+		source(fd, names[i], "fd00::9", "fd00::1");
+	}
+	for (size_t i = 0; i < 4; i++) { /* not joined, joined by the third, left by the fourth */
+		source(fd, names[i], FILTER_GROUP, "fd00::1");
+		source(fd, names[i], FILTER_GROUP, "fd00::1");
+	}
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_JOIN_GROUP, &gr, sizeof(gr)));
+	for (size_t i = 0; i < 4; i++) {
+		source(fd, names[i], FILTER_GROUP, "fd00::1");
+		source(fd, names[i], FILTER_GROUP, "fd00::1");
+		source(fd, names[i], FILTER_GROUP, "fd00::2");
+	}
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_LEAVE_GROUP, &gr, sizeof(gr)));
+}
+
+/* Whole filters, set and read back. */
+static void
+filters(void)
+{
+	int fd = (int)MUST(socket(AF_INET6, SOCK_DGRAM, 0)),
+	    stream = (int)MUST(socket(AF_INET6, SOCK_STREAM, 0));
+	struct group_req gr = {1, storage6(FILTER_GROUP, AF_INET6)};
+
+	get_filter(fd, 1, AF_INET6, 4, GROUP_FILTER_SIZE(4)); /* not joined */
+	set_filter(fd, 1, MCAST_EXCLUDE, 1, GROUP_FILTER_SIZE(1));
+	set_filter(fd, 1, MCAST_INCLUDE, 0, GROUP_FILTER_SIZE(0));
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_JOIN_GROUP, &gr, sizeof(gr)));
+	get_filter(fd, 1, AF_INET6, 4, GROUP_FILTER_SIZE(4));
+	set_filter(fd, 1, MCAST_INCLUDE, 3, GROUP_FILTER_SIZE(3));
+	for (uint32_t n = 0; n < 5; n++)
+		get_filter(fd, 1, AF_INET6, n, GROUP_FILTER_SIZE(n));
+	get_filter(fd, 1, AF_INET6, 4, GROUP_FILTER_SIZE(0) - 1);
+	get_filter(fd, 0, AF_INET6, 4, GROUP_FILTER_SIZE(4));
+	get_filter(fd, 77, AF_INET6, 4, GROUP_FILTER_SIZE(4));
+	get_filter(fd, 1, AF_INET, 4, GROUP_FILTER_SIZE(4));
+	source(fd, MCAST_LEAVE_SOURCE_GROUP, FILTER_GROUP, "fd00::2");
+	get_filter(fd, 1, AF_INET6, 4, GROUP_FILTER_SIZE(4));
+	set_filter(fd, 1, MCAST_EXCLUDE, 2, GROUP_FILTER_SIZE(2));
+	source(fd, MCAST_BLOCK_SOURCE, FILTER_GROUP, "fd00::7");
+	get_filter(fd, 1, AF_INET6, 4, GROUP_FILTER_SIZE(4));
+	set_filter(fd, 1, MCAST_EXCLUDE, 2, GROUP_FILTER_SIZE(2) - 1);
+	set_filter(fd, 1, MCAST_EXCLUDE, 1000, GROUP_FILTER_SIZE(2));
+	set_filter(fd, 1, 2, 1, GROUP_FILTER_SIZE(1));
+	set_filter(fd, 77, MCAST_EXCLUDE, 1, GROUP_FILTER_SIZE(1));
+	set_filter(fd, 1, MCAST_EXCLUDE, 1, GROUP_FILTER_SIZE(0) - 1);
+	set_filter(fd, 1, MCAST_INCLUDE, 0, GROUP_FILTER_SIZE(0)); /* is to leave */
+	DO(setsockopt(fd, IPPROTO_IPV6, MCAST_LEAVE_GROUP, &gr, sizeof(gr)));
+	set_filter(stream, 1, MCAST_EXCLUDE, 1, GROUP_FILTER_SIZE(1));
+	get_filter(stream, 1, AF_INET6, 1, GROUP_FILTER_SIZE(1));
+}
+
 const struct calls_case calls_cases[] = {
     {"conflicts", conflicts},
     {"connects", connects},
@@ -430,5 +560,7 @@ const struct calls_case calls_cases[] = {
     {"sticky", sticky},
     {"mtu-discover", mtu_discover},
     {"error-queue", error_queue},
+    {"sources", sources},
+    {"filters", filters},
     {NULL, NULL},
 };
