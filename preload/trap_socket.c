@@ -309,7 +309,8 @@ option_max(int name)
 static bool
 option_isasked(int level, int name)
 {
-	return level == IPPROTO_IP && (name == IP_MSFILTER || name == MCAST_MSFILTER);
+	return (level == IPPROTO_IP && (name == IP_MSFILTER || name == MCAST_MSFILTER)) ||
+	    (level == IPPROTO_IPV6 && name == MCAST_MSFILTER);
 }
 
 TRAP int
