@@ -167,8 +167,17 @@ some(void)
 }
 
 static void
+put_plain(struct out *o, uint64_t end)
+{
+	while (o->at < end)
+		put(o, 64, WRITE);
+}
+
+/* At first small ones only, so that memory is shared. */
+static void
 put_mixed(struct out *o, uint64_t end, bool raw)
 {
+	put_plain(o, end / 4);
 	while (o->at < end) {
 		int way = (int)any(WAYS);
 
@@ -178,13 +187,6 @@ put_mixed(struct out *o, uint64_t end, bool raw)
 			way = WRITE;
 		put(o, some(), way);
 	}
-}
-
-static void
-put_plain(struct out *o, uint64_t end)
-{
-	while (o->at < end)
-		put(o, 64, WRITE);
 }
 
 static void
