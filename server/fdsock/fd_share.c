@@ -52,14 +52,13 @@ fd_area_memory(void)
 }
 
 /*
- * Gives the descriptor a buffer size of its own, in all stacks of this server. They come round after
- * FD_RCVBUFS areas. => as the host has it; 0: it does not do as told
+ * Gives the descriptor a buffer size of its own, made of its cookie: so other servers' differ too, also those
+ * of one that died before. => as the host has it; 0: it does not do as told
  */
 static uint32_t
-fd_area_name(int clientfd)
+fd_area_name(const struct fdsock *fs, int clientfd)
 {
-	static _Atomic uint32_t last;
-	uint32_t n = atomic_fetch_add(&last, 1) % FD_RCVBUFS;
+	uint32_t n = (uint32_t)(fs->fs_cookie % FD_RCVBUFS);
 	int bytes = (int)(FD_RCVBUF_LEAST + n), named = 0;
 	socklen_t len = sizeof(named);
 
@@ -106,7 +105,7 @@ fd_share_make(struct fdsock *fs, int clientfd)
 {
 	uint32_t name;
 
-	if (!fd_share_allowed(fs) || (name = fd_area_name(clientfd)) == 0)
+	if (!fd_share_allowed(fs) || (name = fd_area_name(fs, clientfd)) == 0)
 		return EOPNOTSUPP;
 	fs->fs_area = fd_area_make();
 	if (fs->fs_area == NULL)
